@@ -1,0 +1,101 @@
+/**
+ * Every way a request can fail, as a closed map from code to the facts a caller may see.
+ * An error has two faces: `code` and `detail` go to callers; `message`, `cause` and `stack` go to logs only.
+ * HTTP has no place here: `src/http/problem.ts` maps each code to a status, and a forgotten code does not compile.
+ */
+export interface ErrorDetail {
+  // What the caller sent
+  'request/malformed': { field: string; reason: string; fix: string }
+  'request/too-large': { limitBytes: number }
+  'request/unsupported-media': { contentType: string }
+  'request/unknown-route': { method: string; path: string }
+  'idempotency/missing': { header: string }
+  'idempotency/malformed': { reason: string }
+  'idempotency/mismatch': { reason: string }
+  'idempotency/in-flight': { retryAfterMs: number }
+  'payload/invalid': { field: string; reason: string }
+  'payload/unsupported': { type: string; chain: string }
+
+  // Who asks, and what they may do
+  'token/missing': { reason: string }
+  'token/invalid': { reason: string }
+  'access/denied': { action: string; reason: string }
+  'policy/denied': { rule: string; reason: string }
+  'policy/undecided': { rule: string; reason: string }
+
+  // Keys
+  'key/unknown': { key: string }
+  'key/exists': { key: string }
+  'key/unsupported': { key: string; wanted: string; reason: string }
+  'key/not-active': { key: string; version: number; state: string }
+  /** The stored public key, address or reference no longer agrees with what the key service says. Quarantine the key. */
+  'key/mismatch': { key: string; reason: string }
+
+  // The key services
+  /** Nothing was signed; a retry is safe. */
+  'provider/unavailable': { provider: string; reason: string; retryAfterMs?: number; requestId?: string }
+  /** A signature may exist that we never saw; the audit log says so. */
+  'provider/ambiguous': { provider: string; reason: string; requestId?: string }
+  /** The service understood and said no: permission, state of the key, unknown key. Nothing was signed; a retry will not help. */
+  'provider/refused': { provider: string; reason: string; requestId?: string }
+  /** The service answered with something that is not an answer to what was asked. */
+  'provider/malformed': { provider: string; reason: string; requestId?: string }
+  /** Ciphertext, context or wrapping key do not belong together. Nothing was signed. */
+  'envelope/unreadable': { provider: string; reason: string; requestId?: string }
+  /** The opened key does not give the pinned public key. Nothing was signed. */
+  'envelope/mismatch': { reason: string }
+  'signature/malformed': { reason: string }
+  /** The provider's answer does not verify under the pinned key. Nothing was released. */
+  'signature/unverified': { reason: string }
+
+  // The house
+  'audit/sealed': { reason: string }
+  'audit/corrupt': { segment: string; record: number; reason: string }
+  'store/unavailable': { reason: string }
+  'service/overloaded': { retryAfterMs: number }
+  'service/stopping': { reason: string }
+  'config/invalid': { problems: readonly ConfigProblem[] }
+  'start/refused': { reason: string; fix: string }
+  internal: { incident: string }
+}
+
+export interface ConfigProblem {
+  readonly path: string
+  readonly problem: string
+  readonly fix: string
+}
+
+export type ErrorCode = keyof ErrorDetail
+
+export class SignerError<C extends ErrorCode = ErrorCode> extends Error {
+  readonly code: C
+  readonly detail: ErrorDetail[C]
+  constructor(code: C, detail: ErrorDetail[C], options?: ErrorOptions) {
+    super(`${code}: ${JSON.stringify(detail)}`, options)
+    this.code = code
+    this.detail = detail
+  }
+}
+
+/** A union, so that a switch on `code` narrows `detail`. */
+export type AnySignerError = { [C in ErrorCode]: SignerError<C> }[ErrorCode]
+
+/** Recognises our own errors without looking at class names, which a minifier changes. */
+export function isSignerError(value: unknown): value is AnySignerError {
+  return value instanceof SignerError
+}
+
+/** Errors after which the same request may be sent again and can succeed without any change by the caller. */
+export function isRetryable(error: AnySignerError): boolean {
+  switch (error.code) {
+    case 'provider/unavailable':
+    case 'provider/ambiguous':
+    case 'idempotency/in-flight':
+    case 'service/overloaded':
+    case 'service/stopping':
+    case 'store/unavailable':
+      return true
+    default:
+      return false
+  }
+}

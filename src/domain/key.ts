@@ -1,0 +1,57 @@
+import type { EnvelopeContext, KeyRef, Scheme } from './provider.ts'
+
+export type Chain = 'stellar' | 'evm'
+/** `native`: the service signs. `envelope`: the service decrypts the key for one call, we sign and wipe. */
+export type Custody = 'native' | 'envelope'
+export const VERSION_STATES = ['pending', 'active', 'overlap', 'retired', 'destroyed', 'revoked'] as const
+export type VersionState = (typeof VERSION_STATES)[number]
+
+/** What a caller names: one chain, one network, one policy, one or more versions. */
+export interface Key {
+  readonly name: string
+  readonly chain: Chain
+  /** Our name of the network (`testnet`, `public`, …); the passphrase or chain id comes from the chain module. */
+  readonly network: string
+  /** Policy document as canonical JSON text, and its SHA-256 in hex. */
+  readonly policy: string
+  readonly policyHash: string
+  readonly createdAt: number
+}
+
+/** One public key of a key; its address never changes. */
+export interface KeyVersion {
+  readonly key: string
+  readonly version: number
+  readonly scheme: Scheme
+  /** The pin: 32 bytes (Ed25519) or 65 bytes (secp256k1). */
+  readonly publicKey: Uint8Array
+  readonly address: string
+  readonly state: VersionState
+}
+
+/** Where a version lives. */
+export interface Binding {
+  readonly id: string
+  readonly key: string
+  readonly version: number
+  readonly provider: string
+  readonly custody: Custody
+  /** Native: the signing key. Envelope: the wrapping key. */
+  readonly reference: KeyRef
+}
+
+/** The encrypted key of an envelope binding. Read once for every signature, never cached. */
+export interface EnvelopeRow {
+  readonly bindingId: string
+  readonly ciphertext: Uint8Array
+  readonly context: EnvelopeContext
+}
+
+export interface ResolvedKey {
+  readonly key: Key
+  readonly version: KeyVersion
+  readonly bindings: readonly Binding[]
+}
+
+/** The states in which a version may sign (invariant I5). */
+export const maySign = (state: VersionState): boolean => state === 'active' || state === 'overlap'

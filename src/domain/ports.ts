@@ -1,0 +1,93 @@
+/** What the core asks of the world. All of it is an argument, so a seeded simulation can drive the whole service. */
+import type { Binding, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from './key.ts'
+
+export interface Clock {
+  /** Milliseconds since the epoch, UTC. May jump. For records and expiry. */
+  now(): number
+  /** Milliseconds that only grow. For durations and deadlines. */
+  monotonic(): number
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+export interface Random {
+  bytes(length: number): Uint8Array
+}
+
+export type Fetch = (input: string, init: RequestInit) => Promise<Response>
+
+/** Read side of the registry, as the signing path uses it. */
+export interface KeyCatalogue {
+  /** The version that signs now (state active), with its bindings in order of preference. Undefined: no such key. */
+  resolve(name: string): Promise<ResolvedKey | undefined>
+  /** Read again right before release. Undefined: no such version. */
+  stateOf(key: string, version: number): Promise<VersionState | undefined>
+  /** One read a signature (M-05). */
+  envelope(bindingId: string): Promise<EnvelopeRow | undefined>
+  list(): Promise<readonly ResolvedKey[]>
+}
+
+/** Write side of the registry: CLI and control plane. */
+export interface KeyRegistry extends KeyCatalogue {
+  /** All or nothing, in one transaction. @throws `key/exists` */
+  add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  setState(key: string, version: number, state: VersionState): Promise<void>
+}
+
+/** What is kept under an idempotency key: enough to give the same answer again, never the payload. */
+export interface StoredResult {
+  readonly signature: string // base64
+  readonly key: string
+  readonly version: number
+  readonly provider: string
+  readonly custody: string
+  readonly auditId: string
+  readonly requestId: string
+}
+
+export type Reservation =
+  | { readonly kind: 'reserved' } // ours: go on
+  | { readonly kind: 'replay'; readonly result: StoredResult } // done before: give the same answer
+  | { readonly kind: 'in-flight' } // another call is on it
+  | { readonly kind: 'mismatch' } // the key was used for another request
+
+/**
+ * One release per idempotency key (I3). `reserve` is one atomic step. The store is an index: what must survive a power
+ * cut stands in the audit log, from which `restore` rebuilds the entries after a crash.
+ */
+export interface IdempotencyStore {
+  /** @param scope caller; @param key the caller's idempotency key; @param fingerprint SHA-256 hex of what is asked. */
+  reserve(entry: IdempotencyEntry): Promise<Reservation>
+  complete(entry: IdempotencyEntry, result: StoredResult): Promise<void>
+  /** Nothing was released: the same request may be tried again; another body under the same key stays refused. */
+  release(entry: IdempotencyEntry): Promise<void>
+}
+
+export interface IdempotencyEntry {
+  readonly scope: string
+  readonly key: string
+  readonly fingerprint: string
+  /** Milliseconds since the epoch; entries are kept 24 hours. */
+  readonly at: number
+}
+
+/** How the audit index in the store follows the log. */
+export interface AuditIndex {
+  /** The newest record the store knows of. A log that is shorter, or differs there, was tampered with. */
+  head(): Promise<{ seq: number; hash: string } | undefined>
+  setHead(head: { seq: number; hash: string }): Promise<void>
+}
+
+/** Four methods, fields instead of sentences, never a secret, never an inspected error. */
+export interface Logger {
+  debug(event: string, fields?: Record<string, unknown>): void
+  info(event: string, fields?: Record<string, unknown>): void
+  warn(event: string, fields?: Record<string, unknown>): void
+  error(event: string, fields?: Record<string, unknown>): void
+}
+
+export interface World {
+  readonly clock: Clock
+  readonly random: Random
+  readonly fetch: Fetch
+}

@@ -1,0 +1,91 @@
+import type { Digest32, Signature64 } from './brands.ts'
+import type { SecretBytes } from './secret.ts'
+
+/** Our names for what a key can do; providers translate to and from their vendor's spelling. */
+export const SCHEMES = ['ed25519', 'ecdsa-secp256k1'] as const
+export type Scheme = (typeof SCHEMES)[number]
+
+/** What is signed is said in the type: Ed25519 takes a message, secp256k1 a digest that is never hashed again. */
+export type SignInput =
+  | { readonly scheme: 'ed25519'; readonly message: Uint8Array } // Stellar: the 32-byte transaction hash IS the message
+  | { readonly scheme: 'ecdsa-secp256k1'; readonly digest: Digest32 } // EVM: keccak-256, made by the chain module
+
+/** A provider's own name for a key, pinned to one version: an ARN, a resource name with version, `name@version`. */
+export type KeyRef = string
+
+/** One attempt at a remote call. Deadlines and retries belong to the caller (`src/custody/attempts.ts`). */
+export interface Call {
+  /** Ours; sent along where the service takes one, so that logs can be joined. */
+  readonly requestId: string
+  /** Aborts at the total deadline. A provider stops waiting at once and throws `provider/ambiguous` or `provider/unavailable`. */
+  readonly signal: AbortSignal
+}
+
+export interface KeyFacts {
+  /** The reference to pin: never an alias, never "latest". */
+  readonly reference: KeyRef
+  readonly scheme: Scheme
+  /** Ed25519: 32 bytes. secp256k1: 65 bytes, uncompressed, leading 04. */
+  readonly publicKey: Uint8Array
+  readonly protection: 'hsm' | 'software' | 'unknown'
+}
+
+export interface Signed {
+  /** R‖S or r‖s (low s), whatever the wire said. Not yet verified: the service does that. */
+  readonly signature: Signature64
+  /** The service's own id of the call, for reconciliation with its log. */
+  readonly providerRequestId?: string
+}
+
+/** What a provider can do, as data; frozen, and read before any method is called. */
+export interface Capabilities {
+  /** Schemes the service signs itself. */
+  readonly native: readonly Scheme[]
+  /** True when `wrap` and `unwrap` work: the service keeps a wrapping key and opens our ciphertext for one call. */
+  readonly envelope: boolean
+  readonly rotation: 'in-place' | 'new-key' | 'none'
+  /** Providers that hold keys in this process are for development and can never be reached in production. */
+  readonly production: boolean
+}
+
+/**
+ * A key service, as the data plane sees it. One attempt a call, no retry, no cache of secrets.
+ *
+ * Every method throws only `SignerError` with a `provider/*`, `envelope/*`, `key/*` or `signature/malformed` code:
+ * `provider/unavailable` when nothing was signed and a retry may work (throttled, refused connection, 5xx, timeout of a
+ * read), `provider/ambiguous` when a sign request left and no answer came, `provider/refused` on permission, unknown or
+ * disabled key, `provider/malformed` on an answer of the wrong shape.
+ */
+export interface KeyProvider {
+  readonly name: string
+  readonly can: Capabilities
+  describe(key: KeyRef, call: Call): Promise<KeyFacts>
+  /** @throws `key/unsupported` when `can.native` lacks the scheme, before any request is sent. */
+  sign(key: KeyRef, input: SignInput, call: Call): Promise<Signed>
+  close(): Promise<void>
+}
+
+/** Bound into the ciphertext as associated data; every entry must match at `unwrap`. In clear in the vendor's log. */
+export type EnvelopeContext = Readonly<Record<string, string>>
+
+export interface Unwrapped {
+  /** The caller wipes it. */
+  readonly plaintext: SecretBytes
+  readonly providerRequestId?: string
+}
+
+export interface EnvelopeProvider extends KeyProvider {
+  wrap(wrappingKey: KeyRef, plaintext: SecretBytes, context: EnvelopeContext, call: Call): Promise<Uint8Array>
+  /** @throws `envelope/unreadable` when ciphertext, context and wrapping key do not belong together. */
+  unwrap(wrappingKey: KeyRef, ciphertext: Uint8Array, context: EnvelopeContext, call: Call): Promise<Unwrapped>
+}
+
+/** Control plane only; the data plane never imports it. */
+export interface KeyAdmin {
+  /** Makes a signing key in the service. */
+  create(options: { scheme: Scheme; label: string }, call: Call): Promise<KeyFacts>
+  /** Makes a wrapping key for envelope custody and returns its reference. */
+  createWrappingKey(options: { label: string }, call: Call): Promise<KeyRef>
+}
+
+export const canEnvelope = (provider: KeyProvider): provider is EnvelopeProvider => provider.can.envelope

@@ -1,0 +1,68 @@
+import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import type { Rig } from './main.ts'
+
+export interface Case {
+  readonly name: string
+  /** The case this one is compared with. */
+  readonly baseline: string | undefined
+  run(): Promise<unknown>
+  signature(): Promise<Uint8Array>
+  close(): void
+}
+
+const SDK = 'AWS SDK, Sign'
+
+/** The vendor's SDK alone, as an application without a signer would call it. */
+async function sdk(rig: Rig): Promise<Case> {
+  const client = new KMSClient({
+    endpoint: rig.kms,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'bench', secretAccessKey: 'bench' },
+  })
+  const sign = () =>
+    client.send(
+      new SignCommand({ KeyId: rig.keyId, Message: rig.hash, MessageType: 'RAW', SigningAlgorithm: 'ED25519_SHA_512' }),
+    )
+  return {
+    name: SDK,
+    baseline: undefined,
+    run: sign,
+    signature: async () => (await sign()).Signature ?? new Uint8Array(),
+    close: () => client.destroy(),
+  }
+}
+
+/** Through the signer: token, policy, two durable records, verification, over HTTP. */
+function signer(name: string, key: string) {
+  return async (rig: Rig): Promise<Case> => {
+    const token = await rig.token()
+    let count = 0
+    const run = async () => {
+      const response = await fetch(`${rig.service}/v1/keys/${key}/sign`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${token}`,
+          'content-type': 'application/json',
+          'idempotency-key': `bench-${key}-${performance.timeOrigin}-${count++}`,
+        },
+        body: JSON.stringify({ type: 'stellar-transaction', xdr: rig.xdr }),
+      })
+      const answer = (await response.json()) as { signature?: string; code?: string }
+      if (answer.signature === undefined) throw new Error(`${name} was refused: ${answer.code ?? response.status}`)
+      return answer.signature
+    }
+    return {
+      name,
+      baseline: SDK,
+      run,
+      signature: async () => Uint8Array.from(atob(await run()), c => c.charCodeAt(0)),
+      close: () => {},
+    }
+  }
+}
+
+export const CASES: readonly ((rig: Rig) => Promise<Case>)[] = [
+  sdk,
+  signer('countersign, native', 'demo-stellar'),
+  signer('countersign, decrypt', 'demo-stellar-decrypt'),
+]

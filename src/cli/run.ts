@@ -1,0 +1,69 @@
+import { Command, CommanderError } from 'commander'
+import { addressCommand } from './address.ts'
+import { auditCommand } from './audit.ts'
+import { benchCommand } from './bench.ts'
+import { configCommand } from './config.ts'
+import type { CliContext } from './context.ts'
+import { devCommand } from './dev.ts'
+import { EXIT, ExitError, exitOfCommander, explain } from './exit.ts'
+import { keygenCommand } from './keygen.ts'
+import { keysCommand } from './keys.ts'
+import { localKmsCommand } from './local-kms.ts'
+import { serveCommand } from './serve.ts'
+import { signCommand } from './sign.ts'
+
+const EPILOGUE = `
+Data goes to stdout, talk to stderr. --json prints one JSON object.
+Exit codes: 0 done · 1 error · 2 usage · 3 denied by policy or scope · 4 pending approval · 5 key service or service unavailable`
+
+/** One command line, start to end. Returns the exit code; never throws, never exits by itself. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const written: Promise<void>[] = []
+  const program = new Command('countersign')
+    .description('Signs Stellar transactions with keys that stay in a key service: decodes, decides, records, verifies, answers.')
+    .version(context.services.version(), '-V, --version', 'print the version')
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('(add --help for the options)')
+    .addHelpText('after', EPILOGUE)
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => void written.push(context.terminal.out(text)),
+      writeErr: text => void written.push(context.terminal.err(text)),
+    })
+  for (const add of COMMANDS) add(program, context)
+  inherit(program)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    if (error instanceof ExitError) return error.exitCode
+    if (error instanceof CommanderError) return exitOfCommander(error)
+    const failure = explain(error)
+    if (argv.includes('--json')) await context.terminal.out(`${JSON.stringify(failure.json)}\n`)
+    await context.terminal.err(`${failure.lines.join('\n')}\n`)
+    return failure.exitCode
+  } finally {
+    await Promise.all(written)
+  }
+}
+
+const COMMANDS = [
+  devCommand,
+  serveCommand,
+  signCommand,
+  keysCommand,
+  addressCommand,
+  keygenCommand,
+  auditCommand,
+  configCommand,
+  localKmsCommand,
+  benchCommand,
+]
+
+/** Commander copies settings only to commands made by `.command()` after they were set; this covers those added later. */
+function inherit(parent: Command): void {
+  for (const child of parent.commands) {
+    child.copyInheritedSettings(parent)
+    inherit(child)
+  }
+}

@@ -1,0 +1,53 @@
+import type { SeedDocument } from '../../local-kms/index.ts'
+import { sha256 } from '../bytes/sha256.ts'
+import { toHex } from '../bytes/hex.ts'
+
+/**
+ * The keys of `countersign dev`. Their seeds are PUBLIC: SHA-256 of the text below. They are worth nothing, are refused
+ * in production, and are the same on every machine so that examples can be copied.
+ */
+const seedOf = (label: string): Uint8Array =>
+  sha256(new TextEncoder().encode(`countersign ${label} development key`))
+
+export interface DemoKey {
+  readonly name: string
+  readonly provider: 'aws-kms' | 'mock'
+  readonly custody: 'native' | 'envelope'
+}
+
+/** One key for each provider and custody there is. */
+export const DEMO_KEYS: readonly DemoKey[] = [
+  { name: 'demo-stellar', provider: 'aws-kms', custody: 'native' },
+  { name: 'demo-stellar-decrypt', provider: 'aws-kms', custody: 'envelope' },
+  { name: 'demo-mock', provider: 'mock', custody: 'native' },
+  { name: 'demo-mock-decrypt', provider: 'mock', custody: 'envelope' },
+]
+
+export const DEMO_KMS_KEY_ID = '00000000-0000-4000-8000-00000000d301'
+export const DEMO_WRAPPING_KEY_ID = '00000000-0000-4000-8000-00000000d302'
+
+/** A fresh copy: whoever takes it wipes it. */
+export const demoSeed = (name: string): Uint8Array => seedOf(name)
+
+/** What local-kms starts with: the native demo key and the wrapping key, under fixed ids. */
+export const DEMO_KMS_SEED: SeedDocument = {
+  version: 1,
+  keys: [
+    {
+      keyId: DEMO_KMS_KEY_ID,
+      spec: 'ECC_NIST_EDWARDS25519',
+      material: { hex: toHex(seedOf('demo-stellar')) },
+      aliases: ['alias/demo-stellar'],
+    },
+    {
+      keyId: DEMO_WRAPPING_KEY_ID,
+      spec: 'SYMMETRIC_DEFAULT',
+      material: { hex: toHex(seedOf('demo-wrapping')) },
+      aliases: ['alias/demo-wrapping'],
+    },
+  ],
+}
+
+/** Unsigned testnet payment as stellar-cli writes it: the text of examples/payment.xdr, for the binary that travels alone. */
+export const EXAMPLE_XDR =
+  'AAAAAgAAAACLLEETH8Z2DaKty2BgMHMOKAJr45K3zZ+0V6APh3IhlgAAAGQAAAABAAAAAQAAAAAAAAAAAAAAAQAAAAAAAAABAAAAABEFjuuNG/VfoC/RWrTc59VnpMKrQ7/IPOgxKX61rUHmAAAAAAAAAAAF9eEAAAAAAAAAAAA='

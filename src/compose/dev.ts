@@ -1,0 +1,144 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Keypair } from '@stellar/stellar-sdk/base'
+import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import { createDevIssuer, type DevIssuer } from '../access/dev-tokens.ts'
+import { fromBase64 } from '../bytes/base64.ts'
+import { fromHex } from '../bytes/hex.ts'
+import type { DemoResult, DevOptions, Running } from '../cli/context.ts'
+import { httpClient } from '../client/http.ts'
+import type { Logger } from '../domain/ports.ts'
+import { SecretBytes } from '../domain/secret.ts'
+import { demoPolicy } from '../policy/index.ts'
+import type { Runtime } from '../runtime/index.ts'
+import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
+import { viewOf } from '../service/keys.ts'
+import { DEMO_KEYS, DEMO_KMS_KEY_ID, DEMO_KMS_SEED, DEMO_WRAPPING_KEY_ID, demoSeed, EXAMPLE_XDR } from './demo.ts'
+import { registerDeps } from './keys.ts'
+import { type RunningService, startService } from './service.ts'
+
+const TOKEN_SECONDS = 900
+const RENEW_MS = 14 * 60 * 1000
+const DRAIN_MS = 5000
+
+/** local-kms, the signer and demo keys in one process on loopback. Without `data`, nothing is left behind. */
+export async function startDev(
+  options: DevOptions,
+  runtime: Runtime,
+  logger: Logger,
+): Promise<Running & { readonly demo: () => Promise<readonly DemoResult[]> }> {
+  const world = runtime.world()
+  const directory = options.data ?? (await mkdtemp(join(tmpdir(), 'countersign-dev-')))
+  if (options.data === undefined) await chmod(directory, 0o700)
+  let kms: LocalKms | undefined
+  let service: RunningService | undefined
+  const cleanUp = async (): Promise<void> => {
+    await service?.stop(DRAIN_MS)
+    await kms?.close()
+    if (options.data === undefined) await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    options.say('starting local-kms …')
+    kms = await startLocalKms({ seed: DEMO_KMS_SEED, ...(options.latency === undefined ? {} : { latency: options.latency }) })
+    options.say(`local-kms speaks AWS KMS at ${kms.aws}`)
+    const issuer = createDevIssuer({ clock: world.clock })
+    service = await startService(settingsOf(options, directory, kms, issuer), runtime, logger)
+    options.say(`the signer listens at ${service.url}`)
+    await registerDemoKeys(registerDeps(service.room, world, 'development'))
+    const { room, url } = service
+    const token = await newToken(issuer)
+    const ready = {
+      ready: true,
+      dataUrl: url,
+      localKms: { aws: kms.aws },
+      token,
+      keys: (await room.store.keys.list()).map(resolved => {
+        const { name, chain, network, address, provider, custody } = viewOf(resolved)
+        return { name, chain, network, address, provider, custody }
+      }),
+    }
+    const renewal = renewTokens(issuer, runtime)
+    const { promise: done, resolve, reject } = Promise.withResolvers<void>()
+    let stopping = false
+    return {
+      ready,
+      done,
+      stop: async () => {
+        if (stopping) return done
+        stopping = true
+        renewal.abort()
+        await cleanUp().then(resolve, reject)
+        return done
+      },
+      demo: () => demo(url, token, options.xdr ?? EXAMPLE_XDR, runtime),
+    }
+  } catch (error) {
+    await cleanUp()
+    throw error
+  }
+}
+
+const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issuer: DevIssuer) => ({
+  environment: 'development' as const,
+  dataDirectory: directory,
+  instance: 'dev',
+  providers: {
+    'aws-kms': { kind: 'aws-kms' as const, region: kms.region, endpoint: kms.aws },
+    mock: { kind: 'mock' as const },
+  },
+  server: { host: '127.0.0.1', port: options.port },
+  limits: { bodyBytes: 65_536, concurrency: 256, deadlineMs: 5000, tries: 3 },
+  tokens: { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock: { now: () => Date.now() } },
+})
+
+/** Those that are not there yet: with --data, a second start finds them. */
+async function registerDemoKeys(deps: RegisterDeps): Promise<void> {
+  const policy = JSON.stringify(demoPolicy())
+  for (const { name, provider, custody } of DEMO_KEYS) {
+    if ((await deps.registry.resolve(name)) !== undefined) continue
+    const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy }
+    const kms = provider === 'aws-kms'
+    if (custody === 'native') await (kms ? adopt(deps, key, DEMO_KMS_KEY_ID) : createNative(deps, key))
+    else {
+      const seed = new SecretBytes(demoSeed(name), `demo seed of ${name}`)
+      await wrapSeed(deps, key, { seed, ...(kms ? { wrappingKey: DEMO_WRAPPING_KEY_ID } : {}) })
+    }
+  }
+}
+
+const newToken = (issuer: DevIssuer) =>
+  issuer.issue({ subject: 'dev', scopes: ['sign:*', 'read:*'], seconds: TOKEN_SECONDS })
+
+/** Tokens live at most 15 minutes, also here; a fresh one goes to stderr before the last one ends. */
+function renewTokens(issuer: DevIssuer, runtime: Runtime): AbortController {
+  const stop = new AbortController()
+  const { clock } = runtime.world()
+  const loop = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(RENEW_MS, stop.signal)
+      await runtime.write('stderr', `export COUNTERSIGN_TOKEN=${await newToken(issuer)}\n`)
+    }
+  }
+  loop().catch(() => stop.abort())
+  return stop
+}
+
+/** Signs the example natively and by decrypt over HTTP, and has stellar-sdk verify both. */
+async function demo(url: string, token: string, xdr: string, runtime: Runtime): Promise<readonly DemoResult[]> {
+  const { fetch, clock, random } = runtime.world()
+  const client = httpClient({ url, token: () => token, fetch })
+  const results: DemoResult[] = []
+  for (const { name } of DEMO_KEYS.filter(key => key.provider === 'aws-kms')) {
+    const started = clock.monotonic()
+    const idempotencyKey = `demo-${Array.from(random.bytes(16), b => b.toString(16).padStart(2, '0')).join('')}`
+    const reply = await client.signStellar(name, xdr, idempotencyKey)
+    const milliseconds = clock.monotonic() - started
+    const { hash, signature, address, provider, custody, auditId } = reply
+    const verified = Keypair.fromPublicKey(address).verify(bytesOf(fromHex(hash)), bytesOf(fromBase64(signature)))
+    results.push({ key: name, custody, provider, address, hash, signature, verified, auditId, milliseconds })
+  }
+  return results
+}
+
+const bytesOf = (bytes: Uint8Array | undefined): Uint8Array => bytes ?? new Uint8Array()

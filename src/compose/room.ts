@@ -1,0 +1,116 @@
+import { openAdmin } from '../../providers/admin.ts'
+import { openProvider, type ProviderConfig } from '../../providers/index.ts'
+import { assertMayServe } from '../../providers/may-serve.ts'
+import { nodeAuditFiles } from '../audit/node-files.ts'
+import { openAuditLog, type Recovery } from '../audit/open.ts'
+import type { AuditLog, AuditRecord } from '../domain/audit.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { KeyAdmin, KeyProvider } from '../domain/provider.ts'
+import type { IdempotencyEntry, IdempotencyStore, StoredResult, World } from '../domain/ports.ts'
+import { lagHead } from '../store/lagging-head.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import type { RestorableIdempotency, Store } from '../store/store.ts'
+import { auditPath, storePath } from './places.ts'
+
+export type Environment = 'development' | 'staging' | 'production'
+
+/** What stands on disk, and the key services: everything a service and an operator command share. */
+export interface Room {
+  readonly store: Store
+  readonly idempotency: IdempotencyStore
+  readonly audit: AuditLog
+  readonly recovery: Recovery
+  provider(name: string): Promise<KeyProvider>
+  admin(name: string): Promise<KeyAdmin>
+  mayServe: typeof assertMayServe
+  close(): Promise<void>
+}
+
+export interface RoomSettings {
+  readonly environment: Environment
+  readonly dataDirectory: string
+  readonly instance: string
+  readonly segmentBytes?: number
+  readonly providers: Readonly<Record<string, ProviderConfig>>
+}
+
+/** Opens store, then log: what the log holds and the store has not kept yet is put back before anybody asks. */
+export async function openRoom(settings: RoomSettings, world: World): Promise<Room> {
+  const store = await openSqliteStore({ path: storePath(settings.dataDirectory), clock: world.clock })
+  try {
+    const { idempotency, auditIndex } = lagHead(store)
+    const restore = restorer(store.idempotency)
+    const { log, recovery } = await openAuditLog({
+      files: await nodeAuditFiles(auditPath(settings.dataDirectory), { access: 'write' }),
+      clock: world.clock,
+      random: world.random,
+      instance: settings.instance,
+      index: auditIndex,
+      onRecord: restore,
+      ...(settings.segmentBytes === undefined ? {} : { limits: { segmentBytes: settings.segmentBytes } }),
+    })
+    const providers = lazily(settings, config => openProvider(config, { ...world, environment: settings.environment }))
+    const admins = lazily(settings, config => openAdmin(config, { ...world, environment: settings.environment }))
+    return {
+      store,
+      idempotency,
+      audit: log,
+      recovery,
+      provider: providers.get,
+      admin: admins.get,
+      mayServe: assertMayServe,
+      close: async () => {
+        await log.close()
+        for (const provider of await providers.opened()) await provider.close()
+        store.close()
+      },
+    }
+  } catch (error) {
+    store.close()
+    throw error
+  }
+}
+
+/** Rebuilds idempotency entries from intents and outcomes, in the order of the log. */
+function restorer(idempotency: RestorableIdempotency) {
+  const intents = new Map<string, { entry: IdempotencyEntry; at: number }>()
+  return async (record: AuditRecord): Promise<void> => {
+    if (record.kind === 'intent' && record.idempotency !== undefined) {
+      intents.set(record.auditId, { entry: { ...record.idempotency, at: Date.parse(record.time) }, at: record.seq })
+      return
+    }
+    if (record.kind !== 'outcome') return
+    const entry = intents.get(record.auditId)?.entry
+    if (entry === undefined) return
+    intents.delete(record.auditId)
+    await idempotency.restore(entry, resultOf(record))
+  }
+}
+
+function resultOf(record: AuditRecord): StoredResult | undefined {
+  if (record.kind !== 'outcome' || record.result !== 'released') return undefined
+  const { signature, key, version, provider, custody, auditId, requestId } = record
+  if (signature === undefined || key === undefined || version === undefined) return undefined
+  return { signature, key, version, provider: provider ?? '', custody: custody ?? '', auditId, requestId }
+}
+
+/** One instance a name, opened at first use; a failed opening is tried again. */
+function lazily<T>(settings: RoomSettings, open: (config: ProviderConfig) => Promise<T>) {
+  const made = new Map<string, Promise<T>>()
+  const get = (name: string): Promise<T> => {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const config = settings.providers[name]
+    if (config === undefined) {
+      const names = Object.keys(settings.providers).join(', ')
+      throw new SignerError('config/invalid', {
+        problems: [{ path: `providers.${name}`, problem: 'is not configured', fix: `Add it, or use one of: ${names}` }],
+      })
+    }
+    const opening = open(config)
+    made.set(name, opening)
+    opening.catch(() => made.delete(name))
+    return opening
+  }
+  return { get, opened: async () => (await Promise.allSettled(made.values())).flatMap(r => (r.status === 'fulfilled' ? [r.value] : [])) }
+}

@@ -1,0 +1,117 @@
+import type { ProviderConfig } from '../../providers/index.ts'
+import { authorize } from '../access/authorize.ts'
+import { createTokenVerifier } from '../access/tokens.ts'
+import { createRefusals } from '../audit/refusals.ts'
+import { randomId } from '../bytes/ids.ts'
+import type { Logger } from '../domain/ports.ts'
+import { type Check, dataPlane } from '../http/app.ts'
+import type { Listening, Runtime } from '../runtime/index.ts'
+import { createSigner } from '../service/signer.ts'
+import { createCustody } from './custody.ts'
+import { LOCAL_OPERATOR } from './places.ts'
+import { openRoom, type Room, type RoomSettings } from './room.ts'
+
+/** A configuration, reduced to what the service needs. */
+export interface ServiceSettings extends RoomSettings {
+  readonly server: { readonly host: string; readonly port: number; readonly socket?: string }
+  readonly limits: {
+    readonly bodyBytes: number
+    readonly concurrency: number
+    readonly deadlineMs: number
+    readonly tries: number
+  }
+  readonly tokens: Parameters<typeof createTokenVerifier>[0]
+}
+
+export interface RunningService {
+  readonly url: string
+  readonly room: Room
+  readonly checks: () => Promise<readonly Check[]>
+  stop(drainMs: number): Promise<void>
+}
+
+const IDLE_SECONDS = 30
+
+/** Opens the room, wires the path of a signature to it, and listens. Everything is closed again when any step fails. */
+export async function startService(settings: ServiceSettings, runtime: Runtime, logger: Logger): Promise<RunningService> {
+  const world = runtime.world()
+  const room = await openRoom(settings, world)
+  let listening: Listening | undefined
+  try {
+    const event = (name: string, detail: Record<string, string | number | boolean>) =>
+      room.audit.append({ kind: 'event', auditId: randomId(world.random, 'a'), event: name, actor: LOCAL_OPERATOR, detail })
+    await event('service-started', {
+      environment: settings.environment,
+      runtime: `${runtime.runtime} ${runtime.version()}`,
+      truncatedBytes: room.recovery.truncatedBytes,
+      interrupted: room.recovery.interrupted.length,
+    })
+    const refusals = createRefusals({ log: room.audit, clock: world.clock, newAuditId: () => randomId(world.random, 'a') })
+    const signer = createSigner({
+      world,
+      logger,
+      limits: settings.limits,
+      catalogue: room.store.keys,
+      idempotency: room.idempotency,
+      audit: room.audit,
+      authenticate: createTokenVerifier(settings.tokens),
+      authorize,
+      custody: createCustody(settings.limits, world, room),
+      mayServe: (resolved, binding) => mayServe(settings, room, resolved.key, binding.provider),
+      recordRefusal: outcome => {
+        refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
+      },
+    })
+    const checks = async (): Promise<readonly Check[]> => [auditCheck(room), await storeCheck(room)]
+    const plane = {
+      sign: signer.sign,
+      getKey: signer.getKey,
+      incident: signer.incident,
+      readiness: checks,
+      random: world.random,
+      logger,
+      limits: settings.limits,
+    }
+    listening = await runtime.serve({
+      fetch: dataPlane(plane),
+      ...settings.server,
+      limits: { bodyBytes: settings.limits.bodyBytes, idleSeconds: IDLE_SECONDS },
+    })
+    const server = listening
+    return {
+      url: server.url,
+      room,
+      checks,
+      stop: async drainMs => {
+        await server.stop(drainMs)
+        await refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) }))
+        if (room.audit.state.kind === 'open') await event('service-stopped', {})
+        await room.close()
+      },
+    }
+  } catch (error) {
+    await listening?.stop(0)
+    await room.close()
+    throw error
+  }
+}
+
+/** Asked for every request: keys held in this process never serve production or a network of value. */
+function mayServe(settings: ServiceSettings, room: Room, key: { chain: 'stellar' | 'evm'; network: string }, provider: string): void {
+  const kind: ProviderConfig['kind'] | undefined = settings.providers[provider]?.kind
+  room.mayServe({ environment: settings.environment, chain: key.chain, network: key.network }, { production: kind === 'aws-kms' })
+}
+
+function auditCheck(room: Room): Check {
+  const { state } = room.audit
+  return state.kind === 'open' ? { name: 'audit', ok: true } : { name: 'audit', ok: false, detail: `sealed: ${state.reason}` }
+}
+
+async function storeCheck(room: Room): Promise<Check> {
+  try {
+    await room.store.auditIndex.head()
+    return { name: 'store', ok: true }
+  } catch {
+    return { name: 'store', ok: false, detail: 'the store does not answer' }
+  }
+}

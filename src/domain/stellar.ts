@@ -1,0 +1,233 @@
+/**
+ * A Stellar transaction as a human and a policy see it: decoded, typed, nothing left as bytes. The Stellar chain module
+ * makes it, policy judges it; neither knows the other.
+ *
+ * Every text in it that a caller chose (memo, home domain, data name, asset code, function name) is in the escape form of
+ * SEP-51: printable ASCII, with `\n`, `\xff` and so on for the rest, so it can stand in a log line or a sentence.
+ */
+
+/** @see SEP-23. `muxedId` is the sub-account number of an M… address; the account that signs and pays is `address`. */
+export interface AccountView {
+  /** G…, the account underneath. */
+  readonly address: string
+  readonly muxedId: bigint | null
+}
+
+/** @see SEP-11: `native` or `CODE:ISSUER`. The same text for the same asset, always. */
+export type AssetId = string
+
+/** Seven decimal places, whatever the asset. May be negative: the encoding allows it, the network and policy do not. */
+export interface Amount {
+  readonly stroops: bigint
+  readonly decimal: string
+}
+
+export interface PriceView {
+  readonly numerator: number
+  readonly denominator: number
+}
+
+export type MemoView =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'id'; readonly id: bigint }
+  /** Hex. */
+  | { readonly kind: 'hash' | 'return'; readonly hash: string }
+
+/** @see CAP-21. Times in seconds since the epoch; `maxTime` 0 means no end. */
+export interface PreconditionsView {
+  readonly timeBounds: { readonly minTime: bigint; readonly maxTime: bigint } | null
+  readonly ledgerBounds: { readonly minLedger: number; readonly maxLedger: number } | null
+  readonly minSequence: bigint | null
+  readonly minSequenceAgeSeconds: bigint
+  readonly minSequenceLedgerGap: number
+  /** Strkeys (G, T, X, P). */
+  readonly extraSigners: readonly string[]
+}
+
+/** One contract call or deployment, wherever it stands: in the operation itself or in an authorization tree. */
+export type InvocationView =
+  | { readonly kind: 'call'; readonly contract: string; readonly function: string; readonly arguments: number }
+  | { readonly kind: 'create-contract' }
+  | { readonly kind: 'upload-code'; readonly bytes: number }
+  | { readonly kind: 'unknown'; readonly name: string }
+
+/** An authorization entry. `source-account` entries are authorized by the very signature that is asked for. */
+export interface AuthorizationView {
+  readonly credentials: 'source-account' | 'address' | 'address-v2' | 'address-with-delegates' | 'unknown'
+  /** Null for `source-account`. */
+  readonly address: string | null
+  /** The whole tree, root first, depth first. */
+  readonly invocations: readonly InvocationView[]
+}
+
+export interface ClaimantView {
+  readonly destination: string
+  readonly conditional: boolean
+}
+
+interface Typed<T extends string> {
+  readonly type: T
+  /** Null: the source of the transaction. */
+  readonly source: AccountView | null
+}
+
+interface Offer {
+  readonly selling: AssetId
+  readonly buying: AssetId
+  readonly amount: Amount
+  readonly price: PriceView
+}
+
+/** One arm an operation type of protocol 27. A type this list does not have is `unknown` and never allowed. */
+export type OperationView =
+  | (Typed<'createAccount'> & { readonly destination: AccountView; readonly startingBalance: Amount })
+  | (Typed<'payment'> & { readonly destination: AccountView; readonly asset: AssetId; readonly amount: Amount })
+  | (Typed<'pathPaymentStrictReceive'> & {
+      readonly sendAsset: AssetId
+      readonly sendMax: Amount
+      readonly destination: AccountView
+      readonly destAsset: AssetId
+      readonly destAmount: Amount
+      readonly path: readonly AssetId[]
+    })
+  | (Typed<'pathPaymentStrictSend'> & {
+      readonly sendAsset: AssetId
+      readonly sendAmount: Amount
+      readonly destination: AccountView
+      readonly destAsset: AssetId
+      readonly destMin: Amount
+      readonly path: readonly AssetId[]
+    })
+  | (Typed<'manageSellOffer'> & Offer & { readonly offerId: bigint })
+  /** `amount` is what is bought; `price` is in units sold for one bought. */
+  | (Typed<'manageBuyOffer'> & Offer & { readonly offerId: bigint })
+  | (Typed<'createPassiveSellOffer'> & Offer)
+  | (Typed<'setOptions'> & {
+      readonly inflationDestination: string | null
+      readonly clearFlags: number | null
+      readonly setFlags: number | null
+      readonly masterWeight: number | null
+      readonly lowThreshold: number | null
+      readonly mediumThreshold: number | null
+      readonly highThreshold: number | null
+      readonly homeDomain: string | null
+      readonly signer: { readonly key: string; readonly weight: number } | null
+    })
+  /** `line` is an asset, or `pool:` and both assets and the fee of a liquidity pool. Limit 0 removes the line. */
+  | (Typed<'changeTrust'> & { readonly line: string; readonly limit: Amount })
+  | (Typed<'allowTrust'> & { readonly trustor: string; readonly code: string; readonly authorize: number })
+  | (Typed<'accountMerge'> & { readonly destination: AccountView })
+  | Typed<'inflation'>
+  /** `value` is hex; null removes the entry. */
+  | (Typed<'manageData'> & { readonly name: string; readonly value: string | null })
+  | (Typed<'bumpSequence'> & { readonly bumpTo: bigint })
+  | (Typed<'createClaimableBalance'> & {
+      readonly asset: AssetId
+      readonly amount: Amount
+      readonly claimants: readonly ClaimantView[]
+    })
+  | (Typed<'claimClaimableBalance'> & { readonly balance: string })
+  | (Typed<'beginSponsoringFutureReserves'> & { readonly sponsored: string })
+  | Typed<'endSponsoringFutureReserves'>
+  | (Typed<'revokeSponsorship'> & { readonly target: string })
+  | (Typed<'clawback'> & { readonly asset: AssetId; readonly from: AccountView; readonly amount: Amount })
+  | (Typed<'clawbackClaimableBalance'> & { readonly balance: string })
+  | (Typed<'setTrustLineFlags'> & {
+      readonly trustor: string
+      readonly asset: AssetId
+      readonly clearFlags: number
+      readonly setFlags: number
+    })
+  | (Typed<'liquidityPoolDeposit'> & {
+      readonly pool: string
+      readonly maxAmountA: Amount
+      readonly maxAmountB: Amount
+      readonly minPrice: PriceView
+      readonly maxPrice: PriceView
+    })
+  | (Typed<'liquidityPoolWithdraw'> & {
+      readonly pool: string
+      readonly amount: Amount
+      readonly minAmountA: Amount
+      readonly minAmountB: Amount
+    })
+  | (Typed<'invokeHostFunction'> & {
+      readonly invocation: InvocationView
+      readonly authorizations: readonly AuthorizationView[]
+    })
+  | (Typed<'extendFootprintTtl'> & { readonly extendTo: number })
+  | Typed<'restoreFootprint'>
+  | (Typed<'unknown'> & { readonly name: string })
+
+export type OperationType = OperationView['type']
+
+/** What a V0 or V1 envelope asks for; V0 is seen as the V1 it stands for. */
+export interface TransactionBodyView {
+  readonly source: AccountView
+  /** The most the network may charge, resource fee included. */
+  readonly feeStroops: bigint
+  /** The part of it that pays for Soroban resources; null outside Soroban. */
+  readonly resourceFeeStroops: bigint | null
+  /** 0 marks a SEP-10 challenge. */
+  readonly sequence: bigint
+  readonly preconditions: PreconditionsView
+  readonly memo: MemoView
+  readonly operations: readonly OperationView[]
+  /** Signatures already on the envelope. */
+  readonly signatures: number
+}
+
+export type StellarTransactionView =
+  | ({ readonly kind: 'transaction'; readonly network: string } & TransactionBodyView)
+  | {
+      readonly kind: 'fee-bump'
+      readonly network: string
+      readonly feeSource: AccountView
+      /** What the fee source may be charged in all. May be negative in the encoding. */
+      readonly feeStroops: bigint
+      readonly inner: TransactionBodyView
+      readonly signatures: number
+    }
+
+/** Every operation type there is, in the order of the protocol. */
+export const OPERATION_TYPES = [
+  'createAccount',
+  'payment',
+  'pathPaymentStrictReceive',
+  'manageSellOffer',
+  'createPassiveSellOffer',
+  'setOptions',
+  'changeTrust',
+  'allowTrust',
+  'accountMerge',
+  'inflation',
+  'manageData',
+  'bumpSequence',
+  'manageBuyOffer',
+  'pathPaymentStrictSend',
+  'createClaimableBalance',
+  'claimClaimableBalance',
+  'beginSponsoringFutureReserves',
+  'endSponsoringFutureReserves',
+  'revokeSponsorship',
+  'clawback',
+  'clawbackClaimableBalance',
+  'setTrustLineFlags',
+  'liquidityPoolDeposit',
+  'liquidityPoolWithdraw',
+  'invokeHostFunction',
+  'extendFootprintTtl',
+  'restoreFootprint',
+] as const satisfies readonly OperationType[]
+
+/** Seven places, no exponent, no superfluous zeros: 105000000n is `10.5`. */
+export function decimalOf(stroops: bigint): string {
+  const sign = stroops < 0n ? '-' : ''
+  const digits = (stroops < 0n ? -stroops : stroops).toString().padStart(8, '0')
+  const whole = digits.slice(0, -7)
+  let end = 7
+  const fraction = digits.slice(-7)
+  while (end > 0 && fraction.charAt(end - 1) === '0') end--
+  return end === 0 ? `${sign}${whole}` : `${sign}${whole}.${fraction.slice(0, end)}`
+}

@@ -1,0 +1,151 @@
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { PROBLEMS } from './problem.ts'
+
+const api = new OpenAPIHono()
+const registry = api.openAPIRegistry
+
+const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
+
+const SignBody = registry.register(
+  'StellarTransaction',
+  z
+    .strictObject({
+      type: z.literal('stellar-transaction'),
+      xdr: base64('TransactionEnvelope (V0, V1 or fee-bump), standard base64 of its XDR. The network comes from the key.'),
+    })
+    .openapi({ description: 'What is to be signed.' }),
+)
+
+const SignAnswer = registry.register(
+  'SignAnswer',
+  z.strictObject({
+    signature: base64('64 bytes, Ed25519 R‖S.'),
+    publicKey: base64('32 bytes; the pinned key the signature was verified under.'),
+    address: z.string().openapi({ description: 'The same key as a Stellar address (SEP-23).' }),
+    keyVersion: z.int().openapi({ description: 'Version of the key that signed.' }),
+    hash: z.string().openapi({ description: 'Transaction hash, hex: what the signature covers.' }),
+    signedXdr: base64('The envelope with the signature attached.'),
+    provider: z.string(),
+    custody: z.enum(['native', 'envelope']),
+    auditId: z.string().openapi({ description: 'Intent and outcome stand under this id in the audit log.' }),
+    requestId: z.string(),
+  }),
+)
+
+const KeyView = registry.register(
+  'Key',
+  z.strictObject({
+    name: z.string(),
+    chain: z.string(),
+    network: z.string(),
+    address: z.string(),
+    publicKey: base64('The raw public key.'),
+    scheme: z.string(),
+    version: z.int(),
+    state: z.string(),
+    provider: z.string(),
+    custody: z.string(),
+    policyHash: z.string().openapi({ description: 'SHA-256 of the policy in force, hex.' }),
+  }),
+)
+
+const Problem = registry.register(
+  'Problem',
+  z
+    .looseObject({
+      type: z.string().openapi({ description: 'Relative URI with a page of its own, for example /problems/policy-denied.' }),
+      title: z.string(),
+      status: z.int(),
+      code: z.enum(Object.keys(PROBLEMS) as [string, ...string[]]),
+      retryable: z.boolean().openapi({ description: 'The same request may be sent again with the same Idempotency-Key.' }),
+      requestId: z.string(),
+    })
+    .openapi({ description: 'RFC 9457 problem. Further members say what exactly is wrong, by code.' }),
+)
+
+const problem = (description: string) => ({
+  description,
+  content: { 'application/problem+json': { schema: Problem } },
+})
+const answer = <T extends z.ZodType>(description: string, schema: T) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+const keyParam = z.object({ key: z.string().openapi({ description: 'Name of the key.', example: 'demo-stellar' }) })
+const REFUSALS = { 400: 'malformed', 401: 'no or bad token', 403: 'scope or policy', 404: 'no such key' }
+const refusals = (more: Record<number, string>) =>
+  Object.fromEntries(Object.entries({ ...REFUSALS, ...more }).map(([status, text]) => [status, problem(text)]))
+
+registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+
+registry.registerPath({
+  method: 'post',
+  path: '/v1/keys/{key}/sign',
+  summary: 'Sign a transaction',
+  security: [{ bearer: [] }],
+  request: {
+    params: keyParam,
+    headers: z.object({
+      'Idempotency-Key': z.string().openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
+    }),
+    body: { required: true, content: { 'application/json': { schema: SignBody } } },
+  },
+  responses: {
+    200: answer('Signed, verified and on record.', SignAnswer),
+    ...refusals({
+      409: 'in flight, or the version may not sign',
+      413: 'too large',
+      415: 'not JSON',
+      422: 'Idempotency-Key of another request',
+      502: 'the key service refused or answered wrongly',
+      503: 'not available, overloaded or sealed',
+      504: 'the key service did not answer in time',
+    }),
+  },
+})
+registry.registerPath({
+  method: 'get',
+  path: '/v1/keys/{key}',
+  summary: 'Look at a key',
+  security: [{ bearer: [] }],
+  request: { params: keyParam },
+  responses: { 200: answer('The key and its active version.', KeyView), ...refusals({}) },
+})
+const Health = z.looseObject({ status: z.enum(['ok', 'unavailable']) })
+registry.registerPath({
+  method: 'get',
+  path: '/livez',
+  summary: 'Is the process alive',
+  responses: { 200: answer('It is.', Health) },
+})
+registry.registerPath({
+  method: 'get',
+  path: '/readyz',
+  summary: 'Can it sign',
+  responses: { 200: answer('Audit log open, store answering.', Health), 503: answer('Not now; `checks` says why.', Health) },
+})
+registry.registerPath({
+  method: 'get',
+  path: '/openapi.json',
+  summary: 'This document',
+  responses: { 200: answer('OpenAPI 3.1.', z.looseObject({})) },
+})
+registry.registerPath({
+  method: 'get',
+  path: '/problems/{code}',
+  summary: 'What a problem type means',
+  request: { params: z.object({ code: z.string() }) },
+  responses: { 200: answer('Meaning and fix.', z.looseObject({})), 404: problem('no such problem') },
+})
+
+/** The contract of the data plane; docs/openapi.json is the checked-in copy. */
+export function openApiDocument() {
+  return api.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Countersign data plane',
+      version: '1',
+      description: 'Decodes, decides, records, has the key service sign, verifies, records again, and only then answers.',
+    },
+  })
+}

@@ -1,0 +1,254 @@
+import { type AnySignerError, type ErrorCode, isRetryable } from '../domain/errors.ts'
+
+/** What a caller is told about each code. A forgotten code is a type error. */
+interface Meaning {
+  readonly status: number
+  readonly title: string
+  readonly meaning: string
+  readonly fix: string
+}
+
+export const PROBLEMS = {
+  'request/malformed': {
+    status: 400,
+    title: 'The request could not be read',
+    meaning: 'The body is not the strict JSON object this route takes: a field is missing, unknown, doubled or of the wrong type.',
+    fix: 'Correct the field named in `field`; `fix` says how.',
+  },
+  'request/too-large': {
+    status: 413,
+    title: 'The request body is too large',
+    meaning: 'The body is longer than `limitBytes`.',
+    fix: 'Send one envelope a request.',
+  },
+  'request/unsupported-media': {
+    status: 415,
+    title: 'The body must be JSON',
+    meaning: 'The Content-Type is not application/json.',
+    fix: 'Send `Content-Type: application/json`.',
+  },
+  'request/unknown-route': {
+    status: 404,
+    title: 'There is no such route',
+    meaning: 'The path and method are not in /openapi.json. Paths are matched exactly.',
+    fix: 'Compare with /openapi.json.',
+  },
+  'idempotency/missing': {
+    status: 400,
+    title: 'The Idempotency-Key header is missing',
+    meaning: 'Every write takes one, so that a retry can never sign twice.',
+    fix: 'Send a fresh UUID with each new request, and the same one with each retry of it.',
+  },
+  'idempotency/malformed': {
+    status: 400,
+    title: 'The Idempotency-Key header is malformed',
+    meaning: 'It needs 1 to 255 printable ASCII characters without blanks, quotes, commas or backslashes.',
+    fix: 'Use a UUID.',
+  },
+  'idempotency/mismatch': {
+    status: 422,
+    title: 'This Idempotency-Key stands for another request',
+    meaning: 'The key was used before with another body or for another signing key.',
+    fix: 'Use a fresh Idempotency-Key for a new request.',
+  },
+  'idempotency/in-flight': {
+    status: 409,
+    title: 'The same request is being worked on',
+    meaning: 'An earlier request with this Idempotency-Key has not ended yet.',
+    fix: 'Wait `retryAfterMs` and send the same request again.',
+  },
+  'payload/invalid': {
+    status: 400,
+    title: 'The payload cannot be signed',
+    meaning: 'It does not decode, or does not encode to the same bytes again, or is not of this key’s network.',
+    fix: 'Read `reason`; build the payload with a current SDK.',
+  },
+  'payload/unsupported': {
+    status: 400,
+    title: 'This key does not sign this type of payload',
+    meaning: 'The payload type belongs to another chain or is not known.',
+    fix: 'Use a type listed in /openapi.json for the chain of the key.',
+  },
+  'token/missing': {
+    status: 401,
+    title: 'A bearer token is needed',
+    meaning: 'The request carries no Authorization header.',
+    fix: 'Send `Authorization: Bearer <token>`.',
+  },
+  'token/invalid': {
+    status: 401,
+    title: 'The token is not accepted',
+    meaning: 'It is expired, altered, too long-lived, for another audience, or signed by an unknown key.',
+    fix: 'Obtain a fresh token of at most 15 minutes from the configured issuer.',
+  },
+  'access/denied': {
+    status: 403,
+    title: 'The token does not allow this',
+    meaning: 'The scopes of the token do not name this action on this key.',
+    fix: 'Ask for a token with the scope `sign:<key>` or `read:<key>`.',
+  },
+  'policy/denied': {
+    status: 403,
+    title: 'The policy of the key refuses this payload',
+    meaning: '`rule` names the rule and `reason` the value it looked at.',
+    fix: 'Change the payload, or have an operator change the policy.',
+  },
+  'policy/undecided': {
+    status: 403,
+    title: 'The policy cannot judge this payload',
+    meaning: 'Something in it is not known to the policy; what is unknown is refused.',
+    fix: 'Upgrade, or build the payload from known operations.',
+  },
+  'key/unknown': {
+    status: 404,
+    title: 'There is no such key',
+    meaning: 'No key of this name is registered here.',
+    fix: 'Run `countersign keys list`.',
+  },
+  'key/exists': {
+    status: 409,
+    title: 'A key of this name exists',
+    meaning: 'Names are never reused.',
+    fix: 'Choose another name.',
+  },
+  'key/unsupported': {
+    status: 422,
+    title: 'The key cannot do this',
+    meaning: 'Its provider or custody mode does not support what was asked.',
+    fix: 'Read `reason`; the capability table in the README says who can do what.',
+  },
+  'key/not-active': {
+    status: 409,
+    title: 'The key version may not sign',
+    meaning: 'Its state is neither active nor overlap: it is pending, retired, revoked or destroyed.',
+    fix: 'Ask an operator; a revoked version never signs again.',
+  },
+  'key/mismatch': {
+    status: 503,
+    title: 'The key is in quarantine',
+    meaning: 'What the key service or the registry says about this key is no longer what was pinned at registration.',
+    fix: 'An operator must find out who changed the key, its alias or the registry.',
+  },
+  'provider/unavailable': {
+    status: 503,
+    title: 'The key service is not available',
+    meaning: 'Nothing was signed.',
+    fix: 'Send the same request again with the same Idempotency-Key, not before `retryAfterMs` if it is given.',
+  },
+  'provider/ambiguous': {
+    status: 504,
+    title: 'The key service did not answer in time',
+    meaning: 'The service may have signed, but nothing was received and nothing was released; the audit log says so.',
+    fix: 'Send the same request again with the same Idempotency-Key.',
+  },
+  'provider/refused': {
+    status: 502,
+    title: 'The key service refused',
+    meaning: 'Permission, key state or credentials: a retry will not help.',
+    fix: 'An operator must look at the permissions and the state of the key.',
+  },
+  'provider/malformed': {
+    status: 502,
+    title: 'The key service gave a malformed answer',
+    meaning: 'It was not used.',
+    fix: 'An operator must look at the endpoint and what stands between.',
+  },
+  'envelope/unreadable': {
+    status: 502,
+    title: 'The encrypted key cannot be opened',
+    meaning: 'Ciphertext, context and wrapping key do not belong together. Nothing was signed.',
+    fix: 'An operator must compare the row with its backup; rows may have been exchanged.',
+  },
+  'envelope/mismatch': {
+    status: 502,
+    title: 'The encrypted key is not the key it claims to be',
+    meaning: 'The opened key does not give the pinned public key. Nothing was signed.',
+    fix: 'An operator must compare the row with its backup; rows may have been exchanged.',
+  },
+  'signature/malformed': {
+    status: 502,
+    title: 'The key service gave a malformed signature',
+    meaning: 'It was not released.',
+    fix: 'An operator must look at the key service.',
+  },
+  'signature/unverified': {
+    status: 502,
+    title: 'The signature does not verify',
+    meaning: 'The answer of the key service does not verify under the pinned public key. Nothing was released.',
+    fix: 'An operator must look at the key service at once: an alias may point at another key.',
+  },
+  'audit/sealed': {
+    status: 503,
+    title: 'The audit log is sealed',
+    meaning: 'A record could not be written durably, so nothing is signed any more.',
+    fix: 'An operator frees the disk and runs `countersign audit reopen`.',
+  },
+  'audit/corrupt': {
+    status: 503,
+    title: 'The audit log is damaged',
+    meaning: 'A record does not fit the chain.',
+    fix: 'An operator runs `countersign audit verify` and restores the log from its copy.',
+  },
+  'store/unavailable': {
+    status: 503,
+    title: 'The store does not answer',
+    meaning: 'Nothing was signed.',
+    fix: 'Send the same request again with the same Idempotency-Key.',
+  },
+  'service/overloaded': {
+    status: 503,
+    title: 'Too many requests at once',
+    meaning: 'The request was not looked at.',
+    fix: 'Wait `retryAfterMs` and send the same request again.',
+  },
+  'service/stopping': {
+    status: 503,
+    title: 'The service is stopping',
+    meaning: 'The request was not looked at.',
+    fix: 'Send the same request to another instance.',
+  },
+  'config/invalid': {
+    status: 500,
+    title: 'The configuration is invalid',
+    meaning: '`problems` lists everything that is wrong with it.',
+    fix: 'Run `countersign config check`.',
+  },
+  'start/refused': {
+    status: 500,
+    title: 'The service refuses to start',
+    meaning: 'The environment is not safe to sign in.',
+    fix: '`fix` says what to change.',
+  },
+  internal: {
+    status: 500,
+    title: 'An unexpected fault',
+    meaning: 'Nothing was released. The incident number is in the log.',
+    fix: 'Report the incident number.',
+  },
+} as const satisfies Record<ErrorCode, Meaning>
+
+/** `policy/denied` → `/problems/policy-denied`: relative, so that it resolves at the service that answered. */
+export const problemType = (code: ErrorCode): string => `/problems/${code.replace('/', '-')}`
+
+export function codeOfProblem(slug: string): ErrorCode | undefined {
+  return (Object.keys(PROBLEMS) as ErrorCode[]).find(code => code.replace('/', '-') === slug)
+}
+
+/** RFC 9457. Members beside the five standard ones are the error's public detail; nothing else of the error is shown. */
+export function problemResponse(error: AnySignerError, requestId: string): Response {
+  const { status, title } = PROBLEMS[error.code]
+  const body = {
+    ...error.detail,
+    type: problemType(error.code),
+    title,
+    status,
+    code: error.code,
+    retryable: isRetryable(error),
+    requestId,
+  }
+  const headers = new Headers({ 'content-type': 'application/problem+json' })
+  if (status === 401) headers.set('www-authenticate', 'Bearer')
+  const waitMs = 'retryAfterMs' in error.detail ? error.detail.retryAfterMs : status === 503 ? 1000 : undefined
+  if (waitMs !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(waitMs / 1000))))
+  return new Response(JSON.stringify(body), { status, headers })
+}

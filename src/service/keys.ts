@@ -1,0 +1,37 @@
+import { toBase64 } from '../bytes/base64.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { ResolvedKey } from '../domain/key.ts'
+
+/** What anyone who may read a key sees of it. */
+export interface KeyView {
+  readonly name: string
+  readonly chain: string
+  readonly network: string
+  readonly address: string
+  /** Base64 of the raw public key. */
+  readonly publicKey: string
+  readonly scheme: string
+  readonly version: number
+  readonly state: string
+  readonly provider: string
+  readonly custody: string
+  readonly policyHash: string
+}
+
+export function viewOf({ key, version, bindings }: ResolvedKey): KeyView {
+  const [first] = bindings
+  if (first === undefined) throw new SignerError('key/mismatch', { key: key.name, reason: 'it has no binding' })
+  return {
+    name: key.name,
+    chain: key.chain,
+    network: key.network,
+    address: version.address,
+    publicKey: toBase64(version.publicKey),
+    scheme: version.scheme,
+    version: version.version,
+    state: version.state,
+    provider: first.provider,
+    custody: first.custody,
+    policyHash: key.policyHash,
+  }
+}

@@ -1,0 +1,114 @@
+import { toBase64 } from '../bytes/base64.ts'
+import type { AuditActor, Decision, IntentEntry, OutcomeEntry } from '../domain/audit.ts'
+import type { AnySignerError } from '../domain/errors.ts'
+import type { Binding, ResolvedKey } from '../domain/key.ts'
+import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
+import type { Signed } from '../domain/provider.ts'
+import type { Asked } from './payloads.ts'
+import type { SignRequest } from './types.ts'
+
+/** One request that was understood, by a caller who may ask. */
+export interface Job {
+  readonly auditId: string
+  readonly actor: AuditActor
+  readonly request: SignRequest
+  readonly resolved: ResolvedKey
+  readonly binding: Binding
+  readonly asked: Asked
+  readonly entry: IdempotencyEntry
+  /** Monotonic milliseconds. */
+  readonly started: number
+}
+
+const named = (job: Job) => ({
+  auditId: job.auditId,
+  requestId: job.request.requestId,
+  key: job.resolved.key.name,
+  version: job.resolved.version.version,
+})
+
+const placed = (job: Job) => ({ provider: job.binding.provider, custody: job.binding.custody })
+
+export function intentRecord(job: Job, decision: Decision): IntentEntry {
+  const { scope, key, fingerprint } = job.entry
+  return {
+    kind: 'intent',
+    ...named(job),
+    actor: job.actor,
+    operation: 'sign',
+    address: job.resolved.version.address,
+    network: job.resolved.key.network,
+    payloadType: job.asked.type,
+    digest: job.asked.hash,
+    summary: job.asked.sentence,
+    decision: decision.kind,
+    policyHash: decision.policyHash,
+    ...(decision.kind === 'allow' ? {} : { rule: decision.rule, reason: decision.reason }),
+    idempotency: { scope, key, fingerprint },
+  }
+}
+
+export const releasedRecord = (job: Job, signed: Signed, durationMs: number): OutcomeEntry => ({
+  kind: 'outcome',
+  ...named(job),
+  ...placed(job),
+  result: 'released',
+  decision: 'allow',
+  ...(signed.providerRequestId === undefined ? {} : { providerRequestId: signed.providerRequestId }),
+  signature: toBase64(signed.signature),
+  durationMs,
+})
+
+/** We said no: the decision was not allow, or the version may no longer sign. */
+export const refusedRecord = (
+  job: Job,
+  decision: OutcomeEntry['decision'],
+  error: AnySignerError,
+  durationMs: number,
+): OutcomeEntry => ({
+  kind: 'outcome',
+  ...named(job),
+  ...placed(job),
+  result: 'refused',
+  decision,
+  ...because(error),
+  durationMs,
+})
+
+/** The key service, or we, broke after policy said yes. Nothing was released. */
+export function failedRecord(job: Job, error: AnySignerError, signed: Signed | undefined, durationMs: number): OutcomeEntry {
+  const providerRequestId = signed?.providerRequestId ?? ('requestId' in error.detail ? error.detail.requestId : undefined)
+  return {
+    kind: 'outcome',
+    ...named(job),
+    ...placed(job),
+    result: 'failed',
+    decision: 'allow',
+    ...(providerRequestId === undefined ? {} : { providerRequestId }),
+    ...because(error),
+    durationMs,
+  }
+}
+
+/** Refused before anything was decided: no intent exists, one outcome says why. */
+export const earlyRefusal = (
+  about: {
+    readonly auditId: string
+    readonly requestId: string
+    readonly actor: AuditActor
+    readonly key: string
+    readonly operation: string
+  },
+  error: AnySignerError,
+): OutcomeEntry => ({ kind: 'outcome', ...about, result: 'refused', decision: 'none', ...because(error) })
+
+export const storedResult = (job: Job, signed: Signed): StoredResult => ({
+  ...named(job),
+  ...placed(job),
+  signature: toBase64(signed.signature),
+})
+
+const because = (error: AnySignerError) => ({
+  errorCode: error.code,
+  ...('reason' in error.detail ? { reason: error.detail.reason } : {}),
+})

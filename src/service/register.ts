@@ -1,0 +1,195 @@
+import { randomId } from '../bytes/ids.ts'
+import { checkPin } from '../bytes/verify.ts'
+import type { AuditActor, AuditLog } from '../domain/audit.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import type { Clock, KeyRegistry, Random } from '../domain/ports.ts'
+import {
+  type Call,
+  canEnvelope,
+  type EnvelopeContext,
+  type EnvelopeProvider,
+  type KeyAdmin,
+  type KeyFacts,
+  type KeyProvider,
+  type KeyRef,
+  type Signed,
+  type SignInput,
+} from '../domain/provider.ts'
+import { SecretBytes } from '../domain/secret.ts'
+import { addressOf } from './payloads.ts'
+import { verifyAfterSign } from './verify-after-sign.ts'
+
+/** Registration of keys: operators only. The data plane's path never imports this module. */
+export interface RegisterDeps {
+  readonly registry: KeyRegistry
+  readonly audit: AuditLog
+  readonly clock: Clock
+  readonly random: Random
+  readonly actor: AuditActor
+  provider(name: string): Promise<KeyProvider>
+  admin(name: string): Promise<KeyAdmin>
+  /** Deadline and retries around one remote call. */
+  call<T>(body: (call: Call) => Promise<T>): Promise<T>
+  /** Derives the Ed25519 public key in the engine that wipes. */
+  publicKeyOf(seed: SecretBytes): Promise<Uint8Array>
+  /** Signs as the path of a signature would, with a binding that is not registered yet. */
+  trial(version: KeyVersion, binding: Binding, row: EnvelopeRow | undefined, input: SignInput): Promise<Signed>
+  /** @throws `start/refused` when a key of this provider may not serve this network here. */
+  mayServe(place: { chain: Chain; network: string }, provider: KeyProvider): void
+  /** Our canonical form and hash of a policy document; the strict default when there is none. @throws `config/invalid` */
+  policy(document: string | undefined): { text: string; hash: string }
+  /** @throws `config/invalid` for a network the chain module does not know. */
+  checkNetwork(chain: Chain, network: string): void
+}
+
+export interface NewKey {
+  readonly name: string
+  readonly chain: Chain
+  readonly network: string
+  readonly provider: string
+  readonly policy?: string
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+
+/** A signing key made inside the key service; the private key never exists outside it. */
+export async function createNative(deps: RegisterDeps, key: NewKey): Promise<ResolvedKey> {
+  const provider = await prepare(deps, key)
+  const admin = await deps.admin(key.provider)
+  const facts = await deps.call(call => admin.create({ scheme: 'ed25519', label: key.name }, call))
+  return registerNative(deps, key, provider, facts)
+}
+
+/** A signing key that exists in the service. An alias is resolved here, once; what it points to now is what is pinned. */
+export async function adopt(deps: RegisterDeps, key: NewKey, reference: KeyRef): Promise<ResolvedKey> {
+  const provider = await prepare(deps, key)
+  return registerNative(deps, key, provider, await deps.call(call => provider.describe(reference, call)))
+}
+
+/** A fresh seed, or one handed in, wrapped by the key service. Takes ownership of the seed and wipes it. */
+export async function wrapSeed(
+  deps: RegisterDeps,
+  key: NewKey,
+  options: { readonly wrappingKey?: KeyRef; readonly seed?: SecretBytes; readonly address?: string },
+): Promise<ResolvedKey> {
+  const seed = options.seed ?? new SecretBytes(deps.random.bytes(32), `seed of ${key.name}`)
+  try {
+    const provider = envelope(key, await prepare(deps, key))
+    const publicKey = await deps.publicKeyOf(seed)
+    const address = addressOf(key.chain, publicKey)
+    sameAddress(key, options.address, address)
+    const wrappingKey = options.wrappingKey ?? (await newWrappingKey(deps, key))
+    const context = { pubkey: address, key: key.name, version: '1', network: key.network }
+    const ciphertext = await deps.call(call => provider.wrap(wrappingKey, seed, context, call))
+    return await registerEnvelope(deps, key, { publicKey, wrappingKey, ciphertext, context })
+  } finally {
+    seed.wipe()
+  }
+}
+
+/** A ciphertext written by another program, bound to `{"pubkey": address}` alone. Opened once to prove the address. */
+export async function adoptCiphertext(
+  deps: RegisterDeps,
+  key: NewKey,
+  options: { readonly wrappingKey: KeyRef; readonly ciphertext: Uint8Array; readonly publicKey: Uint8Array },
+): Promise<ResolvedKey> {
+  envelope(key, await prepare(deps, key))
+  const context = { pubkey: addressOf(key.chain, options.publicKey) }
+  return registerEnvelope(deps, key, { ...options, context })
+}
+
+async function prepare(deps: RegisterDeps, key: NewKey): Promise<KeyProvider> {
+  if (!NAME.test(key.name)) {
+    throw new SignerError('request/malformed', {
+      field: 'name',
+      reason: `${JSON.stringify(key.name.slice(0, 80))} is not a key name`,
+      fix: 'use 1 to 64 letters, digits, and _ . - after the first',
+    })
+  }
+  deps.checkNetwork(key.chain, key.network)
+  if ((await deps.registry.resolve(key.name)) !== undefined) throw new SignerError('key/exists', { key: key.name })
+  const provider = await deps.provider(key.provider)
+  deps.mayServe(key, provider)
+  return provider
+}
+
+async function registerNative(deps: RegisterDeps, key: NewKey, provider: KeyProvider, facts: KeyFacts): Promise<ResolvedKey> {
+  if (facts.scheme !== 'ed25519' || !provider.can.native.includes('ed25519')) {
+    throw new SignerError('key/unsupported', {
+      key: key.name,
+      wanted: 'ed25519',
+      reason: `a ${key.chain} key signs Ed25519 and ${facts.reference} is ${facts.scheme}`,
+    })
+  }
+  return register(deps, key, { custody: 'native', reference: facts.reference, publicKey: facts.publicKey })
+}
+
+function registerEnvelope(
+  deps: RegisterDeps,
+  key: NewKey,
+  made: { wrappingKey: KeyRef; publicKey: Uint8Array; ciphertext: Uint8Array; context: EnvelopeContext },
+): Promise<ResolvedKey> {
+  const { wrappingKey, publicKey, ciphertext, context } = made
+  return register(deps, key, { custody: 'envelope', reference: wrappingKey, publicKey, envelope: { ciphertext, context } })
+}
+
+interface Made {
+  readonly custody: 'native' | 'envelope'
+  readonly reference: KeyRef
+  readonly publicKey: Uint8Array
+  readonly envelope?: Omit<EnvelopeRow, 'bindingId'>
+}
+
+/** Proof of possession first, then the record, then the row: a registered key has signed a challenge that we verified. */
+async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<ResolvedKey> {
+  checkPin('ed25519', made.publicKey)
+  const { text, hash } = deps.policy(asked.policy)
+  const { name, chain, network } = asked
+  const key: Key = { name, chain, network, policy: text, policyHash: hash, createdAt: deps.clock.now() }
+  const address = addressOf(chain, made.publicKey)
+  const version: KeyVersion = { key: name, version: 1, scheme: 'ed25519', publicKey: made.publicKey, address, state: 'active' }
+  const id = randomId(deps.random, 'b')
+  const binding: Binding = { id, key: name, version: 1, provider: asked.provider, custody: made.custody, reference: made.reference }
+  const row = made.envelope === undefined ? undefined : { bindingId: id, ...made.envelope }
+
+  await provePossession(deps, version, binding, row)
+  const record = (event: string) =>
+    deps.audit.append({
+      kind: 'event',
+      auditId: randomId(deps.random, 'a'),
+      event,
+      actor: deps.actor,
+      detail: { key: name, version: 1, chain, network, address, policyHash: hash, provider: asked.provider, custody: made.custody, reference: made.reference },
+    })
+  await record('key-registering') // on record before the key can sign
+  await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
+  await record('key-registered')
+  return { key, version, bindings: [binding] }
+}
+
+/** A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. */
+async function provePossession(deps: RegisterDeps, version: KeyVersion, binding: Binding, row: EnvelopeRow | undefined): Promise<void> {
+  const purpose = new TextEncoder().encode('countersign proof of possession v1\n')
+  const message = new Uint8Array(purpose.length + 32)
+  message.set(purpose)
+  message.set(deps.random.bytes(32), purpose.length)
+  const input: SignInput = { scheme: 'ed25519', message }
+  const { signature } = await deps.trial(version, binding, row, input)
+  await verifyAfterSign(input, version.publicKey, signature)
+}
+
+async function newWrappingKey(deps: RegisterDeps, key: NewKey): Promise<KeyRef> {
+  const admin = await deps.admin(key.provider)
+  return deps.call(call => admin.createWrappingKey({ label: key.name }, call))
+}
+
+function envelope(key: NewKey, provider: KeyProvider): EnvelopeProvider {
+  if (canEnvelope(provider)) return provider
+  throw new SignerError('key/unsupported', { key: key.name, wanted: 'envelope', reason: `${provider.name} does not wrap keys` })
+}
+
+function sameAddress(key: NewKey, wanted: string | undefined, found: string): void {
+  if (wanted === undefined || wanted === found) return
+  throw new SignerError('key/mismatch', { key: key.name, reason: `the seed gives ${found}, not ${wanted}` })
+}

@@ -1,0 +1,171 @@
+import { fromBase64, toBase64 } from '../bytes/base64.ts'
+import { randomId } from '../bytes/ids.ts'
+import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
+import type { AuditActor, Decision } from '../domain/audit.ts'
+import { type Signature64, signature64 } from '../domain/brands.ts'
+import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
+import { maySign, type VersionState } from '../domain/key.ts'
+import type { StoredResult } from '../domain/ports.ts'
+import type { Signed } from '../domain/provider.ts'
+import { parsePayload } from './payloads.ts'
+import { earlyRefusal, failedRecord, intentRecord, type Job, refusedRecord, releasedRecord, storedResult } from './records.ts'
+import { release } from './release.ts'
+import { fingerprintOf, readIdempotencyKey, readPayload } from './request.ts'
+import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
+
+/**
+ * The path of one signature, top to bottom (docs/architecture.md draws it):
+ *
+ *   authenticate → authorize → parse → reserve → decide → durable intent → route → custody → verify → re-check →
+ *   durable outcome → release
+ *
+ * Nothing else in the program signs. Authentication stands before parsing so that strangers never reach a decoder, and
+ * the idempotency key is reserved before policy so that a retry of a released request gets its answer even when a time
+ * window that policy looks at has closed since; a refusal gives the reservation back.
+ *
+ * @throws SignerError; every refusal is on record, and nothing is released without both records.
+ */
+export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAnswer> {
+  const job = await understand(deps, request)
+  const reservation = await deps.idempotency.reserve(job.entry)
+  switch (reservation.kind) {
+    case 'reserved':
+      return decideAndSign(deps, job)
+    case 'replay':
+      return replay(deps, job, reservation.result)
+    case 'in-flight':
+      throw refuse(deps, job, new SignerError('idempotency/in-flight', { retryAfterMs: 250 }))
+    case 'mismatch':
+      throw refuse(deps, job, new SignerError('idempotency/mismatch', { reason: 'used before for another request' }))
+  }
+}
+
+/** Who asks, may they, and what exactly for. */
+async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
+  const started = deps.clock.monotonic()
+  const auditId = randomId(deps.random, 'a')
+  let actor: AuditActor = { subject: 'unknown', peer: request.peer }
+  try {
+    const caller = await deps.authenticate(request.authorization)
+    actor = { subject: caller.subject, tokenId: caller.tokenId, peer: request.peer }
+    deps.authorize(caller, 'sign', request.key)
+    if (deps.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: deps.audit.state.reason })
+
+    const idempotencyKey = readIdempotencyKey(request.idempotencyKey)
+    const payload = readPayload(request.body, deps.limits.bodyBytes)
+    const resolved = await deps.catalogue.resolve(request.key)
+    if (resolved === undefined) throw new SignerError('key/unknown', { key: request.key })
+    const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
+    const fingerprint = fingerprintOf(request.key, payload)
+    const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
+    return { auditId, actor, request, resolved, binding: deps.route(resolved), asked, entry, started }
+  } catch (error) {
+    const refusal = typed(deps, error)
+    const { requestId, key } = request
+    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key, operation: 'sign' }, refusal))
+    throw refusal
+  }
+}
+
+async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
+  const { resolved, binding, asked } = job
+  const decision = deps.decide(resolved, asked)
+  if (decision.kind !== 'allow') throw await refuseByPolicy(deps, job, decision)
+
+  const intent = await deps.audit.append(intentRecord(job, decision)) // on record before the key is touched
+  let signed: Signed | undefined
+  let verified: Verified
+  let state: VersionState | undefined
+  try {
+    signed = await deps.custody(resolved.version, binding, asked.input, job.request.requestId)
+    verified = await verifyAfterSign(asked.input, resolved.version.publicKey, signed.signature)
+    state = await deps.catalogue.stateOf(resolved.key.name, resolved.version.version)
+    if (state === undefined || !maySign(state)) throw notActive(job, state)
+  } catch (error) {
+    throw await recordFailure(deps, job, typed(deps, error), signed)
+  }
+
+  const outcome = await deps.audit.append(releasedRecord(job, signed, elapsed(deps, job))) // on record before anyone sees it
+  const result = storedResult(job, signed)
+  await deps.idempotency.complete(job.entry, result).catch(deps.onStoreLag) // the log holds it: a restart repairs the index
+  return release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
+}
+
+async function refuseByPolicy(deps: SignDeps, job: Job, decision: Exclude<Decision, { kind: 'allow' }>): Promise<AnySignerError> {
+  const code = decision.kind === 'deny' ? 'policy/denied' : 'policy/undecided'
+  const refusal = asAny(new SignerError(code, { rule: decision.rule, reason: decision.reason }))
+  const outcome = refusedRecord(job, decision.kind, refusal, elapsed(deps, job))
+  await deps.audit.append(intentRecord(job, decision), outcome)
+  await deps.idempotency.release(job.entry)
+  return refusal
+}
+
+/**
+ * One outcome for every intent; then the same request may come again. When the outcome cannot be recorded the caller
+ * hears `audit/sealed` and the idempotency key stays taken until the log is read again at the next start.
+ */
+async function recordFailure(deps: SignDeps, job: Job, failure: AnySignerError, signed?: Signed): Promise<AnySignerError> {
+  const durationMs = elapsed(deps, job)
+  const outcome =
+    failure.code === 'key/not-active'
+      ? refusedRecord(job, 'allow', failure, durationMs)
+      : failedRecord(job, failure, signed, durationMs)
+  await deps.audit.append(outcome)
+  await deps.idempotency.release(job.entry)
+  return failure
+}
+
+/** A request released before: the same answer again, as long as its version may still sign. */
+async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<SignAnswer> {
+  const { version } = job.resolved
+  const state = await deps.catalogue.stateOf(result.key, result.version)
+  if (state === undefined || !maySign(state) || result.version !== version.version) {
+    throw refuse(deps, job, notActive(job, state))
+  }
+  await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
+  await deps.audit.append({
+    kind: 'event',
+    auditId: result.auditId,
+    event: 'sign-replayed',
+    actor: job.actor,
+    detail: { requestId: job.request.requestId, key: result.key, version: result.version },
+  })
+  return { ...answer(job, result), replayed: true }
+}
+
+function answer({ asked, resolved: { version } }: Job, result: StoredResult): SignAnswer {
+  return {
+    signature: result.signature,
+    publicKey: toBase64(version.publicKey),
+    address: version.address,
+    keyVersion: result.version,
+    hash: asked.hash,
+    signedXdr: asked.attach(version.publicKey, signatureOf(result)),
+    provider: result.provider,
+    custody: result.custody,
+    auditId: result.auditId,
+    requestId: result.requestId,
+    replayed: false,
+  }
+}
+
+function signatureOf(result: StoredResult): Signature64 {
+  const bytes = fromBase64(result.signature)
+  if (bytes?.length !== 64) throw new SignerError('store/unavailable', { reason: 'a stored signature is damaged' })
+  return signature64(bytes)
+}
+
+function refuse(deps: SignDeps, job: Job, error: SignerError): AnySignerError {
+  deps.recordRefusal(refusedRecord(job, 'none', asAny(error), elapsed(deps, job)))
+  return asAny(error)
+}
+
+const notActive = ({ resolved: { key, version } }: Job, state: VersionState | undefined): AnySignerError =>
+  asAny(new SignerError('key/not-active', { key: key.name, version: version.version, state: state ?? 'unknown' }))
+
+/** What is not ours is a fault of ours: the caller sees an incident number, the log sees the rest. */
+const typed = (deps: SignDeps, error: unknown): AnySignerError => (isSignerError(error) ? error : deps.incident(error))
+
+const asAny = (error: SignerError): AnySignerError => error as AnySignerError
+
+const elapsed = (deps: SignDeps, job: Job): number => Math.round((deps.clock.monotonic() - job.started) * 1000) / 1000

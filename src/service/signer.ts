@@ -1,0 +1,129 @@
+import { randomId } from '../bytes/ids.ts'
+import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
+import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
+import type { Binding, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../domain/ports.ts'
+import type { Signed, SignInput } from '../domain/provider.ts'
+import { decide, type Policy, readPolicy } from '../policy/index.ts'
+import { type KeyView, viewOf } from './keys.ts'
+import type { Asked } from './payloads.ts'
+import { earlyRefusal } from './records.ts'
+import { sign } from './sign.ts'
+import type { CallerLike, SignAnswer, SignDeps, SignRequest } from './types.ts'
+
+/** What a data plane is made of; `compose` gives the real parts, tests and other runtimes give others. */
+export interface SignerParts<Caller extends CallerLike> {
+  readonly world: World
+  readonly logger: Logger
+  readonly limits: { readonly bodyBytes: number }
+  readonly catalogue: KeyCatalogue
+  readonly idempotency: IdempotencyStore
+  readonly audit: AuditLog
+  authenticate(authorization: string | undefined): Promise<Caller>
+  authorize(caller: Caller, action: 'sign' | 'read', key: string): void
+  custody(version: KeyVersion, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  /** @throws `start/refused`, `key/unsupported` when this binding may not serve this key here. */
+  mayServe(key: ResolvedKey, binding: Binding): void
+  recordRefusal(outcome: OutcomeEntry): void
+}
+
+export interface KeyRequest {
+  readonly key: string
+  readonly authorization: string | undefined
+  readonly requestId: string
+  readonly peer: string
+}
+
+export interface Signer {
+  sign(request: SignRequest): Promise<SignAnswer>
+  getKey(request: KeyRequest): Promise<KeyView>
+  incident(error: unknown): AnySignerError
+}
+
+/** The data plane as an object: binds the parts to the path of a signature. */
+export function createSigner<Caller extends CallerLike>(parts: SignerParts<Caller>): Signer {
+  const { world, logger } = parts
+  const policies = new Map<string, Policy>()
+
+  /** Parsed once for each hash: a policy is public data and its text never changes under its hash. */
+  const policyOf = ({ key }: ResolvedKey): Policy => {
+    const known = policies.get(key.policyHash)
+    if (known !== undefined) return known
+    const policy = readPolicy(key.policy)
+    if (policy.hash !== key.policyHash) {
+      throw new SignerError('key/mismatch', { key: key.name, reason: 'its policy does not have the hash on record' })
+    }
+    policies.set(policy.hash, policy)
+    return policy
+  }
+
+  const incident = (error: unknown): AnySignerError => {
+    const id = randomId(world.random, 'i')
+    logger.error('incident', { incident: id, ...faceOf(error) })
+    return new SignerError('internal', { incident: id }, { cause: error }) as AnySignerError
+  }
+
+  const deps: SignDeps<Caller> = {
+    clock: world.clock,
+    random: world.random,
+    limits: parts.limits,
+    authenticate: parts.authenticate,
+    authorize: parts.authorize,
+    catalogue: parts.catalogue,
+    idempotency: parts.idempotency,
+    audit: parts.audit,
+    route: resolved => firstBinding(parts, resolved),
+    decide: (resolved, asked) => judge(policyOf(resolved), resolved, asked, world.clock.now()),
+    custody: parts.custody,
+    recordRefusal: parts.recordRefusal,
+    onStoreLag: error => logger.error('store-lags', faceOf(error)),
+    incident,
+  }
+
+  return {
+    sign: request => sign(deps as unknown as SignDeps, request),
+    getKey: request => getKey(parts, request, incident),
+    incident,
+  }
+}
+
+/** Reads are on record too, but need no barrier: nothing leaves that was not public. */
+async function getKey<C extends CallerLike>(
+  parts: SignerParts<C>,
+  request: KeyRequest,
+  incident: Signer['incident'],
+): Promise<KeyView> {
+  const { key, requestId, peer } = request
+  const auditId = randomId(parts.world.random, 'a')
+  let actor: AuditActor = { subject: 'unknown', peer }
+  try {
+    const caller = await parts.authenticate(request.authorization)
+    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
+    parts.authorize(caller, 'read', key)
+    const resolved = await parts.catalogue.resolve(key)
+    if (resolved === undefined) throw new SignerError('key/unknown', { key })
+    const view = viewOf(resolved)
+    const event = { kind: 'event', auditId, event: 'key-read', actor, detail: { requestId, key } } as const
+    if (parts.audit.state.kind === 'open') await parts.audit.append(event)
+    return view
+  } catch (error) {
+    const refusal = isSignerError(error) ? error : incident(error)
+    parts.recordRefusal(earlyRefusal({ auditId, requestId, actor, key, operation: 'read' }, refusal))
+    throw refusal
+  }
+}
+
+/** One binding a key, until routing chooses among several. */
+function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolved: ResolvedKey): Binding {
+  const [binding] = resolved.bindings
+  if (binding === undefined) throw new SignerError('key/mismatch', { key: resolved.key.name, reason: 'it has no binding' })
+  parts.mayServe(resolved, binding)
+  return binding
+}
+
+const judge = (policy: Policy, { key, version }: ResolvedKey, asked: Asked, now: number) =>
+  decide(policy, asked.view, { now, keyAddress: version.address, keyNetwork: key.network })
+
+/** What a log may hold of a throw nobody foresaw: its message, never an inspected object. */
+const faceOf = (error: unknown): Record<string, string> =>
+  error instanceof Error ? { message: error.message.slice(0, 500), stack: (error.stack ?? '').slice(0, 2000) } : { message: typeof error }

@@ -1,0 +1,67 @@
+import type { Decision, AuditLog, OutcomeEntry } from '../domain/audit.ts'
+import type { AnySignerError } from '../domain/errors.ts'
+import type { Binding, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import type { Clock, IdempotencyStore, KeyCatalogue, Random } from '../domain/ports.ts'
+import type { Signed, SignInput } from '../domain/provider.ts'
+import type { Asked } from './payloads.ts'
+
+/** Who asks, as far as the path needs to know. */
+export interface CallerLike {
+  readonly subject: string
+  readonly tokenId: string
+}
+
+/** A sign request as it came in: nothing decoded, nothing believed. */
+export interface SignRequest {
+  readonly key: string
+  readonly body: Uint8Array
+  readonly authorization: string | undefined
+  readonly idempotencyKey: string | undefined
+  readonly requestId: string
+  /** Peer address as the socket says it. */
+  readonly peer: string
+}
+
+export interface SignAnswer {
+  /** Base64, 64 bytes. */
+  readonly signature: string
+  /** Base64 of the raw public key. */
+  readonly publicKey: string
+  readonly address: string
+  readonly keyVersion: number
+  /** Hex; what the signature covers. */
+  readonly hash: string
+  /** The signed envelope, base64 XDR. */
+  readonly signedXdr: string
+  readonly provider: string
+  readonly custody: string
+  readonly auditId: string
+  readonly requestId: string
+  /** True when this answer was given before under the same Idempotency-Key. A header at the HTTP edge, not a member. */
+  readonly replayed: boolean
+}
+
+/** Everything the path of a signature uses; wired once in `compose.ts`. Verification is not here: it cannot be replaced. */
+export interface SignDeps<Caller extends CallerLike = CallerLike> {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: { readonly bodyBytes: number }
+  /** @throws `token/missing`, `token/invalid` */
+  authenticate(authorization: string | undefined): Promise<Caller>
+  /** @throws `access/denied` */
+  authorize(caller: Caller, action: 'sign', key: string): void
+  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf'>
+  readonly idempotency: IdempotencyStore
+  readonly audit: AuditLog
+  /** Which binding serves this key. @throws `key/unsupported` when none may */
+  route(key: ResolvedKey): Binding
+  decide(key: ResolvedKey, asked: Asked): Decision
+  /** Native: the service signs. Envelope: one read, one decrypt, sign, wipe. */
+  custody(version: KeyVersion, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  /** Refusals before an intent exists; bounded, so that a flood of them cannot fill the disk. */
+  recordRefusal(outcome: OutcomeEntry): void
+  /** The store could not note a release that the log already holds. */
+  onStoreLag(error: unknown): void
+  /** Gives an unexpected throw a number; the log gets the rest. */
+  incident(error: unknown): AnySignerError
+}

@@ -94,7 +94,7 @@ const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issue
 
 /** Those that are not there yet: with --data, a second start finds them. */
 async function registerDemoKeys(deps: RegisterDeps): Promise<void> {
-  const policy = JSON.stringify(demoPolicy())
+  const policy = demoPolicy().text
   for (const { name, provider, custody } of DEMO_KEYS) {
     if ((await deps.registry.resolve(name)) !== undefined) continue
     const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy }

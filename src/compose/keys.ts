@@ -29,7 +29,7 @@ export function registerDeps(room: Room, world: World, environment: Environment)
     trial: (version, binding, row, input) => trial(world, room, { version, binding, row, input }),
     mayServe: (place, provider) => room.mayServe({ ...place, environment }, provider.can),
     policy: document => {
-      const { text, hash } = document === undefined ? parsePolicy(defaultPolicy()) : parsePolicy(json(document))
+      const { text, hash } = document === undefined ? defaultPolicy() : parsePolicy(json(document))
       return { text, hash }
     },
     checkNetwork: (_chain, network) => void passphraseOf(network),

@@ -1,6 +1,5 @@
 import { openAdmin } from '../../providers/admin.ts'
-import { openProvider, type ProviderConfig } from '../../providers/index.ts'
-import { assertMayServe } from '../../providers/may-serve.ts'
+import { assertMayServe, openProvider, type ProviderConfig } from '../../providers/index.ts'
 import { nodeAuditFiles } from '../audit/node-files.ts'
 import { openAuditLog, type Recovery } from '../audit/open.ts'
 import type { AuditLog, AuditRecord } from '../domain/audit.ts'

@@ -3,6 +3,8 @@ import type { Rig } from './main.ts'
 
 export interface Case {
   readonly name: string
+  /** Name of the key that signs. */
+  readonly key: string
   /** The case this one is compared with. */
   readonly baseline: string | undefined
   run(): Promise<unknown>
@@ -25,6 +27,7 @@ async function sdk(rig: Rig): Promise<Case> {
     )
   return {
     name: SDK,
+    key: 'demo-stellar',
     baseline: undefined,
     run: sign,
     signature: async () => (await sign()).Signature ?? new Uint8Array(),
@@ -35,13 +38,12 @@ async function sdk(rig: Rig): Promise<Case> {
 /** Through the signer: token, policy, two durable records, verification, over HTTP. */
 function signer(name: string, key: string) {
   return async (rig: Rig): Promise<Case> => {
-    const token = await rig.token()
     let count = 0
     const run = async () => {
       const response = await fetch(`${rig.service}/v1/keys/${key}/sign`, {
         method: 'POST',
         headers: {
-          authorization: `Bearer ${token}`,
+          authorization: `Bearer ${rig.token}`,
           'content-type': 'application/json',
           'idempotency-key': `bench-${key}-${performance.timeOrigin}-${count++}`,
         },
@@ -53,6 +55,7 @@ function signer(name: string, key: string) {
     }
     return {
       name,
+      key,
       baseline: SDK,
       run,
       signature: async () => Uint8Array.from(atob(await run()), c => c.charCodeAt(0)),

@@ -53,7 +53,8 @@ async function openRig(runtime: Runtime, version: string): Promise<Rig> {
     const ready = await firstLine(child.stdout, ended)
     const { fetch } = runtime.world()
     const get = async <T>(url: string): Promise<T> => (await (await fetch(url, {})).json()) as T
-    const asked = parsePayload('stellar', { type: 'stellar-transaction', xdr: EXAMPLE_XDR }, 'testnet')
+    const payload = { type: 'stellar-transaction', xdr: EXAMPLE_XDR }
+    const asked = parsePayload('stellar', payload, 'testnet')
     const keys = new Map(ready.keys.map(({ name, address }) => [name, Keypair.fromPublicKey(address)]))
     const hash = fromHex(asked.hash) ?? new Uint8Array()
     return {

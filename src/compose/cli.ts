@@ -1,4 +1,5 @@
 import { access, readFile } from 'node:fs/promises'
+import type { LatencyName } from '../../local-kms/index.ts'
 import type { AuditRoom, LocalKmsFlags, Running, Services } from '../cli/context.ts'
 import type { Config } from '../config/schema.ts'
 import { SignerError } from '../domain/errors.ts'
@@ -23,8 +24,8 @@ export function createServices(runtime: Runtime, version: string, logger: Logger
     serve: async (config, { requireHardening }) => {
       await refuseUnsafe(config, environment, logger)
       harden(runtime, logger, requireHardening)
-      const [{ startService }, { settingsOf }] = await Promise.all([import('./service.ts'), import('./settings.ts')])
-      const service = await startService(await settingsOf(config, world), runtime, logger)
+      const [{ startService }, { serviceSettings }] = await Promise.all([import('./service.ts'), import('./settings.ts')])
+      const service = await startService(serviceSettings(config, world), runtime, logger)
       return running({ ready: true, dataUrl: service.url }, () => service.stop(DRAIN_MS))
     },
     dev: async options => {
@@ -37,8 +38,8 @@ export function createServices(runtime: Runtime, version: string, logger: Logger
     },
     localKms: startLocalKmsAlone,
     openKeys: async config => {
-      const [{ openKeyRoom }, { settingsOf }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
-      return openKeyRoom(await settingsOf(config, world), world)
+      const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
+      return openKeyRoom(roomSettings(config), world)
     },
     audit: directory => auditRoom(directory, world),
     checkConfig: async file => {
@@ -76,7 +77,8 @@ function running(ready: Running['ready'], close: () => Promise<void>): Running {
 
 async function startLocalKmsAlone(flags: LocalKmsFlags): Promise<Running> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
-  const { port, seedFile, latency, sigv4, persist } = flags
+  const { port, seedFile, sigv4, persist } = flags
+  const latency = flags.latency as LatencyName | undefined // checked by local-kms, which names the profiles there are
   try {
     const kms = await startLocalKms({ port, seedFile, latency, sigv4, persist })
     return running({ ready: true, aws: kms.aws }, () => kms.close())

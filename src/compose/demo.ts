@@ -24,7 +24,9 @@ export const DEMO_KEYS: readonly DemoKey[] = [
 ]
 
 export const DEMO_KMS_KEY_ID = '00000000-0000-4000-8000-00000000d301'
-export const DEMO_WRAPPING_KEY_ID = '00000000-0000-4000-8000-00000000d302'
+const DEMO_WRAPPING_KEY_ID = '00000000-0000-4000-8000-00000000d302'
+/** A wrapping key is pinned by its ARN; local-kms has this region and account unless told otherwise. */
+export const DEMO_WRAPPING_KEY = `arn:aws:kms:us-east-1:000000000000:key/${DEMO_WRAPPING_KEY_ID}`
 
 /** A fresh copy: whoever takes it wipes it. */
 export const demoSeed = (name: string): Uint8Array => seedOf(name)

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Keypair } from '@stellar/stellar-sdk/base'
-import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import { type LatencyName, type LocalKms, startLocalKms } from '../../local-kms/index.ts'
 import { createDevIssuer, type DevIssuer } from '../access/dev-tokens.ts'
 import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
@@ -14,7 +14,7 @@ import { demoPolicy } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { viewOf } from '../service/keys.ts'
-import { DEMO_KEYS, DEMO_KMS_KEY_ID, DEMO_KMS_SEED, DEMO_WRAPPING_KEY_ID, demoSeed, EXAMPLE_XDR } from './demo.ts'
+import { DEMO_KEYS, DEMO_KMS_KEY_ID, DEMO_KMS_SEED, DEMO_WRAPPING_KEY, demoSeed, EXAMPLE_XDR } from './demo.ts'
 import { registerDeps } from './keys.ts'
 import { type RunningService, startService } from './service.ts'
 
@@ -40,7 +40,7 @@ export async function startDev(
   }
   try {
     options.say('starting local-kms …')
-    kms = await startLocalKms({ seed: DEMO_KMS_SEED, ...(options.latency === undefined ? {} : { latency: options.latency }) })
+    kms = await startLocalKms({ seed: DEMO_KMS_SEED, latency: options.latency as LatencyName | undefined })
     options.say(`local-kms speaks AWS KMS at ${kms.aws}`)
     const issuer = createDevIssuer({ clock: world.clock })
     service = await startService(settingsOf(options, directory, kms, issuer), runtime, logger)
@@ -102,7 +102,7 @@ async function registerDemoKeys(deps: RegisterDeps): Promise<void> {
     if (custody === 'native') await (kms ? adopt(deps, key, DEMO_KMS_KEY_ID) : createNative(deps, key))
     else {
       const seed = new SecretBytes(demoSeed(name), `demo seed of ${name}`)
-      await wrapSeed(deps, key, { seed, ...(kms ? { wrappingKey: DEMO_WRAPPING_KEY_ID } : {}) })
+      await wrapSeed(deps, key, { seed, ...(kms ? { wrappingKey: DEMO_WRAPPING_KEY } : {}) })
     }
   }
 }

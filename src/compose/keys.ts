@@ -1,5 +1,6 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
+import { randomId } from '../bytes/ids.ts'
 import { fromHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { passphraseOf } from '../chains/stellar/index.ts'
@@ -10,12 +11,16 @@ import { SecretBytes } from '../domain/secret.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from '../service/keys.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
-import { callOnce, openSeed, publicKeyOf, trial } from './custody.ts'
+import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { type Environment, openRoom, type Room, type RoomSettings } from './room.ts'
 
+/** An operator waits longer than a caller. */
+const OPERATOR_LIMITS = { deadlineMs: 15_000, tries: 3 }
+
 /** Registration against an open room: by a command, or by `dev` for its demo keys. */
 export function registerDeps(room: Room, world: World, environment: Environment): RegisterDeps {
+  const attempts = attemptsOf(world, OPERATOR_LIMITS)
   return {
     registry: room.store.keys,
     audit: room.audit,
@@ -24,9 +29,13 @@ export function registerDeps(room: Room, world: World, environment: Environment)
     actor: LOCAL_OPERATOR,
     provider: room.provider,
     admin: room.admin,
-    call: body => callOnce(world, body),
+    call: run => attempts({ provider: 'key service', requestId: randomId(world.random, 'r'), effect: 'read', run }),
     publicKeyOf,
-    trial: (version, binding, row, input) => trial(world, room, { version, binding, row, input }),
+    trial: (key, row, input) => {
+      const [binding] = key.bindings
+      if (binding === undefined) throw new TypeError('Cannot try a key without a binding')
+      return custodyOf(attempts, room.provider, async () => row)(key, binding, input, randomId(world.random, 'r'))
+    },
     mayServe: (place, provider) => room.mayServe({ ...place, environment }, provider.can),
     policy: document => {
       const { text, hash } = document === undefined ? defaultPolicy() : parsePolicy(json(document))
@@ -51,7 +60,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     importSeed: async ({ seed, wrappingKey, address, ...key }) =>
       shown(
         wrapSeed(deps, key as NewKey, {
-          seed: openSeed(seed, `seed of ${key.name}`),
+          seed: seedOfFile(seed, `seed of ${key.name}`),
           ...(wrappingKey === undefined ? {} : { wrappingKey }),
           ...(address === undefined ? {} : { address }),
         }),
@@ -90,7 +99,7 @@ export function createAddresses(world: World): Addresses {
         fix: 'give 64 hex digits, or 44 characters of base64',
       })
     },
-    ofSeed: file => ofSeed(openSeed(file, 'seed file')),
+    ofSeed: file => ofSeed(seedOfFile(file, '--seed-file')),
     generate: async () => {
       const raw = world.random.bytes(32)
       const text = new TextEncoder().encode(`${StrKey.encodeEd25519SecretSeed(raw)}\n`)

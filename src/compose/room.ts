@@ -2,14 +2,15 @@ import { openAdmin } from '../../providers/admin.ts'
 import { assertMayServe, openProvider, type ProviderConfig } from '../../providers/index.ts'
 import { nodeAuditFiles } from '../audit/node-files.ts'
 import { openAuditLog, type Recovery } from '../audit/open.ts'
-import type { AuditLog, AuditRecord } from '../domain/audit.ts'
+import type { AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { KeyAdmin, KeyProvider } from '../domain/provider.ts'
-import type { IdempotencyEntry, IdempotencyStore, StoredResult, World } from '../domain/ports.ts'
+import type { IdempotencyStore, World } from '../domain/ports.ts'
 import { lagHead } from '../store/lagging-head.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import type { RestorableIdempotency, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { auditPath, storePath } from './places.ts'
+import { restorer } from './restore.ts'
 
 export type Environment = 'development' | 'staging' | 'production'
 
@@ -68,29 +69,6 @@ export async function openRoom(settings: RoomSettings, world: World): Promise<Ro
     store.close()
     throw error
   }
-}
-
-/** Rebuilds idempotency entries from intents and outcomes, in the order of the log. */
-function restorer(idempotency: RestorableIdempotency) {
-  const intents = new Map<string, { entry: IdempotencyEntry; at: number }>()
-  return async (record: AuditRecord): Promise<void> => {
-    if (record.kind === 'intent' && record.idempotency !== undefined) {
-      intents.set(record.auditId, { entry: { ...record.idempotency, at: Date.parse(record.time) }, at: record.seq })
-      return
-    }
-    if (record.kind !== 'outcome') return
-    const entry = intents.get(record.auditId)?.entry
-    if (entry === undefined) return
-    intents.delete(record.auditId)
-    await idempotency.restore(entry, resultOf(record))
-  }
-}
-
-function resultOf(record: AuditRecord): StoredResult | undefined {
-  if (record.kind !== 'outcome' || record.result !== 'released') return undefined
-  const { signature, key, version, provider, custody, auditId, requestId } = record
-  if (signature === undefined || key === undefined || version === undefined) return undefined
-  return { signature, key, version, provider: provider ?? '', custody: custody ?? '', auditId, requestId }
 }
 
 /** One instance a name, opened at first use; a failed opening is tried again. */

@@ -1,5 +1,5 @@
 import type { ProviderConfig } from '../../providers/index.ts'
-import { authorize } from '../access/authorize.ts'
+import { authorize, type Caller } from '../access/authorize.ts'
 import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
@@ -7,7 +7,7 @@ import type { Logger } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
 import type { Listening, Runtime } from '../runtime/index.ts'
 import { createSigner } from '../service/signer.ts'
-import { createCustody } from './custody.ts'
+import { attemptsOf, custodyOf } from './custody.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 
@@ -55,8 +55,8 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
       idempotency: room.idempotency,
       audit: room.audit,
       authenticate: createTokenVerifier(settings.tokens),
-      authorize,
-      custody: createCustody(settings.limits, world, room),
+      authorize: (caller: Caller, action, key) => authorize(caller, action, key),
+      custody: custodyOf(attemptsOf(world, settings.limits), room.provider, room.store.keys.envelope),
       mayServe: (resolved, binding) => mayServe(settings, room, resolved.key, binding.provider),
       recordRefusal: outcome => {
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))

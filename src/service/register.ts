@@ -33,8 +33,8 @@ export interface RegisterDeps {
   call<T>(body: (call: Call) => Promise<T>): Promise<T>
   /** Derives the Ed25519 public key in the engine that wipes. */
   publicKeyOf(seed: SecretBytes): Promise<Uint8Array>
-  /** Signs as the path of a signature would, with a binding that is not registered yet. */
-  trial(version: KeyVersion, binding: Binding, row: EnvelopeRow | undefined, input: SignInput): Promise<Signed>
+  /** Signs as the path of a signature would, with a key that is not registered yet. */
+  trial(key: ResolvedKey, row: EnvelopeRow | undefined, input: SignInput): Promise<Signed>
   /** @throws `start/refused` when a key of this provider may not serve this network here. */
   mayServe(place: { chain: Chain; network: string }, provider: KeyProvider): void
   /** Our canonical form and hash of a policy document; the strict default when there is none. @throws `config/invalid` */
@@ -143,7 +143,7 @@ interface Made {
 
 /** Proof of possession first, then the record, then the row: a registered key has signed a challenge that we verified. */
 async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<ResolvedKey> {
-  checkPin('ed25519', made.publicKey)
+  checkPin('ed25519', made.publicKey, asked.name)
   const { text, hash } = deps.policy(asked.policy)
   const { name, chain, network } = asked
   const key: Key = { name, chain, network, policy: text, policyHash: hash, createdAt: deps.clock.now() }
@@ -153,7 +153,8 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   const binding: Binding = { id, key: name, version: 1, provider: asked.provider, custody: made.custody, reference: made.reference }
   const row = made.envelope === undefined ? undefined : { bindingId: id, ...made.envelope }
 
-  await provePossession(deps, version, binding, row)
+  const resolved: ResolvedKey = { key, version, bindings: [binding] }
+  await provePossession(deps, resolved, row)
   const record = (event: string) =>
     deps.audit.append({
       kind: 'event',
@@ -165,18 +166,18 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   await record('key-registering') // on record before the key can sign
   await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
   await record('key-registered')
-  return { key, version, bindings: [binding] }
+  return resolved
 }
 
 /** A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. */
-async function provePossession(deps: RegisterDeps, version: KeyVersion, binding: Binding, row: EnvelopeRow | undefined): Promise<void> {
+async function provePossession(deps: RegisterDeps, key: ResolvedKey, row: EnvelopeRow | undefined): Promise<void> {
   const purpose = new TextEncoder().encode('countersign proof of possession v1\n')
   const message = new Uint8Array(purpose.length + 32)
   message.set(purpose)
   message.set(deps.random.bytes(32), purpose.length)
   const input: SignInput = { scheme: 'ed25519', message }
-  const { signature } = await deps.trial(version, binding, row, input)
-  await verifyAfterSign(input, version.publicKey, signature)
+  const { signature } = await deps.trial(key, row, input)
+  await verifyAfterSign(input, key.version.publicKey, signature)
 }
 
 async function newWrappingKey(deps: RegisterDeps, key: NewKey): Promise<KeyRef> {

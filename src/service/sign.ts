@@ -77,7 +77,7 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   let verified: Verified
   let state: VersionState | undefined
   try {
-    signed = await deps.custody(resolved.version, binding, asked.input, job.request.requestId)
+    signed = await deps.custody(resolved, binding, asked.input, job.request.requestId)
     verified = await verifyAfterSign(asked.input, resolved.version.publicKey, signed.signature)
     state = await deps.catalogue.stateOf(resolved.key.name, resolved.version.version)
     if (state === undefined || !maySign(state)) throw notActive(job, state)

@@ -1,7 +1,7 @@
 import { randomId } from '../bytes/ids.ts'
 import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
-import type { Binding, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import { decide, type Policy, readPolicy } from '../policy/index.ts'
@@ -21,7 +21,7 @@ export interface SignerParts<Caller extends CallerLike> {
   readonly audit: AuditLog
   authenticate(authorization: string | undefined): Promise<Caller>
   authorize(caller: Caller, action: 'sign' | 'read', key: string): void
-  custody(version: KeyVersion, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
   /** @throws `start/refused`, `key/unsupported` when this binding may not serve this key here. */
   mayServe(key: ResolvedKey, binding: Binding): void
   recordRefusal(outcome: OutcomeEntry): void

@@ -1,6 +1,6 @@
 import type { Decision, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import type { AnySignerError } from '../domain/errors.ts'
-import type { Binding, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { Clock, IdempotencyStore, KeyCatalogue, Random } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import type { Asked } from './payloads.ts'
@@ -57,7 +57,7 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   route(key: ResolvedKey): Binding
   decide(key: ResolvedKey, asked: Asked): Decision
   /** Native: the service signs. Envelope: one read, one decrypt, sign, wipe. */
-  custody(version: KeyVersion, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
   /** Refusals before an intent exists; bounded, so that a flood of them cannot fill the disk. */
   recordRefusal(outcome: OutcomeEntry): void
   /** The store could not note a release that the log already holds. */

@@ -1,0 +1,53 @@
+import { CreateKeyCommand, type CreateKeyCommandInput } from '@aws-sdk/client-kms'
+import { SignerError } from '../../src/domain/errors.ts'
+import type { Call, KeyAdmin, KeyRef } from '../../src/domain/provider.ts'
+import { checkedConfig } from '../checks.ts'
+import type { ProviderWorld } from '../world.ts'
+import { openClient } from './client.ts'
+import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
+import { describeKey } from './describe.ts'
+import { isKeyArn, SPELLING, textOf } from './translate.ts'
+
+/**
+ * Makes keys; needs kms:CreateKey and kms:GetPublicKey and cannot sign. CreateKey takes no idempotency token: when no
+ * answer comes (`provider/ambiguous`), look for a key with the description before trying again.
+ */
+export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): Promise<KeyAdmin> {
+  const checked = checkedConfig(awsKmsSchema(), config, 'see providers/aws-kms/README.md')
+  const client = openClient(checked, world)
+  const name = checked.name ?? checked.kind
+
+  async function createKey(input: CreateKeyCommandInput, call: Call): Promise<KeyRef> {
+    const { output, providerRequestId } = await client.attempt(
+      { name: 'CreateKey', kind: 'effect' },
+      call,
+      (kms, options) => kms.send(new CreateKeyCommand(input), options),
+    )
+    const { Arn, KeySpec: keySpec, KeyUsage: keyUsage } = output.KeyMetadata ?? {}
+    const arn = textOf(Arn) ?? ''
+    if (isKeyArn(arn) && keySpec === input.KeySpec && keyUsage === input.KeyUsage) return arn
+    const reason = 'CreateKey: the answer is not about the key that was asked for'
+    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
+    throw new SignerError('provider/malformed', { provider: name, reason, ...requestId })
+  }
+
+  return Object.freeze({
+    async create({ scheme, label }, call) {
+      const keySpec = Object.hasOwn(SPELLING, scheme) ? SPELLING[scheme].keySpec : undefined
+      if (keySpec === undefined) {
+        throw new SignerError('key/unsupported', {
+          key: label,
+          wanted: scheme,
+          reason: 'AWS KMS is not asked for this scheme',
+        })
+      }
+      const arn = await createKey({ KeySpec: keySpec, KeyUsage: 'SIGN_VERIFY', Description: described(label) }, call)
+      return describeKey(client, name, arn, call)
+    },
+    createWrappingKey: ({ label }, call) =>
+      createKey({ KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT', Description: described(label) }, call),
+  } satisfies KeyAdmin)
+}
+
+/** Descriptions have at most 8192 characters and are shown in clear in the console and the trail. */
+const described = (label: string): string => `countersign ${label}`.slice(0, 256)

@@ -1,0 +1,30 @@
+import type { KeyProvider } from '../src/domain/provider.ts'
+import type { AwsKmsConfig } from './aws-kms/config.ts'
+import { refuseUnknownKind } from './checks.ts'
+import type { MockConfig } from './mock/config.ts'
+import type { RawEnvConfig } from './raw-env/config.ts'
+import type { ProviderWorld } from './world.ts'
+
+export type { Environment, ProviderWorld } from './world.ts'
+
+export type ProviderConfig = AwsKmsConfig | MockConfig | RawEnvConfig
+
+/**
+ * Opens the provider that `config.kind` names, and loads its code only now: a process that never opens one never pays
+ * for its SDK. The import paths are literals so that the single binary holds every arm.
+ *
+ * @throws `config/invalid` with every problem found; `start/refused` when this provider may not run in `world.environment`.
+ */
+export async function openProvider(config: ProviderConfig, world: ProviderWorld): Promise<KeyProvider> {
+  switch (config.kind) {
+    case 'aws-kms':
+      return (await import('./aws-kms/index.ts')).create(config, world)
+    case 'mock':
+      return (await import('./mock/index.ts')).create(config, world)
+    case 'raw-env':
+      return (await import('./raw-env/index.ts')).create(config, world)
+    default:
+      return refuseUnknownKind(config satisfies never)
+  }
+}
+export { assertMayServe } from './may-serve.ts'

@@ -1,0 +1,27 @@
+import { SignerError } from '../domain/errors.ts'
+import { type Action, ANY_KEY, type Scope } from './scopes.ts'
+
+/** Who asks, from a verified token. */
+export interface Caller {
+  /** The token's `sub`. */
+  readonly subject: string
+  /** The token's `jti`. */
+  readonly tokenId: string
+  readonly scopes: readonly Scope[]
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/**
+ * Default deny: passes only when a scope names this action and this key, or this action and every key.
+ * The answer does not tell whether the key exists.
+ * @throws `access/denied`
+ */
+export function authorize(caller: Pick<Caller, 'scopes'>, action: Action, key: string): void {
+  const granted = caller.scopes.some(scope => scope.action === action && (scope.key === ANY_KEY || scope.key === key))
+  if (!granted)
+    throw new SignerError('access/denied', {
+      action,
+      reason: `the token does not hold the scope ${action} for this key`,
+    })
+}

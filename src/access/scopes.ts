@@ -1,0 +1,31 @@
+/**
+ * What a token lets its holder do.
+ *
+ *   scope = word *( SP word )            RFC 6749 §3.3
+ *   word  = ( "sign" / "read" ) ":" ( key-name / "*" )
+ *
+ * `sign:treasury` signs with one key, `sign:*` with every key; the star stands for a whole name and nothing else.
+ * Signing does not include reading. Any other word is somebody else's and grants nothing.
+ */
+export const ACTIONS = ['sign', 'read'] as const
+export type Action = (typeof ACTIONS)[number]
+
+export interface Scope {
+  readonly action: Action
+  /** A key name, or `*` for every key. */
+  readonly key: string
+}
+
+export const ANY_KEY = '*'
+
+export function parseScopes(text: string): readonly Scope[] {
+  const scopes: Scope[] = []
+  for (const word of text.split(' ')) {
+    const action = ACTIONS.find(candidate => word.startsWith(`${candidate}:`))
+    if (action === undefined) continue
+    const key = word.slice(action.length + 1)
+    // `sign:treasury*` looks like a pattern and is none; nothing is guessed.
+    if (key === ANY_KEY || (key !== '' && !key.includes(ANY_KEY))) scopes.push(Object.freeze({ action, key }))
+  }
+  return Object.freeze(scopes)
+}

@@ -1,0 +1,27 @@
+import { StrKey } from '@stellar/stellar-sdk/base'
+import { toHex } from '../../bytes/hex.ts'
+import type { ChainModule } from '../../domain/chain.ts'
+import { attach } from './attach.ts'
+import { describe } from './describe.ts'
+import { parse, type StellarParsed } from './parse.ts'
+import { toSign } from './to-sign.ts'
+
+export { networkIdOf, passphraseOf, STELLAR_NETWORKS } from './networks.ts'
+export { SIGNATURES_MAX, type StellarParsed, XDR_CHARS_MAX, XDR_DEPTH_MAX } from './parse.ts'
+
+/**
+ * Stellar transactions: V0, V1 and fee-bump. The SDK parses, hashes and encodes; it never holds a key and never signs.
+ * `parse` gives the decoded view that policy judges (`parsed.view`).
+ */
+export const stellar: ChainModule<StellarParsed> = {
+  parse,
+  describe,
+  toSign,
+  hash: parsed => toHex(parsed.hash),
+  attach,
+  address: publicKey => {
+    if (publicKey.length !== 32)
+      throw new RangeError(`Cannot make an address of ${publicKey.length} bytes: 32 are needed`)
+    return StrKey.encodeEd25519PublicKey(publicKey)
+  },
+}

@@ -1,0 +1,83 @@
+import { xdr } from '@stellar/stellar-sdk/base'
+import { fromBase64 } from '../../bytes/base64.ts'
+import { equalBytes } from '../../bytes/equal.ts'
+import type { Digest32 } from '../../domain/brands.ts'
+import { isSignerError, SignerError } from '../../domain/errors.ts'
+import type { StellarTransactionView } from '../../domain/stellar.ts'
+import { networkIdOf } from './networks.ts'
+import { refuse } from './refusal.ts'
+import { hashOf } from './to-sign.ts'
+import { viewOf } from './view.ts'
+
+/** Base64 characters; the most a request body can carry. 100 classic operations need about 20,000. */
+export const XDR_CHARS_MAX = 65_536
+/** Nested XDR types: what the Soroban host itself accepts. Deep enough for any call tree that can run. */
+export const XDR_DEPTH_MAX = 500
+/** The protocol's limit on signatures of one envelope. */
+export const SIGNATURES_MAX = 20
+
+export interface StellarParsed {
+  readonly network: string
+  /** Decoded from the very bytes that `hash` covers. */
+  readonly view: StellarTransactionView
+  /** The arm the caller sent: V0, V1 or fee-bump. */
+  readonly envelope: xdr.TransactionEnvelope
+  /** SHA-256 of network id, envelope type and our own encoding of the transaction; V0 hashed as the V1 it stands for. */
+  readonly hash: Digest32
+}
+
+/**
+ * `{type: 'stellar-transaction', xdr: '<base64>'}` to a typed transaction. The network is the key's.
+ *
+ * Accepted only when our own encoding of what was decoded equals the input byte for byte, so what is judged is what is
+ * signed. An envelope that already holds 20 signatures is refused here, before any key is touched.
+ * @throws `payload/invalid` with field and reason on anything else, whatever the input; `payload/unsupported` on
+ *         another `type`; `config/invalid` when the key's own network is unknown.
+ * @see Stellar protocol: TransactionEnvelope, TransactionSignaturePayload
+ */
+export function parse(payload: unknown, network: string): StellarParsed {
+  const networkId = networkIdOf(network)
+  try {
+    return decode(xdrOf(payload), network, networkId)
+  } catch (error) {
+    if (isSignerError(error)) throw error
+    // The SDK throws XdrError on most bad input and TypeError or RangeError on some; all of it is the input's fault.
+    const reason = error instanceof xdr.XdrError ? error.message : 'cannot be decoded as a transaction envelope'
+    throw refuse('xdr', reason, error)
+  }
+}
+
+function xdrOf(payload: unknown): Uint8Array {
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+    throw refuse('payload', 'must be an object with the fields type and xdr')
+  }
+  const fields: Partial<Record<string, unknown>> = { ...payload }
+  const type = fields['type']
+  if (typeof type !== 'string') throw refuse('type', 'must be the text stellar-transaction')
+  if (type !== 'stellar-transaction') {
+    throw new SignerError('payload/unsupported', { type: type.slice(0, 64), chain: 'stellar' })
+  }
+  for (const name of Object.keys(fields)) {
+    if (name !== 'type' && name !== 'xdr') throw refuse(name.slice(0, 64), 'is not a field of a stellar-transaction')
+  }
+  const text = fields['xdr']
+  if (typeof text !== 'string' || text.length === 0) throw refuse('xdr', 'must be a transaction envelope in base64')
+  if (text.length > XDR_CHARS_MAX) throw refuse('xdr', `has ${text.length} characters; ${XDR_CHARS_MAX} is the limit`)
+  const bytes = fromBase64(text)
+  if (bytes === undefined) {
+    throw refuse('xdr', 'is not exact base64: standard alphabet, padded, no white space, unused bits zero')
+  }
+  return bytes
+}
+
+function decode(bytes: Uint8Array, network: string, networkId: Digest32): StellarParsed {
+  const wire = xdr.TransactionEnvelope.schema.decode(bytes, { maxDepth: XDR_DEPTH_MAX })
+  const envelope = xdr.TransactionEnvelope.fromXdrObject(wire)
+  if (!equalBytes(envelope.toXdr(), bytes)) {
+    throw refuse('xdr', 'is not in canonical form: decoding and encoding it gives other bytes')
+  }
+  const held = envelope.value.signatures.length
+  if (held >= SIGNATURES_MAX) throw refuse('xdr', `holds ${held} signatures; there is no room for another`)
+  const view = viewOf(envelope, network)
+  return { network, view, envelope, hash: hashOf(envelope, networkId) }
+}

@@ -1,0 +1,57 @@
+import { type Attempts, createAttempts, createCustody, createEngines, type Custody, openSeed } from '../custody/index.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { EnvelopeRow } from '../domain/key.ts'
+import type { KeyProvider } from '../domain/provider.ts'
+import type { World } from '../domain/ports.ts'
+import { SecretBytes } from '../domain/secret.ts'
+
+export interface CallLimits {
+  readonly deadlineMs: number
+  readonly tries: number
+}
+
+/** This composition is for machines; the edge has one of its own, where WASM from bytes is forbidden. */
+const engines = createEngines({ wasmFromBytes: true })
+
+export const attemptsOf = ({ clock, random }: World, { deadlineMs, tries }: CallLimits): Attempts =>
+  createAttempts({ clock, random, deadlineMs, triesMax: tries })
+
+/** Signs with whatever the registry says, one read of the row a signature. */
+export function custodyOf(
+  attempts: Attempts,
+  provider: (name: string) => Promise<KeyProvider>,
+  readRow: (bindingId: string) => Promise<EnvelopeRow | undefined>,
+): Custody {
+  return createCustody({ provider, readRow, engines, attempts })
+}
+
+export async function publicKeyOf(seed: SecretBytes): Promise<Uint8Array> {
+  const engine = await engines('ed25519')
+  return seed.use(bytes => engine.publicKey(bytes))
+}
+
+/** The seed in a file: its S… form, PKCS#8, or 32 raw bytes. Takes the bytes and wipes them. */
+export function seedOfFile(file: Uint8Array, label: string): SecretBytes {
+  try {
+    const opened = openSeed('ed25519', file.length === 32 ? file : file.subarray(0, endOf(file)))
+    if (opened === undefined) {
+      throw new SignerError('request/malformed', {
+        field: label,
+        reason: 'holds no Ed25519 seed',
+        fix: 'give a file with the S… seed on one line, with PKCS#8 DER, or with the 32 raw bytes',
+      })
+    }
+    const seed = new SecretBytes(opened.seed.slice(), label)
+    opened.wipe()
+    return seed
+  } finally {
+    file.fill(0)
+  }
+}
+
+/** A text file ends in a line break. */
+function endOf(file: Uint8Array): number {
+  let end = file.length
+  while (end > 0 && (file[end - 1] === 0x0a || file[end - 1] === 0x0d)) end--
+  return end
+}

@@ -1,0 +1,86 @@
+import { type Environment, type Layers, setAt, type Table, tableAt } from './layers.ts'
+import { PROVIDER_KINDS } from './schema.ts'
+
+/**
+ * Variables people have set already. They fill what file, `COUNTERSIGN_…` and flags left open, and change nothing that is
+ * there: they often come from the platform, not from whoever configures this program.
+ */
+export const FAMILIAR: readonly { readonly variable: string; readonly path: string }[] = [
+  { variable: 'AWS_REGION', path: 'providers.<name>.region' },
+  { variable: 'AWS_DEFAULT_REGION', path: 'providers.<name>.region' },
+  { variable: 'AWS_ENDPOINT_URL_KMS', path: 'providers.<name>.endpoint' },
+  { variable: 'KMS_KEY_ID', path: 'keys.reference' },
+  { variable: 'AWS_KMS_KEY_ID', path: 'keys.reference' },
+  { variable: 'HSM_PROVIDER', path: 'providers' },
+  { variable: 'HSM_KEY_MAPPING', path: 'keys.mapping' },
+  { variable: 'HSM_KEY_<address>', path: 'keys.mapping' },
+]
+
+const ALIASES: Readonly<Record<string, string>> = { aws: 'aws-kms', awskms: 'aws-kms', raw: 'raw-env', env: 'raw-env' }
+
+export function fillFamiliar(layers: Layers, env: Environment): void {
+  fillProvider(layers, env)
+  const first = (...variables: readonly string[]) => variables.find(variable => (env[variable] ?? '') !== '')
+  const region = first('AWS_REGION', 'AWS_DEFAULT_REGION')
+  const endpoint = first('AWS_ENDPOINT_URL_KMS')
+  for (const [name, provider] of Object.entries(tableAt(layers.values, 'providers') ?? {})) {
+    if (!isTable(provider) || provider['kind'] !== 'aws-kms') continue
+    fill(layers, env, ['providers', name, 'region'], region)
+    fill(layers, env, ['providers', name, 'endpoint'], endpoint)
+  }
+  fill(layers, env, ['keys', 'reference'], first('KMS_KEY_ID', 'AWS_KMS_KEY_ID'))
+  fillMapping(layers, env)
+}
+
+/** `HSM_PROVIDER` names the kind of the only provider, when none is configured. */
+function fillProvider(layers: Layers, env: Environment): void {
+  const word = env['HSM_PROVIDER'] ?? ''
+  if (word === '' || Object.keys(tableAt(layers.values, 'providers') ?? {}).length > 0) return
+  const folded = word.toLowerCase().replaceAll('_', '-')
+  const kind = ALIASES[folded.replaceAll('-', '')] ?? folded
+  if (PROVIDER_KINDS.some(known => known === kind)) setAt(layers, ['providers', kind, 'kind'], kind, 'HSM_PROVIDER')
+  else {
+    const problem = `${JSON.stringify(word.slice(0, 40))} is not a provider this program has`
+    layers.problems.push({ path: 'HSM_PROVIDER', problem, fix: `use one of ${PROVIDER_KINDS.join(', ')}` })
+  }
+}
+
+/** One variable for one address wins over the JSON, which wins over nothing: the file has the last word. */
+function fillMapping(layers: Layers, env: Environment): void {
+  const json = env['HSM_KEY_MAPPING'] ?? ''
+  const found: [string, unknown, string][] = []
+  if (json !== '') {
+    const table = parsedTable(json)
+    if (table === undefined) {
+      const fix = 'use {"G…":"arn:aws:kms:…"}'
+      layers.problems.push({ path: 'HSM_KEY_MAPPING', problem: 'is not a JSON object of texts', fix })
+    } else for (const [address, reference] of Object.entries(table)) found.push([address, reference, 'HSM_KEY_MAPPING'])
+  }
+  for (const [variable, reference] of Object.entries(env)) {
+    if (!variable.startsWith('HSM_KEY_') || variable === 'HSM_KEY_MAPPING' || (reference ?? '') === '') continue
+    found.push([variable.slice('HSM_KEY_'.length), reference, variable])
+  }
+  const mapping = tableAt(tableAt(layers.values, 'keys') ?? {}, 'mapping') ?? {}
+  const ofFile = new Set(Object.keys(mapping))
+  for (const [address, reference, source] of found) {
+    if (!ofFile.has(address)) setAt(layers, ['keys', 'mapping', address], reference, source)
+  }
+}
+
+function parsedTable(json: string): Table | undefined {
+  try {
+    const value: unknown = JSON.parse(json)
+    return isTable(value) && Object.values(value).every(entry => typeof entry === 'string') ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function fill(layers: Layers, env: Environment, path: readonly string[], variable: string | undefined): void {
+  if (variable === undefined) return
+  let table: Table | undefined = layers.values
+  for (const step of path.slice(0, -1)) table = table === undefined ? undefined : tableAt(table, step)
+  if (table?.[path.at(-1) as string] === undefined) setAt(layers, path, env[variable], variable)
+}
+
+const isTable = (value: unknown): value is Table => value !== null && typeof value === 'object' && !Array.isArray(value)

@@ -1,0 +1,128 @@
+import { isSignerError, SignerError } from '../domain/errors.ts'
+import type { Clock, Random } from '../domain/ports.ts'
+import type { Call } from '../domain/provider.ts'
+
+export interface AttemptsOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** For all tries and the pauses between them together. */
+  readonly deadlineMs?: number
+  readonly triesMax?: number
+  /** The n-th pause is a random time up to this · 2^(n-1). */
+  readonly pauseMs?: number
+  /** No pause is longer, whatever n. A wait that the service asks for is not bound by this. */
+  readonly pauseMsMax?: number
+  /** How long a provider may take to answer the abort before we speak in its place. */
+  readonly graceMs?: number
+}
+
+export interface Remote<T> {
+  readonly provider: string
+  readonly requestId: string
+  /** `sign`: an unanswered call may have made a signature. `read`: an unanswered call has changed nothing. */
+  readonly effect: 'sign' | 'read'
+  readonly run: (call: Call) => Promise<T>
+  /** An answer that nobody waits for any more; an opened key is wiped here. */
+  readonly onLate?: (answer: T) => void
+}
+
+/**
+ * Makes a remote call under one deadline. A circuit breaker, a retry budget and a bulkhead are functions of this same
+ * type around this one, chosen where it is made.
+ */
+export type Attempts = <T>(remote: Remote<T>) => Promise<T>
+
+/**
+ * At most three tries, full jitter, one deadline for everything, and only `provider/unavailable` is tried again: it
+ * alone says that nothing was signed and that another try can work. After `provider/ambiguous` a signature may exist, so
+ * asking again could make two.
+ *
+ * @returns a function that throws what the last try threw. When the deadline passes without a word from the provider:
+ *          `provider/ambiguous` for a sign, `provider/unavailable` for a read.
+ */
+export function createAttempts(options: AttemptsOptions): Attempts {
+  const { clock, deadlineMs = 5_000, triesMax = 3 } = options
+  return async remote => {
+    const deadline = new AbortController()
+    const done = new AbortController()
+    const endsAt = clock.monotonic() + deadlineMs
+    clock.sleep(deadlineMs, done.signal).then(
+      () => deadline.abort(new Error('deadline')),
+      () => {},
+    )
+    try {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(remote, deadline.signal, options)
+        } catch (error) {
+          const pause = attempt < triesMax ? pauseAfter(error, attempt, options) : undefined
+          if (pause === undefined || clock.monotonic() + pause >= endsAt) throw error
+          if (!(await slept(clock, pause, deadline.signal))) throw error
+        }
+      }
+    } finally {
+      done.abort()
+    }
+  }
+}
+
+/** One try. Ends at the deadline even when the provider does not. */
+async function once<T>(remote: Remote<T>, signal: AbortSignal, options: AttemptsOptions): Promise<T> {
+  const answer = remote.run({ requestId: remote.requestId, signal })
+  let late = false
+  answer.then(
+    value => (late ? remote.onLate?.(value) : undefined),
+    () => {},
+  )
+  const over = new AbortController()
+  try {
+    return await Promise.race([answer, silence(remote, signal, over.signal, options)])
+  } catch (error) {
+    late = true
+    throw error
+  } finally {
+    over.abort()
+  }
+}
+
+/** Rejects some time after the deadline; never settles before it. */
+async function silence(
+  remote: Pick<Remote<unknown>, 'provider' | 'requestId' | 'effect'>,
+  signal: AbortSignal,
+  over: AbortSignal,
+  { clock, graceMs = 100 }: AttemptsOptions,
+): Promise<never> {
+  await aborted(signal)
+  await slept(clock, graceMs, over)
+  throw new SignerError(remote.effect === 'sign' ? 'provider/ambiguous' : 'provider/unavailable', {
+    provider: remote.provider,
+    reason: 'no answer within the deadline',
+    requestId: remote.requestId,
+  })
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+/** Milliseconds to wait before the next try; undefined when there may be none. */
+function pauseAfter(error: unknown, attempt: number, options: AttemptsOptions): number | undefined {
+  if (!isSignerError(error) || error.code !== 'provider/unavailable') return undefined
+  const { random, pauseMs = 50, pauseMsMax = 1_000 } = options
+  const jitter = fraction(random) * Math.min(pauseMsMax, pauseMs * 2 ** (attempt - 1))
+  return Math.max(error.detail.retryAfterMs ?? 0, jitter)
+}
+
+const fraction = (random: Random): number => {
+  const [a = 0, b = 0, c = 0] = random.bytes(3)
+  return ((a << 16) | (b << 8) | c) / 2 ** 24
+}
+
+/** @returns false when the signal came first. */
+const slept = (clock: Clock, ms: number, signal: AbortSignal): Promise<boolean> =>
+  clock.sleep(ms, signal).then(
+    () => true,
+    () => false,
+  )

@@ -1,0 +1,42 @@
+import { SignerError } from '../domain/errors.ts'
+import type { Binding, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import type { KeyProvider, Signed, SignInput } from '../domain/provider.ts'
+import type { Attempts } from './attempts.ts'
+import type { Engines } from './engines/index.ts'
+import { signByEnvelope } from './envelope.ts'
+import { signNatively } from './native.ts'
+
+export { type Attempts, type AttemptsOptions, createAttempts } from './attempts.ts'
+export { contextFor } from './context.ts'
+export { createEngines, type EngineCapability, type Engines, pickEngine, type SeedEngine } from './engines/index.ts'
+export { openSeed } from './seed.ts'
+
+export interface CustodyDeps {
+  /** By the name that bindings carry. @throws `key/unsupported` when this installation does not have it */
+  readonly provider: (name: string) => Promise<KeyProvider>
+  readonly readRow: (bindingId: string) => Promise<EnvelopeRow | undefined>
+  readonly engines: Engines
+  readonly attempts: Attempts
+}
+
+export type Custody = (key: ResolvedKey, binding: Binding, input: SignInput, requestId: string) => Promise<Signed>
+
+/** Signs where the binding says the key lives. The caller verifies. */
+export const createCustody =
+  (deps: CustodyDeps): Custody =>
+  async ({ key, version }, binding, input, requestId) => {
+    const provider = await deps.provider(binding.provider)
+    switch (binding.custody) {
+      case 'native':
+        return signNatively(provider, binding, input, requestId, deps.attempts)
+      case 'envelope':
+        return signByEnvelope({ version, network: key.network, binding, input, requestId }, { ...deps, provider })
+      default:
+        binding.custody satisfies never
+        throw new SignerError('key/unsupported', {
+          key: binding.key,
+          wanted: String(binding.custody),
+          reason: 'this custody is not known',
+        })
+    }
+  }

@@ -1,0 +1,115 @@
+/**
+ * The private key inside an opened envelope, found without a string and without an ASN.1 tree: both would leave copies
+ * that cannot be wiped. Four forms are known, each of a fixed length with a fixed beginning; anything else is refused.
+ */
+import { equalBytes } from '../bytes/equal.ts'
+import { fromHex } from '../bytes/hex.ts'
+import { secretRoom } from '../bytes/secret-room.ts'
+import type { Scheme } from '../domain/provider.ts'
+
+/** A DER frame that is constant but for the key: bytes before the 32 of the seed, and before the public key if any. */
+interface Frame {
+  readonly head: Uint8Array
+  readonly middle: Uint8Array
+  readonly publicKeyLength: number
+}
+
+const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array()
+const none = new Uint8Array()
+
+/** RFC 8410 §7 (version 1 without, version 2 with the public key); RFC 5208 around RFC 5915, as OpenSSL and AWS write it. */
+const FRAMES: Readonly<Record<Scheme, readonly Frame[]>> = {
+  ed25519: [
+    { head: hex('302e020100300506032b657004220420'), middle: none, publicKeyLength: 0 },
+    { head: hex('3051020101300506032b657004220420'), middle: hex('812100'), publicKeyLength: 32 },
+  ],
+  'ecdsa-secp256k1': [
+    {
+      head: hex('303e020100301006072a8648ce3d020106052b8104000a042730250201010420'),
+      middle: none,
+      publicKeyLength: 0,
+    },
+    {
+      head: hex('308184020100301006072a8648ce3d020106052b8104000a046d306b0201010420'),
+      middle: hex('a144034200'),
+      publicKeyLength: 65,
+    },
+  ],
+}
+
+export interface OpenedSeed {
+  /** 32 bytes; a view of the plaintext, or room of our own that `wipe` clears. */
+  readonly seed: Uint8Array
+  /** What the envelope says the public key is, where its form says so. Still to be compared with the pin. */
+  readonly statedPublicKey?: Uint8Array
+  wipe(): void
+}
+
+const nothingToWipe = (): void => {}
+
+/**
+ * @param plaintext  32 raw bytes; PKCS#8 (48 or 83 bytes for Ed25519, 64 or 135 for secp256k1); for Ed25519 also the 56
+ *                   ASCII characters of a Stellar secret key (SEP-23, `S…`).
+ * @returns undefined for anything else. Length and beginning are looked at, never echoed.
+ */
+export function openSeed(scheme: Scheme, plaintext: Uint8Array): OpenedSeed | undefined {
+  if (plaintext.length === 32) return { seed: plaintext, wipe: nothingToWipe }
+  if (plaintext.length === 56 && scheme === 'ed25519') return fromStrkey(plaintext)
+  for (const frame of FRAMES[scheme]) {
+    const opened = fromFrame(frame, plaintext)
+    if (opened !== undefined) return opened
+  }
+  return undefined
+}
+
+function fromFrame({ head, middle, publicKeyLength }: Frame, plaintext: Uint8Array): OpenedSeed | undefined {
+  const seedEnd = head.length + 32
+  const publicKeyAt = seedEnd + middle.length
+  if (plaintext.length !== publicKeyAt + publicKeyLength) return undefined
+  if (!equalBytes(plaintext.subarray(0, head.length), head)) return undefined
+  if (!equalBytes(plaintext.subarray(seedEnd, publicKeyAt), middle)) return undefined
+  const seed = plaintext.subarray(head.length, seedEnd)
+  if (publicKeyLength === 0) return { seed, wipe: nothingToWipe }
+  return { seed, statedPublicKey: plaintext.subarray(publicKeyAt), wipe: nothingToWipe }
+}
+
+/** SEP-23: base32 of a version byte, the seed and a CRC-16/XMODEM, low byte first. 56 characters carry 35 bytes evenly. */
+function fromStrkey(text: Uint8Array): OpenedSeed | undefined {
+  const raw = secretRoom(35)
+  const wipe = (): void => void raw.fill(0)
+  if (!decodeBase32(text, raw) || raw[0] !== SECRET_SEED_VERSION || !checksumFits(raw)) {
+    wipe()
+    return undefined
+  }
+  return { seed: raw.subarray(1, 33), wipe }
+}
+
+const SECRET_SEED_VERSION = 18 << 3
+
+function decodeBase32(text: Uint8Array, out: Uint8Array): boolean {
+  let buffer = 0
+  let bits = 0
+  let at = 0
+  let known = true
+  for (const code of text) {
+    const letter = code >= 0x41 && code <= 0x5a
+    const figure = code >= 0x32 && code <= 0x37
+    known &&= letter || figure
+    buffer = ((buffer << 5) | (letter ? code - 0x41 : code - 0x32 + 26)) & 0x1fff
+    bits += 5
+    if (bits >= 8) {
+      bits -= 8
+      out[at++] = (buffer >> bits) & 0xff
+    }
+  }
+  return known
+}
+
+function checksumFits(raw: Uint8Array): boolean {
+  let crc = 0
+  for (const byte of raw.subarray(0, 33)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = ((crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021) & 0xffff
+  }
+  return raw[33] === (crc & 0xff) && raw[34] === crc >> 8
+}

@@ -1,0 +1,57 @@
+/** What Bun, Node and Deno share through `node:process`: one reading of it, used by their three files. */
+import process from 'node:process'
+import { SignerError } from '../domain/errors.ts'
+
+export const environment = (): Record<string, string | undefined> => ({ ...process.env })
+
+export const argv = (): readonly string[] => process.argv.slice(2)
+
+export const exit = (code: number): never => process.exit(code)
+
+export const isTerminal = (stream: 'stdin' | 'stdout' | 'stderr'): boolean => process[stream].isTTY === true
+
+export function write(stream: 'stdout' | 'stderr', text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process[stream].write(text, error => (error ? reject(error) : resolve()))
+  })
+}
+
+export async function readStdin(limitBytes: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of process.stdin as AsyncIterable<Uint8Array>) {
+    length += part.length
+    if (length > limitBytes) throw new SignerError('request/too-large', { limitBytes })
+    parts.push(part)
+  }
+  const all = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
+/** Exit status of a process ended by a signal is 128 plus its number. */
+const STOP_SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
+
+export function onSignals(handlers: { readonly stop: (signal: string) => void }): () => void {
+  let stopping = false
+  const listeners = Object.entries(STOP_SIGNALS).map(([signal, number]) => {
+    const listener = () => {
+      if (stopping) process.exit(128 + number)
+      stopping = true
+      handlers.stop(signal)
+    }
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  // By default SIGUSR1 ends the process or opens a debugger, depending on the runtime. Here it does nothing.
+  const ignore = () => {}
+  process.on('SIGUSR1', ignore)
+  listeners.push(() => process.off('SIGUSR1', ignore))
+  return () => {
+    for (const remove of listeners) remove()
+  }
+}

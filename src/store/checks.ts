@@ -1,0 +1,142 @@
+import { toHex } from '../bytes/hex.ts'
+import { sha256 } from '../bytes/sha256.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
+import { VERSION_STATES } from '../domain/key.ts'
+import type { StoredResult } from '../domain/ports.ts'
+import { type Scheme, SCHEMES } from '../domain/provider.ts'
+
+/**
+ * What a row must look like before anyone gets to see it, written or read. A table can be edited behind our back, so
+ * types, lengths and known words are checked on the way out as on the way in, and an odd row is refused whole.
+ */
+const CHAINS: readonly Chain[] = ['stellar', 'evm']
+/** Stellar accounts are Ed25519 keys, EVM accounts secp256k1 keys. */
+const SCHEME_OF: Readonly<Record<Chain, Scheme>> = { stellar: 'ed25519', evm: 'ecdsa-secp256k1' }
+const PUBLIC_KEY_BYTES: Readonly<Record<Scheme, number>> = { ed25519: 32, 'ecdsa-secp256k1': 65 }
+const UNCOMPRESSED = 0x04
+
+export const mismatch = (key: string, reason: string) => new SignerError('key/mismatch', { key, reason })
+
+const text = (value: unknown): value is string => typeof value === 'string' && value.length > 0
+const count = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const oneOf = <T extends string>(values: readonly T[], value: unknown): value is T => values.includes(value as T)
+
+export const isVersionState = (value: unknown): value is VersionState => oneOf(VERSION_STATES, value)
+
+/** @throws `key/mismatch` naming the first field that is not as it must be. */
+export function checkKey(key: Key): Key {
+  const name = text(key.name) ? key.name : '(no name)'
+  if (!text(key.name)) throw mismatch(name, 'the name is empty')
+  if (!oneOf(CHAINS, key.chain)) throw mismatch(name, 'the chain is unknown')
+  if (!text(key.network)) throw mismatch(name, 'the network is empty')
+  if (!text(key.policy)) throw mismatch(name, 'the policy is empty')
+  if (!text(key.policyHash) || key.policyHash.length !== 64)
+    throw mismatch(name, 'the policy hash is not 64 hex digits')
+  if (!count(key.createdAt)) throw mismatch(name, 'the time of creation is not a time')
+  return key
+}
+
+/** @throws `key/mismatch` when the hash on record is not the hash of the policy on record. */
+export function checkPolicyHash(key: Key): void {
+  const hash = toHex(sha256(new TextEncoder().encode(key.policy)))
+  if (hash !== key.policyHash) throw mismatch(key.name, 'the policy does not have the hash on record')
+}
+
+/** @throws `key/mismatch` naming the first field that is not as it must be. */
+export function checkVersion(key: Key, version: KeyVersion): KeyVersion {
+  const { name } = key
+  if (version.key !== name) throw mismatch(name, 'the version belongs to another key')
+  if (!count(version.version) || version.version === 0) throw mismatch(name, 'the version number is not 1 or more')
+  if (!oneOf(SCHEMES, version.scheme)) throw mismatch(name, 'the scheme is unknown')
+  if (version.scheme !== SCHEME_OF[key.chain]) throw mismatch(name, `the scheme does not fit the chain ${key.chain}`)
+  const wanted = PUBLIC_KEY_BYTES[version.scheme]
+  if (!(version.publicKey instanceof Uint8Array)) throw mismatch(name, 'the public key is not bytes')
+  if (version.publicKey.length !== wanted) {
+    throw mismatch(name, `the public key has ${version.publicKey.length} bytes, not ${wanted}`)
+  }
+  if (version.scheme === 'ecdsa-secp256k1' && version.publicKey[0] !== UNCOMPRESSED) {
+    throw mismatch(name, 'the public key is not an uncompressed point')
+  }
+  if (!text(version.address)) throw mismatch(name, 'the address is empty')
+  if (!isVersionState(version.state)) throw mismatch(name, 'the state is unknown')
+  return version
+}
+
+/** @throws `key/mismatch` naming the first field that is not as it must be. */
+export function checkBinding(version: KeyVersion, binding: Binding): Binding {
+  if (!text(binding.id)) throw mismatch(version.key, 'a binding has no id')
+  if (binding.key !== version.key || binding.version !== version.version) {
+    throw mismatch(version.key, 'a binding belongs to another version')
+  }
+  if (!text(binding.provider)) throw mismatch(version.key, 'a binding names no provider')
+  if (binding.custody !== 'native' && binding.custody !== 'envelope') {
+    throw mismatch(version.key, 'the custody of a binding is unknown')
+  }
+  if (!text(binding.reference)) throw mismatch(version.key, 'a binding has no reference')
+  return binding
+}
+
+/** @throws `key/mismatch` */
+export function checkEnvelope(row: EnvelopeRow): EnvelopeRow {
+  const of = `binding ${text(row.bindingId) ? row.bindingId : '(no id)'}`
+  if (!text(row.bindingId)) throw mismatch(of, 'the envelope names no binding')
+  if (!(row.ciphertext instanceof Uint8Array) || row.ciphertext.length === 0)
+    throw mismatch(of, 'the ciphertext is empty')
+  const { context } = row
+  if (context === null || typeof context !== 'object' || Array.isArray(context)) {
+    throw mismatch(of, 'the context is not an object')
+  }
+  for (const value of Object.values(context)) {
+    if (typeof value !== 'string') throw mismatch(of, 'a value of the context is not text')
+  }
+  return row
+}
+
+/** What `KeyRegistry.add` takes, whole and in agreement with itself. @throws `key/mismatch` */
+export function checkAddition(entry: {
+  key: Key
+  version: KeyVersion
+  binding: Binding
+  envelope?: EnvelopeRow
+}): void {
+  checkKey(entry.key)
+  checkPolicyHash(entry.key)
+  checkVersion(entry.key, entry.version)
+  checkBinding(entry.version, entry.binding)
+  const { name } = entry.key
+  if (entry.envelope === undefined) {
+    if (entry.binding.custody === 'envelope') throw mismatch(name, 'envelope custody needs an encrypted key')
+    return
+  }
+  if (entry.binding.custody === 'native') throw mismatch(name, 'native custody takes no encrypted key')
+  checkEnvelope(entry.envelope)
+  if (entry.envelope.bindingId !== entry.binding.id)
+    throw mismatch(name, 'the encrypted key belongs to another binding')
+}
+
+/** Frozen, so that nobody changes what others were handed. @throws `key/mismatch` */
+export function resolvedKey(key: Key, version: KeyVersion, bindings: readonly Binding[]): ResolvedKey {
+  checkKey(key)
+  checkVersion(key, version)
+  for (const binding of bindings) checkBinding(version, binding)
+  if (bindings.length === 0) throw mismatch(key.name, `version ${version.version} has no binding`)
+  return Object.freeze({
+    key: Object.freeze(key),
+    version: Object.freeze(version),
+    bindings: Object.freeze(bindings.map(binding => Object.freeze(binding))),
+  })
+}
+
+const RESULT_TEXTS = ['signature', 'key', 'provider', 'custody', 'auditId', 'requestId'] as const
+
+/** An answer that is given again must be whole. @throws `store/unavailable` */
+export function checkResult(value: unknown): StoredResult {
+  const damaged = () => new SignerError('store/unavailable', { reason: 'an answer kept for replay cannot be read' })
+  if (value === null || typeof value !== 'object') throw damaged()
+  const row = value as Record<string, unknown>
+  for (const field of RESULT_TEXTS) if (!text(row[field])) throw damaged()
+  if (!count(row['version'])) throw damaged()
+  if (Object.keys(row).length !== RESULT_TEXTS.length + 1) throw damaged()
+  return Object.freeze(row as unknown as StoredResult)
+}

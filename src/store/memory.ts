@@ -1,0 +1,149 @@
+import { SignerError } from '../domain/errors.ts'
+import type { EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import type { AuditIndex, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
+import { checkAddition, checkResult, isVersionState, mismatch, resolvedKey } from './checks.ts'
+import { checkSameHead, KEPT_MS, notReserved, type RestorableIdempotency, type Store } from './store.ts'
+
+/** The store of tests and of the edge core: same behaviour as SQLite, gone with the process. Web APIs only. */
+export function openMemoryStore({ keptMs = KEPT_MS }: { keptMs?: number } = {}): Store {
+  return {
+    keys: memoryKeys(),
+    idempotency: memoryIdempotency(keptMs),
+    auditIndex: memoryAuditIndex(),
+    orphans: 0,
+    close() {},
+  }
+}
+
+function memoryKeys(): KeyRegistry {
+  /** By key name, then version number. */
+  const keys = new Map<string, Map<number, ResolvedKey>>()
+  const envelopes = new Map<string, EnvelopeRow>()
+  const bindingIds = new Set<string>()
+  const activeOf = (versions: Iterable<ResolvedKey>) => [...versions].find(({ version }) => version.state === 'active')
+  return {
+    async resolve(name) {
+      const versions = keys.get(name)
+      if (versions === undefined) return undefined
+      const active = activeOf(versions.values())
+      if (active !== undefined) return copyResolved(active)
+      const { version, state } = ([...versions.values()].at(-1) as ResolvedKey).version
+      throw new SignerError('key/not-active', { key: name, version, state })
+    },
+    async stateOf(key, version) {
+      return keys.get(key)?.get(version)?.version.state
+    },
+    async envelope(bindingId) {
+      const row = envelopes.get(bindingId)
+      return row === undefined ? undefined : copyEnvelope(row)
+    },
+    async list() {
+      const names = [...keys.keys()].toSorted()
+      return names.flatMap(name => [...(keys.get(name)?.values() ?? [])].map(copyResolved))
+    },
+    async add(entry) {
+      checkAddition(entry)
+      const { key, version, binding, envelope } = entry
+      if (keys.has(key.name)) throw new SignerError('key/exists', { key: key.name })
+      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      keys.set(key.name, new Map([[version.version, copyResolved({ key, version, bindings: [binding] })]]))
+      bindingIds.add(binding.id)
+      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async setState(key, number, state) {
+      if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
+      const versions = keys.get(key)
+      const before = versions?.get(number)
+      if (versions === undefined || before === undefined) {
+        throw new SignerError('key/unknown', { key: `${key} version ${number}` })
+      }
+      const active = activeOf(versions.values())?.version.version
+      if (state === 'active' && active !== undefined && active !== number) {
+        const reason = `version ${active} is active: move it on first`
+        throw new SignerError('key/unsupported', { key, wanted: 'active', reason })
+      }
+      versions.set(number, resolvedKey(before.key, { ...before.version, state }, before.bindings))
+    },
+  }
+}
+
+/** Bytes cannot be frozen, so nobody is handed ours. */
+const copyResolved = ({ key, version, bindings }: ResolvedKey): ResolvedKey =>
+  resolvedKey(
+    { ...key },
+    { ...version, publicKey: version.publicKey.slice() },
+    bindings.map(binding => ({ ...binding })),
+  )
+
+const copyEnvelope = ({ bindingId, ciphertext, context }: EnvelopeRow): EnvelopeRow =>
+  Object.freeze({ bindingId, ciphertext: ciphertext.slice(), context: Object.freeze({ ...context }) })
+
+interface Kept {
+  readonly fingerprint: string
+  readonly at: number
+  readonly state: 'in-flight' | 'done' | 'released'
+  readonly result?: StoredResult
+}
+
+function memoryIdempotency(keptMs: number): RestorableIdempotency {
+  const entries = new Map<string, Kept>()
+  const idOf = ({ scope, key }: IdempotencyEntry) => JSON.stringify([scope, key])
+  const mine = (entry: IdempotencyEntry) => {
+    const kept = entries.get(idOf(entry))
+    return kept?.state === 'in-flight' && kept.fingerprint === entry.fingerprint && kept.at === entry.at
+  }
+  const keep = (entry: IdempotencyEntry, state: Kept['state'], result?: StoredResult) => {
+    const { fingerprint, at } = entry
+    entries.set(idOf(entry), {
+      fingerprint,
+      at,
+      state,
+      ...(result === undefined ? {} : { result: checkResult({ ...result }) }),
+    })
+  }
+  return {
+    async reserve(entry) {
+      const kept = entries.get(idOf(entry))
+      if (kept === undefined || mayTake(kept, entry, keptMs)) {
+        keep(entry, 'in-flight')
+        return { kind: 'reserved' }
+      }
+      if (kept.fingerprint !== entry.fingerprint) return { kind: 'mismatch' }
+      return kept.result === undefined ? { kind: 'in-flight' } : { kind: 'replay', result: kept.result }
+    },
+    async complete(entry, result) {
+      if (!mine(entry)) throw notReserved()
+      keep(entry, 'done', result)
+    },
+    async release(entry) {
+      if (mine(entry)) keep(entry, 'released')
+    },
+    async restore(entry, result) {
+      const kept = entries.get(idOf(entry))
+      if (result !== undefined) keep(entry, 'done', result)
+      else if (kept?.state !== 'done' || kept.at <= entry.at - keptMs) keep(entry, 'released')
+    },
+    async purge(before) {
+      const old = [...entries].filter(([, kept]) => kept.at < before && kept.state !== 'in-flight')
+      for (const [id] of old) entries.delete(id)
+      return old.length
+    },
+  }
+}
+
+const mayTake = (kept: Kept, entry: IdempotencyEntry, keptMs: number): boolean =>
+  kept.state !== 'in-flight' &&
+  (kept.at <= entry.at - keptMs || (kept.state === 'released' && kept.fingerprint === entry.fingerprint))
+
+function memoryAuditIndex(): AuditIndex {
+  let known: { seq: number; hash: string } | undefined
+  return {
+    async head() {
+      return known
+    },
+    async setHead({ seq, hash }) {
+      if (known === undefined || seq > known.seq) known = { seq, hash }
+      else checkSameHead(known, { seq, hash })
+    },
+  }
+}

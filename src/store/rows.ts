@@ -1,0 +1,114 @@
+import { SignerError } from '../domain/errors.ts'
+import type { Binding, Chain, Custody, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
+import type { Scheme } from '../domain/provider.ts'
+import { checkEnvelope, isVersionState, mismatch, resolvedKey } from './checks.ts'
+import type { Row } from './prepared.ts'
+import type { BindingsTable, EnvelopesTable, KeysTable, VersionsTable } from './schema.ts'
+import { sealOf } from './seal.ts'
+
+export const keyRow = (key: Key): KeysTable => ({
+  name: key.name,
+  chain: key.chain,
+  network: key.network,
+  policy: key.policy,
+  policy_hash: key.policyHash,
+  created_at: key.createdAt,
+})
+
+export const versionRow = ({
+  key,
+  version,
+  scheme,
+  publicKey,
+  address,
+  state,
+}: KeyVersion): Omit<VersionsTable, 'seal'> => ({
+  key,
+  version,
+  scheme,
+  public_key: publicKey,
+  address,
+  state,
+})
+
+export const bindingRow = ({ id, key, version, provider, custody, reference }: Binding): BindingsTable => ({
+  id,
+  key,
+  version,
+  position: 0,
+  provider,
+  custody,
+  reference,
+})
+
+export const envelopeRow = ({ bindingId, ciphertext, context }: EnvelopeRow): EnvelopesTable => ({
+  binding_id: bindingId,
+  ciphertext,
+  context: JSON.stringify(context),
+})
+
+/** The casts say what the row should hold; `resolvedKey` then finds out whether it does. */
+export function readVersion(rows: readonly Row[]): ResolvedKey {
+  const row = rows[0] as Row
+  const name = row['name'] as string
+  const version = row['version'] as number
+  const resolved = resolvedKey(
+    {
+      name,
+      chain: row['chain'] as Chain,
+      network: row['network'] as string,
+      policy: row['policy'] as string,
+      policyHash: row['policy_hash'] as string,
+      createdAt: row['created_at'] as number,
+    },
+    {
+      key: name,
+      version,
+      scheme: row['scheme'] as Scheme,
+      publicKey: row['public_key'] as Uint8Array,
+      address: row['address'] as string,
+      state: row['state'] as VersionState,
+    },
+    rows.filter(({ id }) => id !== null).map(binding => readBinding(name, version, binding)),
+  )
+  if (sealOf(resolved) !== row['seal'])
+    throw mismatch(name, `the record of version ${version} was changed outside the program`)
+  return resolved
+}
+
+const readBinding = (key: string, version: number, row: Row): Binding => ({
+  id: row['id'] as string,
+  key,
+  version,
+  provider: row['provider'] as string,
+  custody: row['custody'] as Custody,
+  reference: row['reference'] as string,
+})
+
+export function readEnvelope(row: Row): EnvelopeRow {
+  const bindingId = row['binding_id'] as string
+  let context: EnvelopeRow['context']
+  try {
+    context = JSON.parse(row['context'] as string)
+  } catch {
+    throw mismatch(`binding ${bindingId}`, 'the context is not JSON')
+  }
+  return Object.freeze(
+    checkEnvelope({ bindingId, ciphertext: row['ciphertext'] as Uint8Array, context: Object.freeze(context) }),
+  )
+}
+
+export function groupVersions(rows: readonly Row[]): Row[][] {
+  const groups = new Map<string, Row[]>()
+  for (const row of rows) {
+    const id = JSON.stringify([row['name'], row['version']])
+    groups.set(id, [...(groups.get(id) ?? []), row])
+  }
+  return [...groups.values()]
+}
+
+export function notActive(key: string, newest: Row): SignerError {
+  const { version, state } = newest
+  if (typeof version !== 'number' || !isVersionState(state)) return mismatch(key, 'the key has no readable version')
+  return new SignerError('key/not-active', { key, version, state })
+}

@@ -1,0 +1,20 @@
+import { createHash } from 'node:crypto'
+import { toHex } from '../bytes/hex.ts'
+import type { ResolvedKey } from '../domain/key.ts'
+
+/**
+ * SHA-256 (hex) over everything the registry says of a version: its key with policy, its public key and state, its
+ * bindings in order. Stored beside the version and compared at every read, so that a row changed by hand, by a broken
+ * restore or by a partial write is refused (threats T43). It is no MAC: somebody who can write the file and knows this
+ * function can write a fitting seal. Against that stand the file mode, the check of the address against the public key,
+ * and verification of every signature under the pin.
+ */
+export function sealOf({ key, version, bindings }: ResolvedKey): string {
+  const facts = [
+    'countersign-registry-1',
+    [key.name, key.chain, key.network, key.policy, key.policyHash, key.createdAt],
+    [version.version, version.scheme, toHex(version.publicKey), version.address, version.state],
+    bindings.map(binding => [binding.id, binding.provider, binding.custody, binding.reference]),
+  ]
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
+}

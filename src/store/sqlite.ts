@@ -1,0 +1,179 @@
+import { DatabaseSync } from 'node:sqlite'
+import { Kysely, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import { isSignerError, SignerError } from '../domain/errors.ts'
+import type { Clock } from '../domain/ports.ts'
+import { sqliteAuditIndex } from './audit-index.ts'
+import { releaseOrphans, sqliteIdempotency } from './idempotency.ts'
+import { sqliteKeys } from './keys.ts'
+import { MIGRATIONS } from './migrations.ts'
+import { attempt } from './prepared.ts'
+import { asStart, privateFile } from './sqlite-files.ts'
+import type { Store } from './store.ts'
+
+export interface SqliteOptions {
+  /** A file, or `:memory:` for a store that goes with the process. */
+  readonly path: string
+  readonly clock: Pick<Clock, 'now'>
+  /**
+   * `owner` (default): the one process that signs from this store; a second owner is refused, and reservations left by a
+   * dead one are released. `guest`: a command beside it (`keys list`, `keys create`); it leaves reservations alone.
+   */
+  readonly role?: 'owner' | 'guest'
+  /** How long answers are kept for replay; 24 hours unless told. */
+  readonly keptMs?: number
+  /** How long a statement waits for another process; 5,000 ms unless told. */
+  readonly busyMs?: number
+}
+
+const WAL_TRIES = 50
+/** "cosg": marks the file as ours for `file(1)` and for the next start. */
+const APPLICATION_ID = 0x636f7367
+
+/**
+ * Opens or makes the embedded store. WAL with `synchronous=NORMAL`: a killed process loses nothing, a power cut may lose
+ * the last commits but never tears the file. That is enough, because the audit log is the durable truth: after a crash
+ * the caller replays the records newer than `auditIndex.head()` through `idempotency.restore`.
+ *
+ * @throws `start/refused` on a path others may reach, a second owner, a file that is not ours or is newer than this
+ *         program; `store/unavailable` when SQLite itself fails.
+ */
+export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
+  const inMemory = options.path === ':memory:'
+  const busyMs = options.busyMs ?? 5000
+  if (!inMemory) privateFile(options.path)
+  const owner = inMemory || options.role === 'guest' ? undefined : takeOwnership(options.path)
+  let database: DatabaseSync | undefined
+  try {
+    database = asStart(`open the store ${options.path}`, () => open(options.path, busyMs))
+    await migrate(database, options)
+    const store = {
+      keys: sqliteKeys(database),
+      idempotency: sqliteIdempotency(database, options.keptMs),
+      auditIndex: sqliteAuditIndex(database),
+      orphans: owner === undefined ? 0 : releaseOrphans(database),
+    }
+    return { ...store, close: closer(database, owner) }
+  } catch (error) {
+    closer(database, owner)()
+    throw error
+  }
+}
+
+function open(path: string, busyMs: number): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: busyMs, enableForeignKeyConstraints: true })
+  database.exec(`PRAGMA busy_timeout = ${busyMs}; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF`)
+  enterWal(database)
+  database.exec('PRAGMA synchronous = NORMAL')
+  return database
+}
+
+/**
+ * The change to WAL is the one step for which SQLite does not wait while another process opens the same new file. A
+ * transaction does wait, so it serves as the pause between two tries.
+ */
+function enterWal(database: DatabaseSync): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      return database.exec('PRAGMA journal_mode = WAL')
+    } catch (error) {
+      if (tries === WAL_TRIES) throw error
+      attempt(() => database.exec('BEGIN IMMEDIATE; ROLLBACK'))
+    }
+  }
+}
+
+const closer = (database: DatabaseSync | undefined, owner: DatabaseSync | undefined) => {
+  let open = true
+  return () => {
+    if (!open) return
+    open = false
+    if (database !== undefined) attempt(() => database.close())
+    if (owner !== undefined) attempt(() => owner.close())
+  }
+}
+
+/** An exclusive SQLite lock on a file of its own: portable, and the operating system drops it with the process, however it ends. */
+function takeOwnership(path: string): DatabaseSync {
+  const file = `${path}-owner`
+  privateFile(file)
+  const lock = asStart(`open ${file}`, () => new DatabaseSync(file, { timeout: 0 }))
+  try {
+    lock.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    return lock
+  } catch (error) {
+    attempt(() => lock.close())
+    throw new SignerError(
+      'start/refused',
+      { reason: `another process signs from ${path}`, fix: 'stop it first, or use another data directory' },
+      { cause: error },
+    )
+  }
+}
+
+/** All or nothing, in one transaction that other processes wait for. */
+async function migrate(database: DatabaseSync, { path, clock }: SqliteOptions): Promise<void> {
+  try {
+    database.exec('BEGIN IMMEDIATE')
+    refuseForeign(database, path)
+    const db = new Kysely<unknown>({ dialect: nodeSqlite(database) })
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } })
+    refuseNewer(await migrator.getMigrations().then(list => list.map(({ name }) => name)), database, path)
+    const { error } = await migrator.migrateToLatest()
+    if (error !== undefined) throw new Error('the migrations failed', { cause: error })
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+    const created = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
+    created.run('created_at', new Date(clock.now()).toISOString())
+    database.exec('COMMIT')
+  } catch (error) {
+    attempt(() => database.exec('ROLLBACK'))
+    if (isSignerError(error)) throw error
+    throw new SignerError('store/unavailable', { reason: 'could not bring the store up to date' }, { cause: error })
+  }
+}
+
+function refuseForeign(database: DatabaseSync, path: string): void {
+  const id = database.prepare('PRAGMA application_id').get()?.['application_id']
+  const tables = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE type = 'table'").get()?.['n']
+  if (id === APPLICATION_ID || (id === 0 && tables === 0)) return
+  throw new SignerError('start/refused', {
+    reason: `${path} is a database of another program`,
+    fix: 'name a data directory of its own',
+  })
+}
+
+function refuseNewer(known: readonly string[], database: DatabaseSync, path: string): void {
+  const run = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'kysely_migration'").get()?.['n']
+  if (run === 0) return
+  const names = database.prepare('SELECT name FROM kysely_migration').all()
+  const newer = names.map(({ name }) => String(name)).find(name => !known.includes(name))
+  if (newer === undefined) return
+  throw new SignerError('start/refused', {
+    reason: `${path} was written by a newer version of this program (it has "${newer}")`,
+    fix: 'run that version or a later one; a store is never taken back to an older form',
+  })
+}
+
+/** Kysely's SQLite dialect over `node:sqlite`, which says whether a statement returns rows in its own way. Migrations only. */
+function nodeSqlite(database: DatabaseSync) {
+  const driver = new SqliteDriver({
+    database: {
+      close: () => {},
+      prepare(sql: string) {
+        const statement = database.prepare(sql)
+        return {
+          reader: statement.columns().length > 0,
+          all: (values: readonly unknown[]) => statement.all(...(values as string[])),
+          run: (values: readonly unknown[]) => statement.run(...(values as string[])),
+          iterate: (values: readonly unknown[]) => statement.iterate(...(values as string[])),
+        }
+      },
+    },
+  })
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => driver,
+    createIntrospector: (db: Kysely<unknown>) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}

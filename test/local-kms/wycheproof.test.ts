@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { gcmOpen, gcmSeal } from '../../local-kms/aws/ciphertext.ts'
+import { verifyEcdsa } from '../../local-kms/aws/material.ts'
+import { hex, toHex } from './support.ts'
+
+/** Vectors of C2SP/wycheproof, read where they lie beside the project; absent elsewhere. */
+function vectors<T>(name: string): T | undefined {
+  const url = new URL(`../../../shared/vectors/wycheproof/${name}`, import.meta.url)
+  return existsSync(url) ? (JSON.parse(readFileSync(url, 'utf8')) as T) : undefined
+}
+const ABSENT = 'the Wycheproof vectors are not beside the project'
+
+interface GcmFile {
+  testGroups: { keySize: number; ivSize: number; tagSize: number; tests: GcmCase[] }[]
+}
+interface GcmCase {
+  tcId: number
+  key: string
+  iv: string
+  aad: string
+  msg: string
+  ct: string
+  tag: string
+  result: string
+}
+
+const gcm = vectors<GcmFile>('aes_gcm_test.json')
+test('local-kms AES-256-GCM: Wycheproof', { skip: gcm === undefined && ABSENT }, () => {
+  let count = 0
+  for (const group of gcm!.testGroups) {
+    if (group.keySize !== 256 || group.ivSize !== 96 || group.tagSize !== 128) continue
+    for (const { tcId, key, iv, aad, msg, ct, tag, result } of group.tests) {
+      const opened = gcmOpen(hex(key), hex(iv), hex(ct + tag), hex(aad))
+      assert.equal(
+        opened === undefined ? undefined : toHex(opened),
+        result === 'valid' ? msg : undefined,
+        `case ${tcId}`,
+      )
+      if (result === 'valid') assert.equal(toHex(gcmSeal(hex(key), hex(iv), hex(msg), hex(aad))), ct + tag)
+      count++
+    }
+  }
+  assert.ok(count > 50, `${count} cases`)
+})
+
+interface EcdsaFile {
+  testGroups: {
+    publicKey: { uncompressed: string }
+    tests: { tcId: number; msg: string; sig: string; result: string; comment: string }[]
+  }[]
+}
+
+const ecdsa = vectors<EcdsaFile>('ecdsa_secp256k1_sha256_test.json')
+test('local-kms ECDSA secp256k1: Wycheproof', { skip: ecdsa === undefined && ABSENT }, () => {
+  let count = 0
+  for (const { publicKey, tests } of ecdsa!.testGroups) {
+    for (const { tcId, msg, sig, result, comment } of tests) {
+      const digest = new Uint8Array(createHash('sha256').update(hex(msg)).digest())
+      const verified = verifyEcdsa('secp256k1', hex(publicKey.uncompressed), digest, hex(sig))
+      assert.equal(verified, result === 'valid', `case ${tcId}: ${comment}`)
+      count++
+    }
+  }
+  assert.ok(count > 400, `${count} cases`)
+})
+
+test('local-kms AES-256-GCM: NIST GCM test cases 14 and 16', () => {
+  const zero = new Uint8Array(32)
+  const sealed = gcmSeal(zero, zero.subarray(0, 12), zero.subarray(0, 16), new Uint8Array(0))
+  assert.equal(toHex(sealed), 'cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919')
+  const key = hex('feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308')
+  const iv = hex('cafebabefacedbaddecaf888')
+  const aad = hex('feedfacedeadbeeffeedfacedeadbeefabaddad2')
+  const message = hex(
+    'd9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39',
+  )
+  const expected =
+    '522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662' +
+    '76fc6ece0f4e1768cddf8853bb2d551b'
+  assert.equal(toHex(gcmSeal(key, iv, message, aad)), expected)
+  assert.equal(toHex(gcmOpen(key, iv, hex(expected), aad)), toHex(message))
+  assert.equal(gcmOpen(key, iv, hex(expected), aad.subarray(1)), undefined)
+})

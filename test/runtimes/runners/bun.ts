@@ -1,0 +1,4 @@
+/** Bun: runs this file as it is. */
+import { runSuite } from '../suite.ts'
+
+console.log(JSON.stringify({ runtime: `bun ${process.versions.bun}`, ...(await runSuite()) }))

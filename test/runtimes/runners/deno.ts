@@ -1,0 +1,4 @@
+/** Deno: runs this file as it is. */
+import { runSuite } from '../suite.ts'
+
+console.log(JSON.stringify({ runtime: `deno ${process.versions['deno']}`, ...(await runSuite()) }))

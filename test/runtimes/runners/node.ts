@@ -1,0 +1,4 @@
+/** Node 22: runs this file as it is, types stripped. */
+import { runSuite } from '../suite.ts'
+
+console.log(JSON.stringify({ runtime: `node ${process.versions.node}`, ...(await runSuite()) }))

@@ -1,0 +1,6 @@
+/** What workerd runs, bundled: the suite behind one request. */
+import { runSuite } from '../suite.ts'
+
+export default {
+  fetch: async (): Promise<Response> => Response.json({ runtime: 'workerd', ...(await runSuite()) }),
+}

@@ -1,0 +1,68 @@
+import { toHex } from '../../../src/bytes/hex.ts'
+import { sha256 } from '../../../src/bytes/sha256.ts'
+import type { Binding, EnvelopeRow, Key, KeyVersion } from '../../../src/domain/key.ts'
+import type { IdempotencyEntry, StoredResult } from '../../../src/domain/ports.ts'
+
+export interface Addition {
+  key: Key
+  version: KeyVersion
+  binding: Binding
+  envelope?: EnvelopeRow
+}
+
+const POLICY = '{"rules":[]}'
+
+/** A whole registry entry; `envelope` custody brings its ciphertext along. */
+export function sampleAddition(name: string, custody: Binding['custody'] = 'native'): Addition {
+  const bindingId = `b-${name}`
+  const native: Addition = {
+    key: {
+      name,
+      chain: 'stellar',
+      network: 'testnet',
+      policy: POLICY,
+      policyHash: toHex(sha256(new TextEncoder().encode(POLICY))),
+      createdAt: 1_000,
+    },
+    version: {
+      key: name,
+      version: 1,
+      scheme: 'ed25519',
+      publicKey: new Uint8Array(32).fill(7),
+      address: `G-${name}`,
+      state: 'active',
+    },
+    binding: {
+      id: bindingId,
+      key: name,
+      version: 1,
+      provider: 'aws',
+      custody,
+      reference: 'arn:aws:kms:eu-west-1:1:key/1',
+    },
+  }
+  if (custody === 'native') return native
+  return {
+    ...native,
+    envelope: { bindingId, ciphertext: Uint8Array.of(1, 2, 3, 0, 255), context: { pubkey: `G-${name}` } },
+  }
+}
+
+export const sampleEntry = (over: Partial<IdempotencyEntry> = {}): IdempotencyEntry => ({
+  scope: 'payments-api',
+  key: 'order-1',
+  fingerprint: 'a'.repeat(64),
+  at: 1_000_000,
+  ...over,
+})
+
+export const sampleResult = (over: Partial<StoredResult> = {}): StoredResult => ({
+  signature: 'c2lnbmF0dXJl',
+  key: 'treasury',
+  version: 1,
+  provider: 'aws',
+  custody: 'native',
+  auditId: 'a_1',
+  requestId: 'req_1',
+  ...over,
+})

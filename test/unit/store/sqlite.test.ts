@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { openSqliteStore, type SqliteOptions } from '../../../src/store/sqlite.ts'
+import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
+import { storeSuite } from './store-suite.ts'
+
+const clock = { now: () => 1_000_000 }
+const open = (path: string, more: Partial<SqliteOptions> = {}) => openSqliteStore({ path, clock, ...more })
+
+async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'cs-store-'))
+  try {
+    await body(directory)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Opens the file beside the store, as somebody with a database browser would. */
+function tamper(path: string, ...statements: readonly string[]): void {
+  const raw = new DatabaseSync(path)
+  raw.exec('PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON')
+  for (const statement of statements) raw.exec(statement)
+  raw.close()
+}
+
+storeSuite('sqlite store', () => open(':memory:'))
+
+test('sqlite M-79: what was stored is there after closing and opening again', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const first = await open(path)
+    await first.keys.add(sampleAddition('treasury', 'envelope'))
+    await first.idempotency.reserve(sampleEntry())
+    await first.idempotency.complete(sampleEntry(), sampleResult())
+    await first.auditIndex.setHead({ seq: 7, hash: 'h7' })
+    first.close()
+    first.close()
+    const second = await open(path)
+    assert.equal((await second.keys.resolve('treasury'))?.bindings[0]?.custody, 'envelope')
+    assert.deepEqual(await second.idempotency.reserve(sampleEntry()), { kind: 'replay', result: sampleResult() })
+    assert.deepEqual({ ...(await second.auditIndex.head()) }, { seq: 7, hash: 'h7' })
+    second.close()
+  }))
+
+test('sqlite: directory and file are private from the start, side files too', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'new', 'data', 'store.db')
+    const store = await open(path)
+    await store.keys.add(sampleAddition('treasury'))
+    assert.equal(statSync(join(directory, 'new', 'data')).mode & 0o777, 0o700)
+    for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-owner`]) {
+      assert.equal(statSync(file).mode & 0o777, 0o600, file)
+    }
+    store.close()
+  }))
+
+test('sqlite: a directory or file that others may reach is refused with the command that mends it', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    chmodSync(directory, 0o755)
+    await assert.rejects(open(path), (error: { code: string; detail: { fix: string } }) => {
+      assert.equal(error.code, 'start/refused')
+      assert.equal(error.detail.fix, `run: chmod 700 ${directory}`)
+      return true
+    })
+    assert.equal(existsSync(path), false)
+    chmodSync(directory, 0o700)
+    for (const mode of [0o640, 0o604, 0o660, 0o666, 0o610]) {
+      writeFileSync(path, '')
+      chmodSync(path, mode)
+      await assert.rejects(open(path), { code: 'start/refused' }, mode.toString(8))
+    }
+    chmodSync(path, 0o600)
+    ;(await open(path)).close()
+  }))
+
+test('sqlite: links, folders and files of other programs are refused', () =>
+  inDirectory(async directory => {
+    const refused = (path: string) => assert.rejects(open(path), { code: 'start/refused' }, path)
+    mkdirSync(join(directory, 'folder'), { mode: 0o700 })
+    await refused(join(directory, 'folder'))
+    writeFileSync(join(directory, 'target'), '', { mode: 0o600 })
+    symlinkSync(join(directory, 'target'), join(directory, 'link'))
+    await refused(join(directory, 'link'))
+    symlinkSync(join(directory, 'folder'), join(directory, 'linked-folder'))
+    await refused(join(directory, 'linked-folder', 'store.db'))
+    writeFileSync(join(directory, 'file'), 'x', { mode: 0o600 })
+    await refused(join(directory, 'file', 'store.db'))
+    writeFileSync(join(directory, 'text'), 'this is not a database, it is a longer text than a header\n'.repeat(20), {
+      mode: 0o600,
+    })
+    await refused(join(directory, 'text'))
+    const foreign = join(directory, 'foreign.db')
+    writeFileSync(foreign, '', { mode: 0o600 })
+    tamper(foreign, 'CREATE TABLE theirs (a)')
+    await refused(foreign)
+  }))
+
+test('sqlite M-79: a store that is newer than the program is refused and left as it was', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    ;(await open(path)).close()
+    tamper(path, "INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-future', '2030-01-01T00:00:00.000Z')")
+    await assert.rejects(open(path), (error: { code: string; detail: { reason: string } }) => {
+      assert.equal(error.code, 'start/refused')
+      assert.match(error.detail.reason, /9999-future/)
+      return true
+    })
+    tamper(path, "DELETE FROM kysely_migration WHERE name = '9999-future'")
+    ;(await open(path)).close()
+  }))
+
+test('sqlite M-51: an owner releases what a dead one left in flight, a guest does not, a second owner is refused', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const dead = await open(path, { role: 'guest' }) // writes like an owner and holds no lock, like a process that died
+    await dead.idempotency.reserve(sampleEntry())
+    const owner = await open(path)
+    assert.equal(owner.orphans, 1)
+    assert.equal((await owner.idempotency.reserve(sampleEntry({ fingerprint: 'b'.repeat(64) }))).kind, 'mismatch')
+    assert.equal((await owner.idempotency.reserve(sampleEntry())).kind, 'reserved')
+    await assert.rejects(open(path), { code: 'start/refused' })
+    const guest = await open(path, { role: 'guest' })
+    assert.equal(guest.orphans, 0)
+    assert.equal((await owner.idempotency.reserve(sampleEntry())).kind, 'in-flight')
+    for (const store of [dead, guest, owner]) store.close()
+    ;(await open(path)).close()
+  }))
+
+test('sqlite R-16: two connections on one file share one reservation', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const stores = [await open(path), await open(path, { role: 'guest' })] as const
+    for (let round = 0; round < 50; round++) {
+      const entry = sampleEntry({ key: `round-${round}` })
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => stores[n % 2 === 0 ? 0 : 1].idempotency.reserve(entry)),
+      )
+      assert.equal(answers.filter(answer => answer.kind === 'reserved').length, 1)
+    }
+    for (const store of stores) store.close()
+  }))
+
+test('sqlite T43: a registry edited behind our back is refused when read, column by column', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const otherHash = 'f'.repeat(64)
+    const edits = [
+      `UPDATE keys SET chain = 'evm'`,
+      `UPDATE keys SET network = 'public'`,
+      `UPDATE keys SET policy = '{"rules":["all"]}'`,
+      `UPDATE keys SET policy_hash = '${otherHash}'`,
+      `UPDATE keys SET created_at = 5`,
+      `UPDATE versions SET version = 2`,
+      `UPDATE versions SET scheme = 'ecdsa-secp256k1'`,
+      `UPDATE versions SET public_key = zeroblob(32)`,
+      `UPDATE versions SET public_key = zeroblob(31)`,
+      `UPDATE versions SET address = 'G-attacker'`,
+      `UPDATE versions SET state = 'revoked'; UPDATE versions SET state = 'actve'`,
+      `UPDATE versions SET seal = '${otherHash}'`,
+      `UPDATE bindings SET id = 'b-other'`,
+      `UPDATE bindings SET provider = 'mock'`,
+      `UPDATE bindings SET custody = 'native'`,
+      `UPDATE bindings SET custody = 'cloud'`,
+      `UPDATE bindings SET reference = 'alias/attacker'`,
+      `UPDATE bindings SET key = 'elsewhere'`,
+      `DELETE FROM bindings`,
+      `INSERT INTO bindings SELECT 'b-2', key, version, 1, 'mock', 'native', 'x' FROM bindings`,
+    ]
+    const store = await open(path)
+    const undo = () =>
+      tamper(path, 'DELETE FROM envelopes; DELETE FROM bindings; DELETE FROM versions; DELETE FROM keys')
+    for (const edit of edits) {
+      await store.keys.add(sampleAddition('treasury', 'envelope'))
+      tamper(path, edit)
+      await assert.rejects(store.keys.resolve('treasury'), { code: 'key/mismatch' }, edit)
+      await assert.rejects(store.keys.list(), { code: 'key/mismatch' }, edit)
+      undo()
+    }
+    await store.keys.add(sampleAddition('treasury', 'envelope'))
+    tamper(path, `UPDATE keys SET name = 'renamed'`)
+    assert.equal(await store.keys.resolve('treasury'), undefined)
+    await assert.rejects(store.keys.resolve('renamed'), { code: 'key/mismatch' })
+    undo()
+    await store.keys.add(sampleAddition('treasury', 'envelope'))
+    tamper(path, `UPDATE versions SET state = 'retired'`)
+    await assert.rejects(store.keys.resolve('treasury'), { code: 'key/not-active' })
+    await assert.rejects(store.keys.setState('treasury', 1, 'active'), { code: 'key/mismatch' })
+    tamper(path, `UPDATE versions SET state = 'on'`)
+    await assert.rejects(store.keys.stateOf('treasury', 1), { code: 'key/mismatch' })
+    store.close()
+  }))
+
+test('sqlite T43: an encrypted key that was edited into another shape is refused', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    await store.keys.add(sampleAddition('vaulted', 'envelope'))
+    const edits = ['{"pubkey":1}', '[]', 'null', '"text"', '{', ''].map(
+      text => `UPDATE envelopes SET context = '${text}'`,
+    )
+    for (const edit of [...edits, `UPDATE envelopes SET ciphertext = zeroblob(0), context = '{}'`]) {
+      tamper(path, edit)
+      await assert.rejects(store.keys.envelope('b-vaulted'), { code: 'key/mismatch' }, edit)
+    }
+    store.close()
+  }))
+
+test('sqlite: a kept answer that cannot be read is refused, never half given', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    await store.idempotency.reserve(sampleEntry())
+    await store.idempotency.complete(sampleEntry(), sampleResult())
+    for (const result of [`'{'`, `'{}'`, `'null'`, `'[1]'`, 'NULL', `'{"signature":"x"}'`]) {
+      tamper(path, `UPDATE idempotency SET result = ${result}`)
+      await assert.rejects(store.idempotency.reserve(sampleEntry()), { code: 'store/unavailable' }, result)
+    }
+    store.close()
+  }))
+
+test('sqlite: a store that cannot answer says so with a typed error and changes nothing', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path, { busyMs: 1 })
+    const raw = new DatabaseSync(path)
+    raw.exec('BEGIN IMMEDIATE')
+    await assert.rejects(store.idempotency.reserve(sampleEntry()), { code: 'store/unavailable' })
+    await assert.rejects(store.keys.add(sampleAddition('treasury')), { code: 'store/unavailable' })
+    raw.exec('ROLLBACK')
+    raw.close()
+    assert.equal((await store.idempotency.reserve(sampleEntry())).kind, 'reserved')
+    await store.keys.add(sampleAddition('treasury'))
+    store.close()
+    await assert.rejects(store.keys.resolve('treasury'), { code: 'store/unavailable' })
+    await assert.rejects(store.keys.add(sampleAddition('other')), { code: 'store/unavailable' })
+  }))
+
+test('sqlite: a database locked by another program is reported when opening', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    ;(await open(path)).close()
+    const raw = new DatabaseSync(path)
+    raw.exec('BEGIN IMMEDIATE')
+    await assert.rejects(open(path, { busyMs: 1 }), { code: 'store/unavailable' })
+    raw.exec('ROLLBACK')
+    raw.close()
+    ;(await open(path)).close()
+  }))
+
+/** Runs `other-process.ts` on the store; its lines come as they are printed. */
+function otherProcess(...args: readonly string[]) {
+  const script = fileURLToPath(new URL('./other-process.ts', import.meta.url))
+  const flags = 'Deno' in globalThis ? ['run', '-A'] : []
+  const child = spawn(process.execPath, [...flags, script, ...args], { stdio: ['pipe', 'pipe', 'ignore'] })
+  let text = ''
+  const seen = new Set<() => void>()
+  child.stdout.on('data', (chunk: Uint8Array) => {
+    text += new TextDecoder().decode(chunk)
+    for (const check of seen) check()
+  })
+  const ended = new Promise<void>(resolve => child.on('close', () => resolve()))
+  const line = (start: string) =>
+    new Promise<string>((resolve, reject) => {
+      const check = () => {
+        const found = text.split('\n').find(candidate => candidate.startsWith(start))
+        if (found !== undefined) resolve(found)
+      }
+      seen.add(check)
+      check()
+      void ended.then(() => reject(new Error(`the other process ended without "${start}"`)))
+    })
+  return { line, ended, go: () => child.stdin.end('go\n'), kill: () => child.kill('SIGKILL') }
+}
+
+test('sqlite R-16 T58: two processes racing for 300 keys get each key once', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const racers = [otherProcess(path, 'race'), otherProcess(path, 'race')]
+    await Promise.all(racers.map(racer => racer.line('ready')))
+    for (const racer of racers) racer.go()
+    const lines = await Promise.all(racers.map(racer => racer.line('reserved')))
+    const wins = lines.map(line => Number(line.split(' ')[1]))
+    assert.equal(
+      wins.reduce((sum, won) => sum + won, 0),
+      300,
+      wins.join(' + '),
+    )
+    await Promise.all(racers.map(racer => racer.ended))
+  }))
+
+test('sqlite M-51: kill -9 loses no answer, frees the lock and what was in flight', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const victim = otherProcess(path, 'hold')
+    await victim.line('holding')
+    await assert.rejects(open(path), { code: 'start/refused' })
+    victim.kill()
+    await victim.ended
+    const store = await open(path)
+    assert.equal(store.orphans, 1)
+    const done = await store.idempotency.reserve(sampleEntry({ key: 'done' }))
+    assert.deepEqual(done, { kind: 'replay', result: sampleResult() })
+    assert.equal((await store.idempotency.reserve(sampleEntry({ key: 'held' }))).kind, 'reserved')
+    store.close()
+  }))

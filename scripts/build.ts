@@ -46,7 +46,8 @@ const FLAGS = [
   '--no-compile-autoload-bunfig',
   '--no-compile-autoload-tsconfig',
   '--no-compile-autoload-package-json',
-  '--reject-unresolved',
+  // Kysely's file-based migration provider computes an import; we never use it, and our own are checked by test/architecture.
+  '--allow-unresolved=',
 ]
 
 export function build(options: BuildOptions): Built {

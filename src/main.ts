@@ -9,9 +9,9 @@ const runtime = await openRuntime()
 const stops = new Set<() => void>()
 runtime.onSignals({ stop: () => stops.forEach(stop => stop()) })
 
-const logger = jsonLogger(runtime.environment()['COUNTERSIGN_LOG_LEVEL'] ?? 'info', line => void runtime.write('stderr', line))
+const loggerAt = (level: string) => jsonLogger(level, line => void runtime.write('stderr', line))
 const exitCode = await runCli(runtime.argv(), {
-  services: createServices(runtime, build.version, logger),
+  services: createServices(runtime, build.version, loggerAt),
   world: runtime.world(),
   environment: runtime.environment(),
   onStop: handler => {

@@ -39,7 +39,7 @@ export function operation<I>(
   run: (input: I, context: OpContext) => Output | Promise<Output>,
   flags: { mutates?: boolean } = {},
 ): Operation {
-  return { input: input as Shape<never>, run: run as Operation['run'], mutates: flags.mutates === true }
+  return { input: input as Shape<never>, run, mutates: flags.mutates === true }
 }
 
 const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/

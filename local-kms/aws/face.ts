@@ -54,9 +54,10 @@ interface Call {
 }
 
 /** An answer that a fault put in place of the true one. */
-class Replaced {
+class Replaced extends Error {
   readonly reply: Reply
   constructor(reply: Reply) {
+    super('replaced by a fault')
     this.reply = reply
   }
 }
@@ -215,7 +216,7 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
 
   return {
     handle,
-    calls: () => Object.fromEntries([...calls].sort(([a], [b]) => (a < b ? -1 : 1))),
+    calls: () => Object.fromEntries([...calls].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     audit: () => [...trail],
     reset(fresh) {
       calls = new Map()

@@ -217,6 +217,6 @@ function canonicalQuery(query: string): string {
   return query
     .split('&')
     .map(part => (part.includes('=') ? part : `${part}=`))
-    .sort()
+    .toSorted((a, b) => (a < b ? -1 : 1))
     .join('&')
 }

@@ -106,7 +106,7 @@ export function settle(store: AwsStore, key: KmsKey, now: number): boolean {
 }
 
 export function settleAll(store: AwsStore, now: number): void {
-  for (const key of [...store.keys.values()]) settle(store, key, now)
+  for (const key of store.keys.values()) settle(store, key, now)
 }
 
 /** Imported material goes; what the key may import again stays known. */

@@ -101,10 +101,14 @@ async function isLive(owner: Owner, self: Owner): Promise<boolean> {
 const bootId = async (): Promise<string> =>
   (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim()
 
-/** Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses. */
+/**
+ * Field 22 of /proc/PID/stat; the name in field 2 may hold spaces and parentheses. A zombie has ended and let go of its
+ * files, but answers to signals until its parent looks: in many containers nobody ever does.
+ */
 async function startOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : (fields[19] ?? '')
 }
 
 const inUse = (directory: string, reason: string, cause?: unknown): SignerError =>

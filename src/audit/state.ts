@@ -1,5 +1,4 @@
 /** The marker that makes a seal outlive the process: 512 bytes made at the first open and overwritten in place. See FORMAT.md. */
-import { shorten } from './entry.ts'
 import type { AuditFile, AuditFiles } from './files.ts'
 
 export const STATE_NAME = 'STATE'
@@ -18,7 +17,7 @@ export interface Marker {
 
 export function markerBytes(marker: Marker): Uint8Array {
   // ASCII only, so that characters are bytes; a quote or backslash may double.
-  const reason = shorten(marker.reason.replace(/[^\x20-\x7e]/g, '?'), 150)
+  const reason = marker.reason.slice(0, 140).replace(/[^\x20-\x7e]/g, '?')
   const text = JSON.stringify({ format: 1, ...marker, reason })
   return new TextEncoder().encode(`${text.padEnd(STATE_BYTES - 1)}\n`)
 }

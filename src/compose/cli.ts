@@ -10,7 +10,7 @@ import { auditPath, LOCAL_OPERATOR, storePath } from './places.ts'
 const DRAIN_MS = 10_000
 
 /** What the command line offers, wired to the real parts. Each command loads only what it needs: `--version` loads nothing. */
-export function createServices(runtime: Runtime, version: string, logger: Logger): Services {
+export function createServices(runtime: Runtime, version: string, loggerAt: (level: string) => Logger): Services {
   const world = runtime.world()
   const environment = runtime.environment()
   const loadConfig: Services['loadConfig'] = async ({ file, flags }) => {
@@ -22,6 +22,7 @@ export function createServices(runtime: Runtime, version: string, logger: Logger
     version: () => version,
     loadConfig,
     serve: async (config, { requireHardening }) => {
+      const logger = loggerAt(config.log.level)
       await refuseUnsafe(config, environment, logger)
       harden(runtime, logger, requireHardening)
       const [{ startService }, { serviceSettings }] = await Promise.all([import('./service.ts'), import('./settings.ts')])
@@ -33,6 +34,7 @@ export function createServices(runtime: Runtime, version: string, logger: Logger
       for (const { path, problem } of checkStart({ env: environment, command: 'dev' }).warnings) {
         options.say(`warning: ${path} ${problem}`)
       }
+      const logger = loggerAt('warn')
       harden(runtime, logger, false)
       return (await import('./dev.ts')).startDev(options, runtime, logger)
     },

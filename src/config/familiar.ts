@@ -16,7 +16,19 @@ export const FAMILIAR: readonly { readonly variable: string; readonly path: stri
   { variable: 'HSM_KEY_<address>', path: 'keys.mapping' },
 ]
 
-const ALIASES: Readonly<Record<string, string>> = { aws: 'aws-kms', awskms: 'aws-kms', raw: 'raw-env', env: 'raw-env' }
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['aws', 'aws-kms'],
+  ['awskms', 'aws-kms'],
+  ['raw', 'raw-env'],
+  ['rawenv', 'raw-env'],
+  ['env', 'raw-env'],
+])
+
+/** `AWS_KMS`, `aws` and `aws-kms` are one kind. */
+export function kindOfWord(word: string): string {
+  const folded = word.toLowerCase().replaceAll('_', '-')
+  return ALIASES.get(folded.replaceAll('-', '')) ?? folded
+}
 
 export function fillFamiliar(layers: Layers, env: Environment): void {
   fillProvider(layers, env)
@@ -36,8 +48,7 @@ export function fillFamiliar(layers: Layers, env: Environment): void {
 function fillProvider(layers: Layers, env: Environment): void {
   const word = env['HSM_PROVIDER'] ?? ''
   if (word === '' || Object.keys(tableAt(layers.values, 'providers') ?? {}).length > 0) return
-  const folded = word.toLowerCase().replaceAll('_', '-')
-  const kind = ALIASES[folded.replaceAll('-', '')] ?? folded
+  const kind = kindOfWord(word)
   if (PROVIDER_KINDS.some(known => known === kind)) setAt(layers, ['providers', kind, 'kind'], kind, 'HSM_PROVIDER')
   else {
     const problem = `${JSON.stringify(word.slice(0, 40))} is not a provider this program has`

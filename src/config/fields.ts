@@ -69,7 +69,9 @@ function walk(node: Node, path: string, kind?: string): Field[] {
   ]
 }
 
-const kindOf = (option: Node): string => String(option.def.shape?.['kind']?.def.values?.[0])
+function kindOf(option: Node): string {
+  return String(option.def.shape?.['kind']?.def.values?.[0])
+}
 
 function unwrap(node: Node) {
   let inner = node

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../domain/errors.ts'
+import { kindOfWord } from './familiar.ts'
 import type { Environment } from './layers.ts'
 import { type Config, isLoopbackHost } from './schema.ts'
 import { holdsRawEvmKey, holdsStellarSeed } from './secret-shapes.ts'
@@ -56,10 +57,10 @@ export const UNSAFE_VARIABLES: readonly Rule[] = [
 ]
 
 /** What a provider that holds keys in this process is for. */
-const DEVELOPMENT_KINDS: Readonly<Record<string, readonly string[]>> = {
-  mock: ['development', 'staging'],
-  'raw-env': ['development'],
-}
+const DEVELOPMENT_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['mock', ['development', 'staging']],
+  ['raw-env', ['development']],
+])
 
 export const MIGRATE =
   'move the key into a key service: `countersign keys import NAME --provider aws-kms` keeps it encrypted under a wrapping key and opens it for one call at a time; better, `countersign keys create NAME --provider aws-kms`, whose key never leaves the service, and make it a signer of the account. Then unset the variable'
@@ -73,10 +74,9 @@ export function checkStart(facts: StartFacts): StartVerdict {
   const warnings: ConfigProblem[] = []
   const serve = facts.command === 'serve'
   const environment = facts.config?.environment ?? (serve ? 'production' : 'development')
-  const strict = serve || environment !== 'development'
 
   ;(serve ? refusals : warnings).push(...unsafeVariables(facts.env))
-  ;(strict && environment !== 'development' ? refusals : warnings).push(...rawSecrets(facts.env))
+  ;(environment !== 'development' ? refusals : warnings).push(...rawSecrets(facts.env))
   refusals.push(...developmentProviders(facts, environment))
   refusals.push(...(serve ? incomplete(facts.config) : notForDev(facts.config)))
   return { refusals, warnings }
@@ -104,14 +104,14 @@ const variablesOf = (env: Environment): [string, string][] =>
 
 /** By every way in: the configuration (file, variable, flag), the familiar variable, and keys bound to one. */
 function developmentProviders({ config, env, registry = [] }: StartFacts, environment: string): ConfigProblem[] {
-  const forbidden = (kind: string) => DEVELOPMENT_KINDS[kind]?.includes(environment) === false
+  const forbidden = (kind: string) => DEVELOPMENT_KINDS.get(kind)?.includes(environment) === false
   const problem = (kind: string) => `is the development provider "${kind}", which must not run in ${environment}`
   const found: ConfigProblem[] = []
   for (const [name, { kind }] of Object.entries(config?.providers ?? {})) {
     const fix = kind === 'raw-env' ? MIGRATE : 'use aws-kms'
     if (forbidden(kind)) found.push({ path: `providers.${name}`, problem: problem(kind), fix })
   }
-  const familiar = (env['HSM_PROVIDER'] ?? '').toLowerCase().replaceAll('_', '-')
+  const familiar = kindOfWord(env['HSM_PROVIDER'] ?? '')
   if (forbidden(familiar))
     found.push({ path: 'HSM_PROVIDER', problem: problem(familiar), fix: 'set it to aws-kms, or unset it' })
   for (const { key, provider } of registry) {

@@ -139,7 +139,7 @@ function problemsOf(issue: Issue): ConfigProblem[] {
       const branches = issue.errors.map(branch =>
         branch.flatMap(nested => problemsOf({ ...nested, path: [...issue.path, ...nested.path] })),
       )
-      const deepest = branches.sort((a, b) => depth(b) - depth(a))[0]
+      const deepest = branches.toSorted((a, b) => depth(b) - depth(a))[0]
       return deepest ?? [{ path, problem: issue.message, fix: 'Correct it' }]
     }
     case 'invalid_type':

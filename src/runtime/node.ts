@@ -1,6 +1,7 @@
 /** Node 22 and later: the library, the tests and a service without the single binary. Also what Deno is given, see `deno.ts`. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import process from 'node:process'
+import { isSignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
 import {
   type HardeningReport,
@@ -9,6 +10,7 @@ import {
   type ServeOptions,
   unsupportedHardening,
 } from './contract.ts'
+import { readAll } from './process.ts'
 import { cannotListen, clearStaleSocket, guardSocket, removeSocket, SOCKET_UMASK } from './socket.ts'
 import { realWorld } from './world.ts'
 
@@ -88,20 +90,12 @@ async function answer(
 }
 
 async function readBody(incoming: IncomingMessage, limitBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of incoming as AsyncIterable<Uint8Array>) {
-    length += part.length
-    if (length > limitBytes) return undefined
-    parts.push(part)
+  try {
+    return await readAll(incoming, limitBytes)
+  } catch (error) {
+    if (isSignerError(error)) return undefined
+    throw error
   }
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const part of parts) {
-    body.set(part, at)
-    at += part.length
-  }
-  return body
 }
 
 function toRequest(incoming: IncomingMessage, body: Uint8Array<ArrayBuffer>): Request {

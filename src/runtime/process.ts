@@ -12,14 +12,24 @@ export const isTerminal = (stream: 'stdin' | 'stdout' | 'stderr'): boolean => pr
 
 export function write(stream: 'stdout' | 'stderr', text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process[stream].write(text, error => (error ? reject(error) : resolve()))
+    // A reader that has seen enough (`… | head`) closes the pipe; that is no failure of ours.
+    const isClosed = (error: NodeJS.ErrnoException) => error.code === 'EPIPE'
+    try {
+      process[stream].write(text, error => (error && !isClosed(error) ? reject(error) : resolve()))
+    } catch (error) {
+      if (isClosed(error as NodeJS.ErrnoException)) resolve()
+      else reject(error)
+    }
   })
 }
 
-export async function readStdin(limitBytes: number): Promise<Uint8Array> {
+export const readStdin = (limitBytes: number): Promise<Uint8Array> => readAll(process.stdin, limitBytes)
+
+/** @throws `request/too-large` as soon as more than `limitBytes` have come. */
+export async function readAll(source: AsyncIterable<Uint8Array>, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Uint8Array[] = []
   let length = 0
-  for await (const part of process.stdin as AsyncIterable<Uint8Array>) {
+  for await (const part of source) {
     length += part.length
     if (length > limitBytes) throw new SignerError('request/too-large', { limitBytes })
     parts.push(part)

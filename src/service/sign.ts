@@ -27,12 +27,12 @@ import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
  */
 export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAnswer> {
   const job = await understand(deps, request)
-  const reservation = await deps.idempotency.reserve(job.entry)
+  const reservation = await orRefuse(deps, job, () => deps.idempotency.reserve(job.entry))
   switch (reservation.kind) {
     case 'reserved':
       return decideAndSign(deps, job)
     case 'replay':
-      return replay(deps, job, reservation.result)
+      return orRefuse(deps, job, () => replay(deps, job, reservation.result))
     case 'in-flight':
       throw refuse(deps, job, new SignerError('idempotency/in-flight', { retryAfterMs: 250 }))
     case 'mismatch':
@@ -69,10 +69,11 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
 
 async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   const { resolved, binding, asked } = job
-  const decision = deps.decide(resolved, asked)
+  const decision = await orGiveBack(deps, job, async () => deps.decide(resolved, asked))
   if (decision.kind !== 'allow') throw await refuseByPolicy(deps, job, decision)
 
-  const intent = await deps.audit.append(intentRecord(job, decision)) // on record before the key is touched
+  // On record before the key is touched.
+  const intent = await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision)))
   let signed: Signed | undefined
   let verified: Verified
   let state: VersionState | undefined
@@ -95,10 +96,30 @@ async function refuseByPolicy(deps: SignDeps, job: Job, decision: Exclude<Decisi
   const code = decision.kind === 'deny' ? 'policy/denied' : 'policy/undecided'
   const refusal = asAny(new SignerError(code, { rule: decision.rule, reason: decision.reason }))
   const outcome = refusedRecord(job, decision.kind, refusal, elapsed(deps, job))
-  await deps.audit.append(intentRecord(job, decision), outcome)
+  await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision), outcome))
   await deps.idempotency.release(job.entry)
   return refusal
 }
+
+/** Nothing was signed: what stops the request is on record as one refusal. */
+async function orRefuse<T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step()
+  } catch (error) {
+    throw refuse(deps, job, typed(deps, error))
+  }
+}
+
+/** As `orRefuse` and, since the reservation is ours, the same request may come again. */
+const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
+  orRefuse(deps, job, async () => {
+    try {
+      return await step()
+    } catch (error) {
+      await deps.idempotency.release(job.entry)
+      throw error
+    }
+  })
 
 /**
  * One outcome for every intent; then the same request may come again. When the outcome cannot be recorded the caller
@@ -120,7 +141,7 @@ async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<S
   const { version } = job.resolved
   const state = await deps.catalogue.stateOf(result.key, result.version)
   if (state === undefined || !maySign(state) || result.version !== version.version) {
-    throw refuse(deps, job, notActive(job, state))
+    throw notActive(job, state)
   }
   await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
   await deps.audit.append({

@@ -1,7 +1,7 @@
 import { randomId } from '../bytes/ids.ts'
 import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
-import type { Binding, ResolvedKey } from '../domain/key.ts'
+import type { Binding, Key, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import { decide, type Policy, readPolicy } from '../policy/index.ts'
@@ -49,7 +49,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
   const policyOf = ({ key }: ResolvedKey): Policy => {
     const known = policies.get(key.policyHash)
     if (known !== undefined) return known
-    const policy = readPolicy(key.policy)
+    const policy = storedPolicy(key)
     if (policy.hash !== key.policyHash) {
       throw new SignerError('key/mismatch', { key: key.name, reason: 'its policy does not have the hash on record' })
     }
@@ -110,6 +110,15 @@ async function getKey<C extends CallerLike>(
     const refusal = isSignerError(error) ? error : incident(error)
     parts.recordRefusal(earlyRefusal({ auditId, requestId, actor, key, operation: 'read' }, refusal))
     throw refusal
+  }
+}
+
+/** A row that is no policy any more was changed behind our back: that is a fault of the key, not of the request. */
+function storedPolicy({ name, policy }: Key): Policy {
+  try {
+    return readPolicy(policy)
+  } catch (cause) {
+    throw new SignerError('key/mismatch', { key: name, reason: 'its policy on record cannot be read' }, { cause })
   }
 }
 

@@ -166,7 +166,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@clack/prompts': ['src/cli'],
   '@hono/zod-openapi': ['src/http'],
   '@noble/ciphers': ['src/custody', 'providers/mock', 'local-kms'],
-  '@noble/curves': ['src/bytes', 'src/custody', 'src/chains/evm', 'providers', 'local-kms'],
+  '@noble/curves': ['src/access', 'src/bytes', 'src/custody', 'src/chains/evm', 'providers', 'local-kms'],
   '@noble/hashes': ['src', 'providers', 'local-kms'],
   // Policy and raw-env read addresses and seeds in Stellar's text form; the rest of Stellar stays in its chain module.
   '@stellar/stellar-sdk': ['src/chains/stellar', 'src/policy', 'providers/raw-env', 'bench', 'src/compose'],

@@ -378,7 +378,11 @@ for (const status of [301, 302, 303, 307, 308]) {
   })
 }
 
-test('one attempt a call even when a kept connection dies under the request', async () => {
+const repeats =
+  'Deno' in globalThis
+    ? "Deno's HTTP client repeats a request on a kept connection that died; README of aws-kms"
+    : false
+test('one attempt a call even when a kept connection dies under the request', { skip: repeats }, async () => {
   const server = await scriptedServer(seen =>
     seen.nth % 2 === 0 ? awsError('DisabledException') : socket => void socket.destroy(),
   )

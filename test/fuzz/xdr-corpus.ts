@@ -60,6 +60,25 @@ export function invoke(
   return new xdr.Operation({ sourceAccount: null, body: xdr.OperationBody.invokeHostFunction(op) })
 }
 
+/** An entry whose tree deploys contracts, in both forms. */
+const deploying = (): xdr.SorobanAuthorizationEntry => {
+  const contractIdPreimage = xdr.ContractIdPreimage.contractIdPreimageFromAsset(xdr.Asset.assetTypeNative())
+  const executable = xdr.ContractExecutable.contractExecutableStellarAsset()
+  const first = new xdr.CreateContractArgs({ contractIdPreimage, executable })
+  const second = new xdr.CreateContractArgsV2({ contractIdPreimage, executable, constructorArgs: [] })
+  const fn = xdr.SorobanAuthorizedFunction
+  const inner = new xdr.SorobanAuthorizedInvocation({
+    function: fn.sorobanAuthorizedFunctionTypeCreateContractV2HostFn(second),
+    subInvocations: [],
+  })
+  return sourceAuthorization(
+    new xdr.SorobanAuthorizedInvocation({
+      function: fn.sorobanAuthorizedFunctionTypeCreateContractHostFn(first),
+      subInvocations: [inner, invocationTree(0)],
+    }),
+  )
+}
+
 const nestedValue = (depth: number): xdr.ScVal =>
   depth === 0 ? xdr.ScVal.scvU32(1) : xdr.ScVal.scvVec([nestedValue(depth - 1)])
 
@@ -182,6 +201,7 @@ export const operations: Readonly<Record<string, readonly xdr.Operation[]>> = {
         rootInvocation: invocationTree(1),
       }),
     ]),
+    invoke('deploy', [deploying()]),
     Operation.uploadContractWasm({ wasm: new Uint8Array([0, 0x61, 0x73, 0x6d]) }),
     Operation.createStellarAssetContract({ asset: usd }),
   ],

@@ -61,7 +61,7 @@ test('local-kms CreateKey: KeyMetadata is complete and DescribeKey repeats it', 
     MultiRegion: false,
     Origin: 'AWS_KMS',
   })
-  assert.deepEqual(await describe(Arn!), answer.KeyMetadata)
+  assert.deepEqual(await describe(Arn), answer.KeyMetadata)
 })
 
 const SPECS: [KeySpec, KeyUsageType, Record<string, unknown>][] = [

@@ -1,18 +1,10 @@
+/* oxlint-disable no-underscore-dangle -- the names of libsodium's WASM exports */
 /** libsodium's own verification, as Stellar Core uses it: the second opinion on which signatures count. */
-import factory from 'libsodium'
+import load from 'libsodium'
 
-interface Sodium {
-  readonly HEAPU8: Uint8Array
-  _malloc(bytes: number): number
-  _free(pointer: number): void
-  _sodium_init(): number
-  _crypto_sign_verify_detached(sig: number, message: number, lengthLow: number, lengthHigh: number, pk: number): number
-}
+type Verify = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
 
-export async function libsodiumVerify(): Promise<
-  (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) => boolean
-> {
-  const load = factory as unknown as (options: object) => Promise<Sodium>
+export async function libsodiumVerify(): Promise<Verify> {
   const sodium = await load({ getRandomValue: () => 0 })
   sodium._sodium_init()
   return (publicKey, message, signature) => {

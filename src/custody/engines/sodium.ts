@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the names of libsodium's WASM exports */
 import type { Libsodium } from 'libsodium'
 import { signature64 } from '../../domain/brands.ts'
 import { SignerError } from '../../domain/errors.ts'

@@ -52,7 +52,7 @@ test('A7 M-47 a sound log verifies from the first record, with progress', async 
 })
 
 test('A7 R-05 M-47 every byte of a small log, a changed bit each: noticed, segment, offset and record named', async () => {
-  const { files } = await logOf(14, 4_000)
+  const { files } = await logOf(18, 4_000)
   const places = await placesOf(files)
   const draw = seeded(5)
   let flips = 0

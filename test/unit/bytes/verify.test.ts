@@ -223,16 +223,17 @@ interface Group {
   readonly publicKey: { readonly pk?: string }
   readonly tests: readonly { msg: string; sig: string; result: string; tcId: number }[]
 }
-const wycheproof = sharedVectors<WycheproofFile<Group>>('wycheproof/ed25519_test.json')
+const wycheproof = sharedVectors('wycheproof/ed25519_test.json')
+const published = wycheproof.data as WycheproofFile<Group> | undefined
 
 test('R-08: Wycheproof Ed25519, no mismatch', { skip: wycheproof.skip }, async () => {
   let seen = 0
-  for (const group of wycheproof.data?.testGroups ?? []) {
+  for (const group of published?.testGroups ?? []) {
     for (const { msg, sig, result, tcId } of group.tests) {
       const verified = await verifySignature(pure(bytes(msg)), bytes(group.publicKey.pk ?? ''), bytes(sig))
       assert.equal(verified, result === 'valid', `tcId ${tcId}`)
       seen++
     }
   }
-  assert.equal(seen, wycheproof.data?.numberOfTests)
+  assert.equal(seen, published?.numberOfTests)
 })

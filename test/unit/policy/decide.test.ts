@@ -376,8 +376,6 @@ test('a denial goes before a doubt, and a broken view decides nothing', () => {
   const decision = verdict({ view: broken })
   assert.ok(decision.kind === 'undecided')
   assert.match(decision.reason, /could not be evaluated/u)
-  assert.notEqual(
-    decide(parsePolicy(narrow), { ...view(), ...body(), operations: [JSON.parse('{}')] }, facts).kind,
-    'allow',
-  )
+  const hollow = view({ operations: [JSON.parse('{}')] })
+  assert.notEqual(decide(parsePolicy(narrow), hollow, facts).kind, 'allow')
 })

@@ -67,7 +67,13 @@ function loadedInProcess(entry: string, use: string): string[] {
   )
 }
 
-test('M-07 a process that opens the mock, by itself or by the list of providers, has no cloud client in memory', () => {
+const blind =
+  'Deno' in globalThis
+    ? 'asks the module loaders of Bun and Node what they hold; the import reader above covers Deno'
+    : false
+test('M-07 a process that opens the mock, by itself or by the list of providers, has no cloud client in memory', {
+  skip: blind,
+}, () => {
   const world = `{ environment: 'development', random: {}, clock: {}, fetch() {} }`
   const cloud = (urls: string[]) => urls.filter(url => /node_modules\/@(aws-sdk|smithy|google-cloud)\//.test(url))
   assert.deepEqual(

@@ -4,6 +4,7 @@ import { isSignerError } from '../../../src/domain/errors.ts'
 import { build } from '../../../src/runtime/build.ts'
 import { RUNTIMES, type Runtime } from '../../../src/runtime/contract.ts'
 import { detect, openRuntime } from '../../../src/runtime/index.ts'
+import { readAll } from '../../../src/runtime/process.ts'
 import * as workerd from '../../../src/runtime/workerd.ts'
 
 test('runtime detection: Bun and Deno are asked before Node, which both claim to be', () => {
@@ -72,6 +73,33 @@ test('signals: the first asks to stop, the undo leaves nothing behind', async ()
   assert.deepEqual(
     signals.map(signal => process.listenerCount(signal)),
     before,
+  )
+})
+
+test('signals: a second one ends the process at once, with the status of a signal', async t => {
+  const runtime = await openRuntime()
+  const codes: unknown[] = []
+  t.mock.method(process, 'exit', (code: unknown) => codes.push(code))
+  const undo = runtime.onSignals({ stop: () => {} })
+  process.listeners('SIGINT').at(-1)?.('SIGINT')
+  assert.deepEqual(codes, [])
+  process.listeners('SIGTERM').at(-1)?.('SIGTERM')
+  assert.deepEqual(codes, [143])
+  runtime.exit(3)
+  assert.deepEqual(codes, [143, 3])
+  undo()
+})
+
+test('reading all of an input: joined in order, refused as soon as it is too long', async () => {
+  const parts = async function* () {
+    yield new Uint8Array([1, 2])
+    yield new Uint8Array([])
+    yield new Uint8Array([3])
+  }
+  assert.deepEqual(await readAll(parts(), 3), new Uint8Array([1, 2, 3]))
+  await assert.rejects(
+    readAll(parts(), 2),
+    (error: unknown) => isSignerError(error) && error.code === 'request/too-large' && error.detail.limitBytes === 2,
   )
 })
 

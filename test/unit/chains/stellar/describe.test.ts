@@ -106,8 +106,13 @@ test('every operation type has a clause of its own', () => {
   for (const [type, expected] of Object.entries(clauses)) {
     expected.forEach((text, at) => assert.equal(clause(type, at), text))
   }
-  assert.equal(clause('invokeHostFunction', 2), `Upload contract code of 4 bytes by ${alice}`)
-  assert.equal(clause('invokeHostFunction', 3), `Create a contract by ${alice}`)
+  assert.equal(
+    clause('invokeHostFunction', 2),
+    `Call "deploy" of contract ${contractId} with 0 arguments by ${alice}, AUTHORIZING BY THIS SIGNATURE: ` +
+      `Create a contract and Create a contract and Call "transfer" of contract ${contractId} with 0 arguments`,
+  )
+  assert.equal(clause('invokeHostFunction', 3), `Upload contract code of 4 bytes by ${alice}`)
+  assert.equal(clause('invokeHostFunction', 4), `Create a contract by ${alice}`)
   assert.match(
     operationText({ type: 'unknown', source: null, name: 'teleport' }, { address: alice, muxedId: null }),
     /DOES NOT KNOW \(teleport\)/u,

@@ -5,6 +5,8 @@ import type { MockConfig } from './mock/config.ts'
 import type { RawEnvConfig } from './raw-env/config.ts'
 import type { ProviderWorld } from './world.ts'
 
+export { assertMayServe, type Place } from './may-serve.ts'
+export { isDevelopmentKey } from './development-keys.ts'
 export type { Environment, ProviderWorld } from './world.ts'
 
 export type ProviderConfig = AwsKmsConfig | MockConfig | RawEnvConfig
@@ -27,4 +29,3 @@ export async function openProvider(config: ProviderConfig, world: ProviderWorld)
       return refuseUnknownKind(config satisfies never)
   }
 }
-export { assertMayServe } from './may-serve.ts'

@@ -9,6 +9,7 @@ import { type AuditRecord, auditRecord } from './audit.ts'
 import { parseBlob } from './ciphertext.ts'
 import { findKey, type OpContext, type Operation, type Output } from './context.ts'
 import { AwsError, throttled } from './errors.ts'
+import { notBuilt } from './keys.ts'
 import { generateMaterial } from './material.ts'
 import { OPERATIONS } from './operations.ts'
 import { quotaOf, type ThrottleOptions } from './quotas.ts'
@@ -99,6 +100,8 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
     }
     call.credential = authenticate(request, options.sigv4, clock.now())
     call.input = parseBody(request)
+    const operation = OPERATIONS[call.name]
+    if (operation === undefined) throw notBuilt(call.name)
     const keys = peek(call)
     const ids = keys.map(key => key.id)
     call.faults = options.faults.match(call.name, ids)
@@ -108,7 +111,7 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
     const ms = options.latency().sample({ operation: call.name, keys: ids, freshConnection, factor })
     if (ms > 0) await clock.sleep(ms / 2)
     await strike(call, 'before', undefined, request)
-    const output = await carryOut(call, OPERATIONS[call.name]!)
+    const output = await carryOut(call, operation)
     await strike(call, 'after', output, request)
     if (ms > 0) await clock.sleep(ms / 2)
     return output

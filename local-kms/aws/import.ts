@@ -44,6 +44,7 @@ export const GetParametersForImport = operation(
       wrappingKey,
       validTo: context.now + DAY_MS,
     }
+    dropOld(context)
     context.store.imports.set(ticket.token, ticket)
     const { publicKey } = readRsa(wrappingKey)
     return {
@@ -55,6 +56,13 @@ export const GetParametersForImport = operation(
   },
   { mutates: true },
 )
+
+/** Expired tokens are told from unknown ones for a week, then forgotten. */
+function dropOld(context: OpContext): void {
+  for (const [token, ticket] of context.store.imports) {
+    if (ticket.validTo + 7 * DAY_MS < context.now) context.store.imports.delete(token)
+  }
+}
 
 const MODELS = ['KEY_MATERIAL_EXPIRES', 'KEY_MATERIAL_DOES_NOT_EXPIRE'] as const
 

@@ -52,8 +52,11 @@ const isScalar = (curve: CurveName, secret: Uint8Array): boolean =>
 export function readMaterial(spec: KeySpec, bytes: Uint8Array, allowRawScalar: boolean): Material | undefined {
   const row = specRow(spec)
   if (row.family === 'symmetric') return bytes.length === 32 ? bytes : undefined
-  // Of HMAC keys the service takes lengths between the digest's and the block's
-  if (row.family === 'hmac') return bytes.length >= row.bytes! && bytes.length <= 128 ? bytes : undefined
+  if (row.family === 'hmac') {
+    // The service takes lengths between the digest's and the hash's block
+    const block = row.bytes! > 32 ? 128 : 64
+    return bytes.length >= row.bytes! && bytes.length <= block ? bytes : undefined
+  }
   if (row.family === 'rsa') {
     try {
       return readRsa(bytes).key.bytes * 8 === row.bits ? bytes : undefined

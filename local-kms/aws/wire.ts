@@ -2,7 +2,7 @@ import type { Fault } from '../core/faults.ts'
 import { toBase64 } from '../core/random.ts'
 import type { Incoming, Reply } from '../core/server.ts'
 import { AwsError, serialization, statusOf } from './errors.ts'
-import { NOT_BUILT, notBuilt } from './keys.ts'
+import { NOT_BUILT } from './keys.ts'
 import { OPERATIONS } from './operations.ts'
 
 /** AWS JSON 1.1: one path, the operation in a header, a JSON object both ways. */
@@ -11,7 +11,7 @@ const TARGET_PREFIX = 'TrentService.'
 
 const unknownOperation = (status: number): AwsError => new AwsError('UnknownOperationException', undefined, status)
 
-/** @throws UnknownOperationException, or UnsupportedOperationException for what the model has and local-kms has not. */
+/** An operation of the model, played or not. @throws UnknownOperationException */
 export function operationName(request: Incoming): string {
   if (request.method !== 'POST' || request.target.split('?')[0] !== '/') throw unknownOperation(404)
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase()
@@ -19,7 +19,7 @@ export function operationName(request: Incoming): string {
   if (type !== CONTENT_TYPE || !target.startsWith(TARGET_PREFIX)) throw unknownOperation(400)
   const name = target.slice(TARGET_PREFIX.length)
   if (Object.hasOwn(OPERATIONS, name)) return name
-  if ((NOT_BUILT as readonly string[]).includes(name)) throw notBuilt(name)
+  if ((NOT_BUILT as readonly string[]).includes(name)) return name
   throw unknownOperation(400)
 }
 

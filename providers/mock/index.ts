@@ -13,7 +13,7 @@ import { developmentSecret, parseReference } from './keys.ts'
 
 export { assertMayServe, type Place } from '../may-serve.ts'
 export { developmentSecret, devPublicKey, reference as devReference } from './keys.ts'
-export { DEVELOPMENT_LABELS, isDevelopmentKey } from './published.ts'
+export { DEVELOPMENT_LABELS, isDevelopmentKey } from '../development-keys.ts'
 
 const CAN: Capabilities = Object.freeze({
   native: Object.freeze(['ed25519', 'ecdsa-secp256k1'] as const),

@@ -1,5 +1,5 @@
 /** The audit directory on a real disk, by `node:fs`: the same on Bun, Node and Deno. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ export async function nodeAuditFiles(directory: string, { access }: NodeFilesOpt
   }
   return {
     where: directory,
-    sha256: bytes => createHash('sha256').update(bytes).digest('hex'),
+    sha256: bytes => hash('sha256', bytes, 'hex'),
     list: () => readdir(directory),
     open: async (name, how) =>
       nodeFile(await open(join(directory, name), FLAGS[access === 'read' ? 'read' : how], 0o600)),

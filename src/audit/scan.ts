@@ -3,6 +3,8 @@ import type { AuditFile } from './files.ts'
 import { FRAME_HEAD, HEADER_BYTES_MAX, readFrame, RECORD_BYTES_MAX } from './frame.ts'
 
 const CHUNK_BYTES = 1024 * 1024
+/** Handed over at a time: few enough that what is made of them dies young. */
+const FRAMES_MAX = 64
 
 export interface Frame {
   readonly offset: number
@@ -26,7 +28,7 @@ export async function* scanFrames(file: AuditFile, size: number, from = 0): Asyn
     const wanted = Math.min(buffer.length, size - base)
     filled += await file.read(buffer.subarray(filled, wanted), base + filled)
     const isEnd = filled < wanted || base + filled === size
-    const frames: Frame[] = []
+    let frames: Frame[] = []
     let at = 0
     let need = 0
     let reason: string | undefined
@@ -35,6 +37,9 @@ export async function* scanFrames(file: AuditFile, size: number, from = 0): Asyn
       if (reading.kind === 'frame') {
         frames.push({ offset: base + at, end: base + reading.end, payload: reading.payload })
         at = reading.end
+        if (frames.length < FRAMES_MAX) continue
+        yield { frames }
+        frames = []
       } else if (reading.kind === 'damaged') reason = reading.reason
       else need = reading.need
     }

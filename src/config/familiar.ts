@@ -51,7 +51,8 @@ function fillProvider(layers: Layers, env: Environment): void {
   const kind = kindOfWord(word)
   if (PROVIDER_KINDS.some(known => known === kind)) setAt(layers, ['providers', kind, 'kind'], kind, 'HSM_PROVIDER')
   else {
-    const problem = `${JSON.stringify(word.slice(0, 40))} is not a provider this program has`
+    const shown = word.length <= 20 ? JSON.stringify(word) : 'the value'
+    const problem = `${shown} is not a provider this program has`
     layers.problems.push({ path: 'HSM_PROVIDER', problem, fix: `use one of ${PROVIDER_KINDS.join(', ')}` })
   }
 }

@@ -4,6 +4,7 @@ import { SECRET_REFERENCE } from './fields.ts'
 import type { Environment } from './layers.ts'
 import { SECRET_FIX } from './problems.ts'
 import { FIX } from './schema.ts'
+import { holdsStellarSeed } from './secret-shapes.ts'
 
 /** Contents of a file as text; rejects when there is none. */
 export type ReadFile = (path: string) => string | Promise<string>
@@ -15,7 +16,8 @@ export const secretReference = (env: Environment, readFile: ReadFile): z.ZodType
       context.addIssue({ code: 'custom', message: `${problem}${FIX}${fix}` })
       return z.NEVER
     }
-    if (typeof value !== 'string' || !SECRET_REFERENCE.test(value))
+    // `env:` and then the secret itself is a mistake people make; its letters would pass as a name and be quoted.
+    if (typeof value !== 'string' || !SECRET_REFERENCE.test(value) || holdsStellarSeed(value))
       return refuse('is not a reference to a secret', SECRET_FIX)
     const at = value.slice(value.indexOf(':') + 1)
     if (value.startsWith('env:')) {

@@ -76,12 +76,10 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   const intent = await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision)))
   let signed: Signed | undefined
   let verified: Verified
-  let state: VersionState | undefined
   try {
     signed = await deps.custody(resolved, binding, asked.input, job.request.requestId)
     verified = await verifyAfterSign(asked.input, resolved.version.publicKey, signed.signature)
-    state = await deps.catalogue.stateOf(resolved.key.name, resolved.version.version)
-    if (state === undefined || !maySign(state)) throw notActive(job, state)
+    await stateNow(deps, job)
   } catch (error) {
     throw await recordFailure(deps, job, typed(deps, error), signed)
   }
@@ -89,7 +87,29 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   const outcome = await deps.audit.append(releasedRecord(job, signed, elapsed(deps, job))) // on record before anyone sees it
   const result = storedResult(job, signed)
   await deps.idempotency.complete(job.entry, result).catch(deps.onStoreLag) // the log holds it: a restart repairs the index
+  const state = await stateAtRelease(deps, job)
   return release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
+}
+
+/** @throws `key/not-active` unless the version may sign at this moment. */
+async function stateNow(deps: SignDeps, job: Job): Promise<VersionState> {
+  const { key, version } = job.resolved
+  const state = await deps.catalogue.stateOf(key.name, version.version)
+  if (state === undefined || !maySign(state)) throw notActive(job, state)
+  return state
+}
+
+/** A revocation acknowledged while the outcome was on its way to the disk wins too; the log says that nothing left. */
+async function stateAtRelease(deps: SignDeps, job: Job): Promise<VersionState> {
+  try {
+    return await stateNow(deps, job)
+  } catch (error) {
+    const { requestId, key } = job.request
+    const { code } = typed(deps, error)
+    const detail = { requestId, key, version: job.resolved.version.version, errorCode: code }
+    await deps.audit.append({ kind: 'event', auditId: job.auditId, event: 'release-withheld', actor: job.actor, detail })
+    throw error
+  }
 }
 
 async function refuseByPolicy(deps: SignDeps, job: Job, decision: Exclude<Decision, { kind: 'allow' }>): Promise<AnySignerError> {
@@ -177,7 +197,8 @@ function signatureOf(result: StoredResult): Signature64 {
 }
 
 function refuse(deps: SignDeps, job: Job, error: SignerError): AnySignerError {
-  deps.recordRefusal(refusedRecord(job, 'none', asAny(error), elapsed(deps, job)))
+  const outcome = refusedRecord(job, 'none', asAny(error), elapsed(deps, job))
+  deps.recordRefusal({ ...outcome, actor: job.actor, operation: 'sign' }) // no intent of this request says who asked
   return asAny(error)
 }
 

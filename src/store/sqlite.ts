@@ -116,14 +116,17 @@ async function migrate(database: DatabaseSync, { path, clock }: SqliteOptions): 
   try {
     database.exec('BEGIN IMMEDIATE')
     refuseForeign(database, path)
-    const db = new Kysely<unknown>({ dialect: nodeSqlite(database) })
-    const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } })
-    refuseNewer(await migrator.getMigrations().then(list => list.map(({ name }) => name)), database, path)
-    const { error } = await migrator.migrateToLatest()
-    if (error !== undefined) throw new Error('the migrations failed', { cause: error })
-    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
-    const created = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
-    created.run('created_at', new Date(clock.now()).toISOString())
+    const done = migrationsDone(database)
+    refuseNewer(done, path)
+    if (Object.keys(MIGRATIONS).some(name => !done.includes(name))) {
+      const db = new Kysely<unknown>({ dialect: nodeSqlite(database) })
+      const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } })
+      const { error } = await migrator.migrateToLatest()
+      if (error !== undefined) throw new Error('the migrations failed', { cause: error })
+      database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+      const created = database.prepare('INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)')
+      created.run('created_at', new Date(clock.now()).toISOString())
+    }
     database.exec('COMMIT')
   } catch (error) {
     attempt(() => database.exec('ROLLBACK'))
@@ -142,11 +145,17 @@ function refuseForeign(database: DatabaseSync, path: string): void {
   })
 }
 
-function refuseNewer(known: readonly string[], database: DatabaseSync, path: string): void {
-  const run = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'kysely_migration'").get()?.['n']
-  if (run === 0) return
-  const names = database.prepare('SELECT name FROM kysely_migration').all()
-  const newer = names.map(({ name }) => String(name)).find(name => !known.includes(name))
+function migrationsDone(database: DatabaseSync): string[] {
+  const table = database.prepare("SELECT count(*) AS n FROM sqlite_master WHERE name = 'kysely_migration'").get()
+  if (table?.['n'] === 0) return []
+  return database
+    .prepare('SELECT name FROM kysely_migration')
+    .all()
+    .map(({ name }) => String(name))
+}
+
+function refuseNewer(done: readonly string[], path: string): void {
+  const newer = done.find(name => !Object.hasOwn(MIGRATIONS, name))
   if (newer === undefined) return
   throw new SignerError('start/refused', {
     reason: `${path} was written by a newer version of this program (it has "${newer}")`,

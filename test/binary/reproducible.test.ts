@@ -58,6 +58,8 @@ test.skipIf(!existsSync(join(ROOT, EDGE_ENTRY)))(
         '--conditions=workerd',
         '--format=esm',
         '--external=node:*',
+        // An engine that the edge cannot run and never loads.
+        '--external=libsodium',
         `--outfile=${path}`,
         EDGE_ENTRY,
       ],

@@ -40,7 +40,7 @@ test('local-kms Encrypt and Decrypt: round trip with the right context, without 
   assert.match(opened.KeyMaterialId!, /^[0-9a-f]{64}$/)
 })
 
-test('local-kms Decrypt: another, a missing, an added or a re-cased context is InvalidCiphertextException with no text (T15)', async () => {
+test('local-kms Decrypt: another, a missing, an added or a re-cased context is InvalidCiphertextException with no text (M-05)', async () => {
   const EncryptionContext = { pubkey: 'GABC' }
   const { CiphertextBlob } = await client.send(
     new EncryptCommand({ KeyId: symmetric.id, Plaintext: bytes('seed'), EncryptionContext }),

@@ -6,6 +6,7 @@ import {
   DecryptCommand,
   DeleteImportedKeyMaterialCommand,
   DescribeKeyCommand,
+  EnableKeyRotationCommand,
   EncryptCommand,
   GetParametersForImportCommand,
   GetPublicKeyCommand,
@@ -238,4 +239,56 @@ test('local-kms import: expiry model and date must fit, origins and wrappings wi
   assert.equal(name, 'UnsupportedOperationException')
   await client.send(new ScheduleKeyDeletionCommand({ KeyId: id, PendingWindowInDays: 7 }))
   assert.equal((await failure(parameters(id, 'RSAES_OAEP_SHA_256'))).name, 'KMSInvalidStateException')
+})
+
+test('local-kms import: HMAC material between digest and block length, RSA material of the right size only', async () => {
+  const hmac = { ...external, KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' } as const
+  for (const [length, fits] of [
+    [31, false],
+    [32, true],
+    [64, true],
+    [65, false],
+  ] as const) {
+    const { id } = await createKey(client, hmac)
+    const call = importMaterial(id, new Uint8Array(length).fill(1))
+    if (fits) assert.ok(!('KeyMaterialId' in (await call)))
+    else assert.equal((await failure(call)).name, 'IncorrectKeyMaterialException')
+  }
+  const rsa = await createKey(client, { ...external, KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' })
+  const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export({ type: 'pkcs8', format: 'der' })
+  for (const material of [new Uint8Array(small), new Uint8Array(40)]) {
+    assert.equal((await failure(importMaterial(rsa.id, material))).name, 'IncorrectKeyMaterialException')
+  }
+  const symmetric = await createKey(client, external)
+  await importMaterial(symmetric.id, new Uint8Array(32))
+  const KeyMaterialId = 'ab'.repeat(32)
+  const gone = await failure(client.send(new DeleteImportedKeyMaterialCommand({ KeyId: symmetric.id, KeyMaterialId })))
+  assert.equal(gone.name, 'NotFoundException')
+  assert.equal(
+    (await failure(client.send(new EnableKeyRotationCommand({ KeyId: symmetric.id })))).name,
+    'UnsupportedOperationException',
+  )
+})
+
+test('local-kms import: a token long expired is forgotten', async () => {
+  const { id } = await createKey(client, external)
+  const { ImportToken } = await parameters(id, 'RSAES_OAEP_SHA_256')
+  const name = async () =>
+    (
+      await failure(
+        client.send(
+          new ImportKeyMaterialCommand({
+            KeyId: id,
+            ImportToken,
+            EncryptedKeyMaterial: new Uint8Array(256),
+            ...forever,
+          }),
+        ),
+      )
+    ).name
+  await clock.advance(2 * DAY)
+  assert.equal(await name(), 'ExpiredImportTokenException')
+  await clock.advance(8 * DAY)
+  await parameters(id, 'RSAES_OAEP_SHA_256')
+  assert.equal(await name(), 'InvalidImportTokenException')
 })

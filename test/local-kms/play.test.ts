@@ -11,6 +11,7 @@ import {
   ScheduleKeyDeletionCommand,
   SignCommand,
 } from '@aws-sdk/client-kms'
+import { quotaOf } from '../../local-kms/aws/quotas.ts'
 import { createLatency, LATENCY_PROFILES, type LatencyProfile } from '../../local-kms/core/latency.ts'
 import { seededStreams } from '../../local-kms/core/random.ts'
 import { type AuditRecord, type LatencyName, startLocalKms, virtualClock } from '../../local-kms/index.ts'
@@ -60,6 +61,13 @@ test('local-kms throttling: groups by key spec, own rates, and one hot key below
 test('local-kms throttling: off unless asked for', async () => {
   const { client } = await start({ clock: virtualClock() })
   for (let i = 0; i < 12; i++) await client.send(new CreateKeyCommand({}))
+})
+
+test('local-kms quotas: the shared symmetric quota depends on the Region, other operations have none', () => {
+  const rate = (region: string) => quotaOf('Decrypt', undefined, undefined, region, {})?.perSecond
+  assert.deepEqual(['us-east-1', 'eu-west-2', 'sa-east-1'].map(rate), [100_000, 20_000, 10_000])
+  assert.equal(quotaOf('TagResource', undefined, undefined, 'us-east-1', {}), undefined)
+  assert.equal(quotaOf('GenerateDataKeyPair', undefined, 'RSA_2048', 'us-east-1', {}), undefined)
 })
 
 const figures = (profile: LatencyName | LatencyProfile, seed: string, count: number): number[] => {

@@ -136,7 +136,7 @@ const SPECS: [KeySpec, KeyUsageType][] = [
   ['RSA_2048', 'SIGN_VERIFY'],
 ]
 
-test('local-kms master seed: reproduces ids and keys of every spec, whatever calls come between (T41)', async () => {
+test('local-kms master seed: reproduces ids and keys of every spec, whatever calls come between (M-11)', async () => {
   const run = async (masterSeed: string, noise: boolean): Promise<string[]> => {
     const { client } = await start({ masterSeed })
     const out: string[] = []

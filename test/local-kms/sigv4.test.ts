@@ -234,3 +234,35 @@ test('local-kms access: a credential with an allow list may do that and nothing 
   }
   await client.send(new DescribeKeyCommand({ KeyId: 'other' }))
 })
+
+test('local-kms SigV4 strict: service, terminator and date of the scope are checked', () => {
+  const now = Date.UTC(2026, 0, 2, 12)
+  const attempt = (scope: string, date: Record<string, string> = { 'x-amz-date': '20260102T120000Z' }) => {
+    const authorization = `AWS4-HMAC-SHA256 Credential=test/${scope}, SignedHeaders=host;x-amz-date, Signature=00`
+    const headers = { host: 'h', authorization, ...date }
+    const request = {
+      method: 'POST',
+      target: '/',
+      headers,
+      body: new Uint8Array(0),
+      remoteAddress: '',
+      freshConnection: false,
+    }
+    const credentials = [{ accessKeyId: 'test', secretAccessKey: 'test' }]
+    return () => authenticate(request, { mode: 'strict', credentials, region: 'us-east-1' }, now)
+  }
+  assert.throws(attempt('20260102/us-east-1/s3/aws4_request'), /Credential should be scoped to correct service: 'kms'/)
+  assert.throws(attempt('20260102/us-east-1/kms/aws4'), /valid terminator/)
+  assert.throws(
+    attempt('20260101/us-east-1/kms/aws4_request'),
+    /Date in Credential scope does not match.*'20260101' != '20260102'/,
+  )
+  assert.throws(attempt('20260102/us-east-1/kms/aws4_request'), /does not match the signature you provided/)
+  assert.throws(
+    attempt('20260102/us-east-1/kms/aws4_request', { date: 'Fri, 02 Jan 2026 12:00:00 GMT' }),
+    /does not match the signature/,
+  )
+  assert.throws(attempt('20260102/us-east-1/kms/aws4_request', { 'x-amz-date': 'yesterday' }), {
+    code: 'IncompleteSignatureException',
+  })
+})

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { signCases } from './cases/sign.ts'
 import type { SuiteResult } from './suite.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -61,6 +62,16 @@ describe('M-14 R-36 one suite, four runtimes', () => {
     expect(results.filter(each => each.failed !== undefined)).toEqual([])
     // No two different cases give the same thing, so none is empty by mistake.
     expect(new Set(results.map(each => each.digest)).size).toBeGreaterThan(results.length * 0.8)
+  })
+
+  test('the path signs what it should, so that four runtimes do not merely agree on refusing everything', async () => {
+    const cases = signCases({ wasmFromBytes: true })
+    const [seen] = (await cases['I1–I5 every envelope through the whole path']?.()) as [[string, string, object][]]
+    const signed = seen.filter(([, , answer]) => 'value' in answer).map(([name, key]) => `${name} by ${key}`)
+    for (const key of ['treasury', 'vault']) expect(signed).toContain(`payment by ${key}`)
+    expect(signed).not.toContain('set options by treasury')
+    expect(signed.length).toBeGreaterThanOrEqual(8)
+    expect(seen.length - signed.length).toBeGreaterThanOrEqual(16)
   })
 
   test('two runs on one runtime agree: nothing in it depends on time or chance', async () => {

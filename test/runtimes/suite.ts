@@ -5,6 +5,7 @@
  */
 import { sha256 } from '@noble/hashes/sha2.js'
 import canonicalize from 'canonicalize'
+import type { EngineCapability } from '../../src/custody/index.ts'
 import { isSignerError } from '../../src/domain/errors.ts'
 import { auditCases } from './cases/audit.ts'
 import { bytesCases } from './cases/bytes.ts'
@@ -24,19 +25,19 @@ export interface SuiteResult {
   readonly digest: string
 }
 
-const ROOMS: Readonly<Record<string, Cases>> = {
-  bytes: bytesCases,
-  stellar: stellarCases,
-  mock: mockCases,
-  store: storeCases,
-  audit: auditCases,
-  tokens: tokenCases,
-  sign: signCases,
-}
-
-export async function runSuite(): Promise<SuiteResult> {
+/** @param capability  what the runtime allows: another engine may sign, the signature is the same. */
+export async function runSuite(capability: EngineCapability): Promise<SuiteResult> {
+  const rooms: Readonly<Record<string, Cases>> = {
+    bytes: bytesCases,
+    stellar: stellarCases,
+    mock: mockCases,
+    store: storeCases,
+    audit: auditCases,
+    tokens: tokenCases,
+    sign: signCases(capability),
+  }
   const results: SuiteResult['results'][number][] = []
-  for (const [room, cases] of Object.entries(ROOMS)) {
+  for (const [room, cases] of Object.entries(rooms)) {
     for (const [title, run] of Object.entries(cases)) {
       const name = `${room}: ${title}`
       try {

@@ -23,7 +23,6 @@ export function everyText(error: unknown): string {
   for (let depth = 0; depth < 10 && at !== undefined && at !== null; depth++) {
     texts.push(
       inspect(at, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null }),
-      String(at as Error),
       json(at),
     )
     if (typeof at !== 'object') break

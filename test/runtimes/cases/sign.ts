@@ -1,23 +1,44 @@
-import { create, devReference } from '../../../providers/mock/index.ts'
+import { create, developmentSecret, devPublicKey, devReference } from '../../../providers/mock/index.ts'
 import { createMemoryFiles } from '../../../src/audit/memory-files.ts'
 import { openAuditLog } from '../../../src/audit/open.ts'
 import { verifyAuditLog } from '../../../src/audit/verify.ts'
 import { authorize, type Caller } from '../../../src/access/authorize.ts'
+import {
+  contextFor,
+  createAttempts,
+  createCustody,
+  createEngines,
+  type EngineCapability,
+} from '../../../src/custody/index.ts'
 import { createSigner } from '../../../src/service/signer.ts'
+import type { EnvelopeProvider } from '../../../src/domain/provider.ts'
+import { stellar } from '../../../src/chains/stellar/index.ts'
 import { openMemoryStore } from '../../../src/store/memory.ts'
 import { type Cases, outcome } from '../suite.ts'
 import { BROKEN, ENVELOPES } from '../vectors.ts'
 import { call, fixedClock, providerWorld, seededRandom } from '../world.ts'
 import { addKey } from './store.ts'
-import { mint, openVerifier } from './tokens.ts'
+import { GOOD_CLAIMS, mint, openVerifier } from './tokens.ts'
 
 /** The whole path of a signature, wired as the service wires it, over memory. */
-async function openPath() {
+async function openPath(capability: EngineCapability) {
   const world = { ...providerWorld('sign'), clock: fixedClock() }
   const files = createMemoryFiles()
   const store = openMemoryStore()
   const provider = await create({ kind: 'mock' }, world)
   await addKey(store, 'treasury')
+  await addKey(store, 'vault', await wrapped(provider, 'vault'))
+  await addKey(store, 'swapped', await wrapped(provider, 'vault', 'swapped'))
+  let calls = 0
+  const custody = createCustody({
+    provider: async () => provider,
+    readRow: bindingId => {
+      calls++
+      return store.keys.envelope(bindingId)
+    },
+    engines: createEngines(capability),
+    attempts: createAttempts({ clock: world.clock, random: world.random }),
+  })
   const { log } = await openAuditLog({ files, clock: world.clock, random: seededRandom('log'), instance: 'parity' })
   const events: unknown[] = []
   const record = (event: string, fields?: Record<string, unknown>) => void events.push([event, fields?.['incident']])
@@ -30,7 +51,7 @@ async function openPath() {
     audit: log,
     authenticate: openVerifier(),
     authorize,
-    custody: (_version, binding, input) => provider.sign(binding.reference, input, call()),
+    custody,
     mayServe: () => {},
     recordRefusal: refusal => void events.push(refusal),
   })
@@ -47,25 +68,48 @@ async function openPath() {
     )
   const close = async () => {
     await log.close()
-    return [events, await verifyAuditLog(files)]
+    return [events, calls, await verifyAuditLog(files)]
   }
   return { sign, close }
 }
 
+/** The encrypted seed of a development key, bound to the key that `name` says. */
+async function wrapped(provider: EnvelopeProvider, label: string, name = label) {
+  const publicKey = devPublicKey(name)
+  const version = {
+    key: name,
+    version: 1,
+    scheme: 'ed25519',
+    publicKey,
+    address: stellar.address(publicKey),
+    state: 'active',
+  } as const
+  const context = contextFor(version, 'testnet')
+  const ciphertext = await provider.wrap(
+    devReference('wrapping', name),
+    developmentSecret('ed25519', label),
+    context,
+    call(),
+  )
+  return { ciphertext, context }
+}
+
 const body = (xdr: unknown): string => JSON.stringify({ type: 'stellar-transaction', xdr })
 
-export const signCases: Cases = {
+export const signCases = (capability: EngineCapability): Cases => ({
   'I1–I5 every envelope through the whole path': async () => {
-    const { sign, close } = await openPath()
+    const { sign, close } = await openPath(capability)
     const token = await mint()
     const seen: unknown[] = []
     for (const [name, xdr] of Object.entries({ ...ENVELOPES, ...BROKEN })) {
-      seen.push([name, await sign('treasury', body(xdr), token, `k-${name.replaceAll(' ', '-')}`)])
+      for (const key of ['treasury', 'vault']) {
+        seen.push([name, key, await sign(key, body(xdr), token, `${key}-${name.replaceAll(' ', '-')}`)])
+      }
     }
     return [seen, await close()]
   },
   'M-51 the same request again, another body, and what a request lacks': async () => {
-    const { sign, close } = await openPath()
+    const { sign, close } = await openPath(capability)
     const token = await mint()
     const payment = body(ENVELOPES['payment'])
     const seen = [
@@ -82,6 +126,11 @@ export const signCases: Cases = {
     ]
     return [seen, await close()]
   },
+  'M-05 a row that holds another key signs nothing': async () => {
+    const { sign, close } = await openPath(capability)
+    const token = await mint({ ...GOOD_CLAIMS, scope: 'sign:*' })
+    return [await sign('swapped', body(ENVELOPES['payment']), token, 'k1'), await close()]
+  },
   'references of development keys': () =>
     ['ed25519', 'wrapping'].map(use => devReference(use as 'ed25519', 'treasury')),
-}
+})

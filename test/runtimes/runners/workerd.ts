@@ -7,9 +7,10 @@ const { outputs } = await Bun.build({
   target: 'browser',
   conditions: ['workerd'],
   format: 'esm',
-  external: ['node:*'],
+  external: ['node:*', 'libsodium'], // workerd compiles no WASM from bytes, so that engine is never asked for
 })
-const script = (await outputs[0]?.text()) ?? ''
-const worker = new Miniflare({ modules: true, script, compatibilityDate: '2026-06-01' })
+const contents = (await outputs[0]?.text()) ?? ''
+const modules = [{ type: 'ESModule', path: 'worker.js', contents }] as const
+const worker = new Miniflare({ modules: [...modules], compatibilityDate: '2026-06-01' })
 console.log(await (await worker.dispatchFetch('http://edge/')).text())
 await worker.dispose()

@@ -203,12 +203,14 @@ test('config D23: a secret in the configuration itself is refused and never quot
     { flags: { 'providers.aws-kms.secretAccessKey': literal, 'providers.aws-kms.accessKeyId': `env:${literal}` } },
     { toml: `environment = "development"\n[providers.raw]\nkind = "raw-env"\nkeys = { treasury = "${STELLAR_SEED}" }` },
     { toml: `environment = "${STELLAR_SEED}"` },
+    { toml: `environment = "development"\n[providers.raw]\nkind = "raw-env"\nkeys = { a = "env:${STELLAR_SEED}" }` },
+    { toml: 'environment = "development"', env: { HSM_PROVIDER: STELLAR_SEED } },
     { toml: `environment = "development"\n[providers.x]\nkind = "${STELLAR_SEED}"` },
     { toml: `environment = "development"\nsecret = "${STELLAR_SEED}` },
   ]
   for (const given of cases) {
     const text = JSON.stringify(await problemsOf(given))
-    assert.ok(!text.includes(literal) && !text.includes(STELLAR_SEED), text)
+    assert.ok(!text.includes(literal) && !text.includes(STELLAR_SEED.slice(0, 20)), text)
   }
   const paths = (await problemsOf(cases[0] ?? {})).map(({ path }) => path)
   assert.deepEqual(paths, ['providers.aws-kms.secretAccessKey'])

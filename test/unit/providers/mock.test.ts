@@ -15,7 +15,7 @@ import {
   isDevelopmentKey,
 } from '../../../providers/mock/index.ts'
 import { mockSchema } from '../../../providers/mock/config.ts'
-import { PUBLISHED, PUBLISHED_ELSEWHERE } from '../../../providers/mock/published.ts'
+import { PUBLISHED, PUBLISHED_ELSEWHERE } from '../../../providers/development-keys.ts'
 import { openSoftwareKey } from '../../../providers/software/key.ts'
 import { fromHex, toHex } from '../../../src/bytes/hex.ts'
 import { digest32 } from '../../../src/domain/brands.ts'

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { sealOf } from '../../../src/store/seal.ts'
 import { openSqliteStore, type SqliteOptions } from '../../../src/store/sqlite.ts'
 import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { storeSuite } from './store-suite.ts'
@@ -309,5 +310,36 @@ test('sqlite M-51: kill -9 loses no answer, frees the lock and what was in fligh
     const done = await store.idempotency.reserve(sampleEntry({ key: 'done' }))
     assert.deepEqual(done, { kind: 'replay', result: sampleResult() })
     assert.equal((await store.idempotency.reserve(sampleEntry({ key: 'held' }))).kind, 'reserved')
+    store.close()
+  }))
+
+test('sqlite: a key has one active version, and the bindings of each version in their order', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    const first = sampleAddition('treasury')
+    await store.keys.add(first)
+    // A second version, as rotation will write it.
+    const version = { ...first.version, version: 2, address: 'G-2', state: 'pending' as const }
+    const bindings = ['b-2', 'b-3'].map(id => ({ ...first.binding, id, version: 2 }))
+    const seal = sealOf({ key: first.key, version, bindings })
+    tamper(
+      path,
+      `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}' FROM versions`,
+      `INSERT INTO bindings SELECT 'b-3', key, 2, 1, provider, custody, reference FROM bindings WHERE id = 'b-treasury'`,
+      `INSERT INTO bindings SELECT 'b-2', key, 2, 0, provider, custody, reference FROM bindings WHERE id = 'b-treasury'`,
+    )
+    const listed = await store.keys.list()
+    assert.deepEqual(
+      listed.map(({ version: of, bindings: at }) => [of.version, of.state, at.map(({ id }) => id)]),
+      [
+        [1, 'active', ['b-treasury']],
+        [2, 'pending', ['b-2', 'b-3']],
+      ],
+    )
+    await assert.rejects(store.keys.setState('treasury', 2, 'active'), { code: 'key/unsupported' })
+    await store.keys.setState('treasury', 1, 'overlap')
+    await store.keys.setState('treasury', 2, 'active')
+    assert.equal((await store.keys.resolve('treasury'))?.version.address, 'G-2')
     store.close()
   }))

@@ -1,5 +1,5 @@
-import { toHex } from '../../src/bytes/hex.ts'
-import type { Scheme } from '../../src/domain/provider.ts'
+import { toHex } from '../src/bytes/hex.ts'
+import type { Scheme } from '../src/domain/provider.ts'
 
 /** Label, scheme, public key: what `devPublicKey` gives for the labels everybody should use. Generated; a test derives it again. */
 export const PUBLISHED: readonly (readonly [label: string, scheme: Scheme, publicKey: string])[] = [

@@ -1,3 +1,4 @@
+import { isDevelopmentKey } from '../../providers/index.ts'
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
@@ -37,6 +38,7 @@ export function registerDeps(room: Room, world: World, environment: Environment)
       return custodyOf(attempts, room.provider, async () => row)(key, binding, input, randomId(world.random, 'r'))
     },
     mayServe: (place, provider) => room.mayServe({ ...place, environment }, provider.can),
+    isPublished: publicKey => environment === 'production' && isDevelopmentKey(publicKey),
     policy: document => {
       const { text, hash } = document === undefined ? defaultPolicy() : parsePolicy(json(document))
       return { text, hash }

@@ -31,12 +31,18 @@ export interface RoomSettings {
   readonly dataDirectory: string
   readonly instance: string
   readonly segmentBytes?: number
+  /** How long an answer is kept for replay. */
+  readonly keptMs?: number
   readonly providers: Readonly<Record<string, ProviderConfig>>
 }
 
 /** Opens store, then log: what the log holds and the store has not kept yet is put back before anybody asks. */
 export async function openRoom(settings: RoomSettings, world: World): Promise<Room> {
-  const store = await openSqliteStore({ path: storePath(settings.dataDirectory), clock: world.clock })
+  const store = await openSqliteStore({
+    path: storePath(settings.dataDirectory),
+    clock: world.clock,
+    ...(settings.keptMs === undefined ? {} : { keptMs: settings.keptMs }),
+  })
   try {
     const { idempotency, auditIndex } = lagHead(store)
     const restore = restorer(store.idempotency)

@@ -1,12 +1,14 @@
-import type { ProviderConfig } from '../../providers/index.ts'
+import { isDevelopmentKey } from '../../providers/index.ts'
 import { authorize, type Caller } from '../access/authorize.ts'
 import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
-import type { Logger } from '../domain/ports.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { Clock, Logger } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
 import type { Listening, Runtime } from '../runtime/index.ts'
 import { createSigner } from '../service/signer.ts'
+import { KEPT_MS } from '../store/store.ts'
 import { attemptsOf, custodyOf } from './custody.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
@@ -31,6 +33,7 @@ export interface RunningService {
 }
 
 const IDLE_SECONDS = 30
+const HOUR_MS = 60 * 60 * 1000
 
 /** Opens the room, wires the path of a signature to it, and listens. Everything is closed again when any step fails. */
 export async function startService(settings: ServiceSettings, runtime: Runtime, logger: Logger): Promise<RunningService> {
@@ -38,6 +41,7 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
   const room = await openRoom(settings, world)
   let listening: Listening | undefined
   try {
+    await refuseDevelopmentKeys(settings, room)
     const event = (name: string, detail: Record<string, string | number | boolean>) =>
       room.audit.append({ kind: 'event', auditId: randomId(world.random, 'a'), event: name, actor: LOCAL_OPERATOR, detail })
     await event('service-started', {
@@ -57,7 +61,10 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
       authenticate: createTokenVerifier(settings.tokens),
       authorize: (caller: Caller, action, key) => authorize(caller, action, key),
       custody: custodyOf(attemptsOf(world, settings.limits), room.provider, room.store.keys.envelope),
-      mayServe: (resolved, binding) => mayServe(settings, room, resolved.key, binding.provider),
+      mayServe: async ({ key: { chain, network } }, binding) => {
+        const { can } = await room.provider(binding.provider)
+        room.mayServe({ environment: settings.environment, chain, network }, can)
+      },
       recordRefusal: outcome => {
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
       },
@@ -78,11 +85,13 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
       limits: { bodyBytes: settings.limits.bodyBytes, idleSeconds: IDLE_SECONDS },
     })
     const server = listening
+    const housekeeping = forgetOldAnswers(room, world.clock, settings.keptMs ?? KEPT_MS, logger)
     return {
       url: server.url,
       room,
       checks,
       stop: async drainMs => {
+        housekeeping.abort()
         await server.stop(drainMs)
         await refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) }))
         if (room.audit.state.kind === 'open') await event('service-stopped', {})
@@ -96,10 +105,33 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
   }
 }
 
-/** Asked for every request: keys held in this process never serve production or a network of value. */
-function mayServe(settings: ServiceSettings, room: Room, key: { chain: 'stellar' | 'evm'; network: string }, provider: string): void {
-  const kind: ProviderConfig['kind'] | undefined = settings.providers[provider]?.kind
-  room.mayServe({ environment: settings.environment, chain: key.chain, network: key.network }, { production: kind === 'aws-kms' })
+/** The registry is a way in too: no key of a development provider, and no key everybody has, starts in production. */
+async function refuseDevelopmentKeys(settings: ServiceSettings, room: Room): Promise<void> {
+  if (settings.environment !== 'production') return
+  for (const { key, version, bindings } of await room.store.keys.list()) {
+    const kinds = bindings.map(({ provider }) => settings.providers[provider]?.kind ?? provider)
+    const bad = kinds.find(kind => kind === 'mock' || kind === 'raw-env')
+    if (bad === undefined && !isDevelopmentKey(version.publicKey)) continue
+    throw new SignerError('start/refused', {
+      reason: `the key ${key.name} ${bad === undefined ? 'is a published development key' : `is bound to the development provider ${bad}`}`,
+      fix: 'start production with a data directory of its own, and make the key with `countersign keys create`',
+    })
+  }
+}
+
+/** Once an hour, so that the store does not grow for ever. A failure is tried again an hour later. */
+function forgetOldAnswers(room: Room, clock: Clock, keptMs: number, logger: Logger): AbortController {
+  const stop = new AbortController()
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await room.store.idempotency
+        .purge(clock.now() - keptMs)
+        .catch(error => logger.warn('answers-not-purged', { message: String(error) }))
+      await clock.sleep(HOUR_MS, stop.signal)
+    }
+  }
+  loop().catch(() => stop.abort()) // the only way out is the signal
+  return stop
 }
 
 function auditCheck(room: Room): Check {

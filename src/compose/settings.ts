@@ -4,6 +4,8 @@ import type { World } from '../domain/ports.ts'
 import type { RoomSettings } from './room.ts'
 import type { ServiceSettings } from './service.ts'
 
+const HOUR_MS = 60 * 60 * 1000
+
 /** What a command on the registry needs. @throws `config/invalid` when the data directory is not named. */
 export function roomSettings(config: Config): RoomSettings {
   const directory = config.data.directory
@@ -13,6 +15,7 @@ export function roomSettings(config: Config): RoomSettings {
     dataDirectory: directory,
     instance: config.audit.instance,
     segmentBytes: config.audit.segmentBytes,
+    keptMs: config.limits.idempotencyHours * HOUR_MS,
     providers: config.providers,
   }
 }

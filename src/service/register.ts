@@ -37,6 +37,8 @@ export interface RegisterDeps {
   trial(key: ResolvedKey, row: EnvelopeRow | undefined, input: SignInput): Promise<Signed>
   /** @throws `start/refused` when a key of this provider may not serve this network here. */
   mayServe(place: { chain: Chain; network: string }, provider: KeyProvider): void
+  /** True for a key whose private half everybody has, where that matters. */
+  isPublished(publicKey: Uint8Array): boolean
   /** Our canonical form and hash of a policy document; the strict default when there is none. @throws `config/invalid` */
   policy(document: string | undefined): { text: string; hash: string }
   /** @throws `config/invalid` for a network the chain module does not know. */
@@ -144,6 +146,7 @@ interface Made {
 /** Proof of possession first, then the record, then the row: a registered key has signed a challenge that we verified. */
 async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<ResolvedKey> {
   checkPin('ed25519', made.publicKey, asked.name)
+  if (deps.isPublished(made.publicKey)) throw published(asked.name)
   const { text, hash } = deps.policy(asked.policy)
   const { name, chain, network } = asked
   const key: Key = { name, chain, network, policy: text, policyHash: hash, createdAt: deps.clock.now() }
@@ -189,6 +192,12 @@ function envelope(key: NewKey, provider: KeyProvider): EnvelopeProvider {
   if (canEnvelope(provider)) return provider
   throw new SignerError('key/unsupported', { key: key.name, wanted: 'envelope', reason: `${provider.name} does not wrap keys` })
 }
+
+const published = (key: string) =>
+  new SignerError('start/refused', {
+    reason: `the private half of ${key} is published: it is a development key`,
+    fix: 'make a fresh key with `countersign keys create`',
+  })
 
 function sameAddress(key: NewKey, wanted: string | undefined, found: string): void {
   if (wanted === undefined || wanted === found) return

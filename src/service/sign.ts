@@ -58,7 +58,7 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
     const fingerprint = fingerprintOf(request.key, payload)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
-    return { auditId, actor, request, resolved, binding: deps.route(resolved), asked, entry, started }
+    return { auditId, actor, request, resolved, binding: await deps.route(resolved), asked, entry, started }
   } catch (error) {
     const refusal = typed(deps, error)
     const { requestId, key } = request

@@ -22,8 +22,8 @@ export interface SignerParts<Caller extends CallerLike> {
   authenticate(authorization: string | undefined): Promise<Caller>
   authorize(caller: Caller, action: 'sign' | 'read', key: string): void
   custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
-  /** @throws `start/refused`, `key/unsupported` when this binding may not serve this key here. */
-  mayServe(key: ResolvedKey, binding: Binding): void
+  /** Asked for every request. @throws `start/refused` when this binding may not serve this key here. */
+  mayServe(key: ResolvedKey, binding: Binding): Promise<void> | void
   recordRefusal(outcome: OutcomeEntry): void
 }
 
@@ -123,10 +123,10 @@ function storedPolicy({ name, policy }: Key): Policy {
 }
 
 /** One binding a key, until routing chooses among several. */
-function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolved: ResolvedKey): Binding {
+async function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolved: ResolvedKey): Promise<Binding> {
   const [binding] = resolved.bindings
   if (binding === undefined) throw new SignerError('key/mismatch', { key: resolved.key.name, reason: 'it has no binding' })
-  parts.mayServe(resolved, binding)
+  await parts.mayServe(resolved, binding)
   return binding
 }
 

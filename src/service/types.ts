@@ -53,8 +53,8 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf'>
   readonly idempotency: IdempotencyStore
   readonly audit: AuditLog
-  /** Which binding serves this key. @throws `key/unsupported` when none may */
-  route(key: ResolvedKey): Binding
+  /** Which binding serves this key. @throws `start/refused` when its provider may not serve this network here */
+  route(key: ResolvedKey): Promise<Binding>
   decide(key: ResolvedKey, asked: Asked): Decision
   /** Native: the service signs. Envelope: one read, one decrypt, sign, wipe. */
   custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>

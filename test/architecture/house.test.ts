@@ -1,5 +1,6 @@
 /** What the repository holds besides code: pins, licences, sizes, and nothing of the machine it was written on. */
 import { describe, expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { modules, ROOT } from './modules.ts'
@@ -111,6 +112,32 @@ describe('the house', () => {
     ).toEqual([])
     expect(own.license).toBe('Apache-2.0')
     expect(accepts('(MIT OR GPL-3.0)') && !accepts('MIT AND GPL-3.0') && !accepts(undefined)).toBe(true)
+  })
+
+  test('the top level holds what the design lists, and nothing that fell down there', () => {
+    const listed = ['src', 'providers', 'test', 'bench', 'local-kms', 'docs', 'deploy', 'examples', 'scripts', '.ci']
+    const files = [
+      'package.json',
+      'bun.lock',
+      'bunfig.toml',
+      'tsconfig.json',
+      'biome.json',
+      'knip.json',
+      '.oxlintrc.json',
+      '.gitignore',
+    ]
+    const papers = ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'CONTRIBUTING.md', 'NOTICE']
+    const asked = spawnSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' })
+    const top =
+      asked.status === 0
+        ? new Set(
+            asked.stdout
+              .trim()
+              .split('\n')
+              .map(path => path.split('/')[0] ?? ''),
+          )
+        : new Set<string>()
+    expect([...top].filter(name => ![...listed, ...files, ...papers].includes(name))).toEqual([])
   })
 
   test('files stay readable in one sitting', () => {

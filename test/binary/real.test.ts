@@ -54,7 +54,6 @@ function verifies({ signature, address, signedXdr }: Answer): boolean {
   return Keypair.fromPublicKey(address).verify(transaction.hash(), Buffer.from(signature, 'base64') as never)
 }
 
-/** Asks until it is answered: a signature under way when its process died may come again at once. */
 async function signed(ready: Ready, key: string, idempotencyKey: string): Promise<Answer> {
   const response = await ask(ready, key, idempotencyKey)
   const body = (await response.json()) as Answer

@@ -1,6 +1,6 @@
 /** Builds a binary the way `bun run build` does, and starts it somewhere it knows nothing about. */
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,6 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
 export const REAL_ENTRY = 'src/main.ts'
 /** Shows its surroundings; made with the same flags, so that it is locked down the same way. */
 export const SHOW_ENTRY = 'test/binary/fixtures/entry.ts'
-export const hasRealEntry = existsSync(join(ROOT, REAL_ENTRY))
 
 /** Open to other users, since some tests run the binary as one. */
 export function temporary(name: string): { path: string; remove: () => void } {

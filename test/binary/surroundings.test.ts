@@ -6,7 +6,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { buildInto, EVIL, hasRealEntry, REAL_ENTRY, SHOW_ENTRY, start, temporary, trappedFolder } from './support.ts'
+import { buildInto, EVIL, REAL_ENTRY, SHOW_ENTRY, start, temporary, trappedFolder } from './support.ts'
 
 const home = temporary('binary')
 const traps = trappedFolder()
@@ -95,7 +95,7 @@ describe('T55 cannot be compiled out: true today, and a reason to own the enviro
   })
 })
 
-describe.skipIf(!hasRealEntry)('T55 the real binary', () => {
+describe('T55 the real binary', () => {
   test('ignores the same traps, and says its version', async () => {
     const real = temporary('real')
     const { path, version, commit } = buildInto(real.path, REAL_ENTRY)

@@ -4,13 +4,13 @@ import { openAuditLog } from '../../src/audit/open.ts'
 import { nodeAuditFiles } from '../../src/audit/node-files.ts'
 import { intent, outcome, realClock } from './audit-world.ts'
 
-const [directory, run] = process.argv.slice(2)
+const [directory, run, segmentBytes = '200000'] = process.argv.slice(2)
 const files = await nodeAuditFiles(directory!, { access: 'write' })
 const { log } = await openAuditLog({
   files,
   clock: realClock,
   instance: `child-${run}`,
-  limits: { segmentBytes: 200_000 },
+  limits: { segmentBytes: Number(segmentBytes) },
 })
 
 const caller = async (name: number): Promise<void> => {
@@ -22,4 +22,7 @@ const caller = async (name: number): Promise<void> => {
     writeSync(1, `outcome ${id}\n`)
   }
 }
-await Promise.all(Array.from({ length: 16 }, (_, name) => caller(name)))
+await Promise.allSettled(Array.from({ length: 16 }, (_, name) => caller(name)))
+// Reached only when the log is sealed: on a full disk.
+writeSync(2, `${log.state.kind === 'sealed' ? log.state.reason : 'open'}\n`)
+await log.close()

@@ -102,6 +102,8 @@ test('A6 a marker that cannot be read, or is gone, counts as sealed', async () =
     new Uint8Array(),
     new Uint8Array(512),
     new TextEncoder().encode('open'),
+    new TextEncoder().encode(`${' '.repeat(511)}\n`),
+    new TextEncoder().encode(`${'{"format":2,"state":"open","reason":""}'.padEnd(511)}\n`),
     markerBytes({ state: 'open', reason: '', at: '', segment: 1, seq: 1 }).subarray(1),
   ]
   for (const bytes of [...odd, undefined]) {

@@ -65,6 +65,9 @@ export function build(options: BuildOptions): Built {
       `--define=COUNTERSIGN_COMMIT=${JSON.stringify(commit)}`,
       // Known at build time, so that the other runtimes' files are left out.
       '--define=COUNTERSIGN_RUNTIME="bun"',
+      // A dependency that mentions its own folder would write the path of this machine into the binary.
+      '--define=__dirname="/"',
+      '--define=__filename="/countersign"',
       ...(options.target === undefined ? [] : [`--target=${options.target}`]),
       `--outfile=${path}`,
       options.entry ?? 'src/main.ts',

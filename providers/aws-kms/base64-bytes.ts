@@ -3,12 +3,14 @@
  * that depends on a secret character. Strict: canonical padding, zero tail bits, no white space.
  */
 
+import { secretRoom } from '../../src/bytes/secret-room.ts'
+
 /** @returns undefined when `text` is not canonical base64. The caller owns the result. */
 export function decodeBase64Bytes(text: Uint8Array): Uint8Array | undefined {
   const length = text.length
   if (length % 4 !== 0) return undefined
   const padding = length === 0 ? 0 : text[length - 1] !== 0x3d ? 0 : text[length - 2] !== 0x3d ? 1 : 2
-  const out = new Uint8Array((length / 4) * 3 - padding)
+  const out = secretRoom((length / 4) * 3 - padding)
   let bad = 0
   for (let at = 0, to = 0; at < length; at += 4, to += 3) {
     const last = at + 4 === length

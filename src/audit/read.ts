@@ -48,3 +48,18 @@ export async function* readRecords(
     }
   }
 }
+
+/** `seq` of the newest record, 0 if there is none: where `tail` counts back from. Reads the last segment only. @throws `audit/corrupt` */
+export async function newestSeq(files: AuditFiles): Promise<number> {
+  const { last } = await listSegments(files)
+  let newest = 0
+  for await (const step of walk(files, { from: await findSegment(files, last, Number.MAX_SAFE_INTEGER), to: last })) {
+    if (step.kind === 'header') newest = step.header.firstSeq - 1
+    else if (step.kind === 'records') newest = step.records.at(-1)?.record.seq ?? newest
+    else {
+      const reason = await whyNotTorn(files, step, last)
+      if (reason !== undefined) throw corrupt(step.segment, step.record, reason)
+    }
+  }
+  return newest
+}

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
-import { SignerError } from '../domain/errors.ts'
 import type { CliContext } from './context.ts'
+import { readInput, usage } from './input.ts'
 import { json } from './options.ts'
+
+/** A seed in any of its forms fits in this. */
+export const SEED_BYTES_MAX = 4096
 
 export function addressCommand(program: Command, context: CliContext): void {
   program
@@ -11,20 +14,20 @@ export function addressCommand(program: Command, context: CliContext): void {
     .option('--seed-file <file>', 'file with the S… seed, or - for stdin; the seed is not printed')
     .option('--json', 'print one JSON object')
     .action(async (publicKey: string | undefined, flags: { seedFile?: string; json?: boolean }) => {
-      const { services, terminal } = context
-      if ((publicKey === undefined) === (flags.seedFile === undefined)) {
-        throw new SignerError('request/malformed', {
-          field: 'public-key, --seed-file',
-          reason: 'one of them is needed, not both',
-          fix: 'give a public key of 32 bytes in hex or base64, or --seed-file',
-        })
-      }
-      const found =
-        publicKey === undefined
-          ? await services.addresses.ofSeed(
-              flags.seedFile === '-' ? await terminal.readInput(4096) : await terminal.readFile(flags.seedFile as string),
-            )
-          : await services.addresses.ofPublicKey(publicKey)
-      await terminal.out(flags.json ? json(found) : `${found.address}\n`)
+      const found = await addressOf(context, publicKey, flags.seedFile)
+      await context.terminal.out(flags.json ? json(found) : `${found.address}\n`)
     })
+}
+
+async function addressOf({ services, terminal }: CliContext, publicKey?: string, seedFile?: string) {
+  if (publicKey !== undefined && seedFile === undefined) return services.addresses.ofPublicKey(publicKey)
+  if (publicKey === undefined && seedFile !== undefined) {
+    const input = { field: '--seed-file', path: seedFile, bytesMax: SEED_BYTES_MAX }
+    return services.addresses.ofSeed(await readInput(terminal, input))
+  }
+  throw usage(
+    'public-key, --seed-file',
+    publicKey === undefined ? 'neither is given' : 'both are given',
+    'give a public key of 32 bytes in hex or base64, or --seed-file',
+  )
 }

@@ -1,8 +1,9 @@
-import { CommanderError } from 'commander'
+import type { CommanderError } from 'commander'
 import { ProblemError } from '../client/http.ts'
-import { type AnySignerError, isSignerError } from '../domain/errors.ts'
+import { type AnySignerError, type ErrorCode, isSignerError } from '../domain/errors.ts'
+import { printable } from './options.ts'
 
-/** Documented in the README and in `countersign --help`. */
+/** Documented in the README and on every `--help`. */
 export const EXIT = { ok: 0, error: 1, usage: 2, denied: 3, pending: 4, unavailable: 5 } as const
 
 /** A command that ends with a code of its own and has said why already. */
@@ -16,7 +17,6 @@ export class ExitError extends Error {
 
 interface Failure {
   readonly exitCode: number
-  readonly code: string
   /** What went wrong and what to do, in lines. */
   readonly lines: readonly string[]
   readonly json: Readonly<Record<string, unknown>>
@@ -26,33 +26,43 @@ interface Failure {
 export function explain(error: unknown): Failure {
   if (error instanceof ProblemError) {
     const { code, title, fix, reason, rule } = error.problem
-    const lines = [`${code}: ${title}`, ...named({ rule, reason, fix })]
-    return { exitCode: exitOf(code), code, lines, json: { error: error.problem } }
+    const lines = [printable(`${code}: ${title}`), ...named({ rule, reason, fix })]
+    return { exitCode: exitOf(code), lines, json: { error: error.problem } }
   }
   if (isSignerError(error)) {
-    return { exitCode: exitOf(error.code), code: error.code, lines: linesOf(error), json: { error: { code: error.code, ...error.detail } } }
+    const { code, detail } = error
+    return { exitCode: exitOf(code), lines: linesOf(error), json: { error: { code, ...detail } } }
   }
-  const message = error instanceof Error ? error.message : 'an unexpected fault'
-  return { exitCode: EXIT.error, code: 'internal', lines: [message], json: { error: { code: 'internal', reason: message } } }
+  const reason = error instanceof Error ? error.message : 'an unexpected fault'
+  return { exitCode: EXIT.error, lines: [printable(reason)], json: { error: { code: 'internal', reason } } }
 }
 
-/** Commander has printed its own words; only the code is ours. */
+/** Commander has printed its own words; the code is ours. Help that was not asked for is a mistake in usage too. */
 export const exitOfCommander = (error: CommanderError): number => (error.exitCode === 0 ? EXIT.ok : EXIT.usage)
 
-function exitOf(code: string): number {
-  if (code.startsWith('policy/') || code === 'access/denied') return EXIT.denied
-  if (code === 'provider/unavailable' || code === 'provider/ambiguous' || code === 'service/unreachable') return EXIT.unavailable
-  if (code === 'service/overloaded' || code === 'service/stopping') return EXIT.unavailable
-  if (code === 'request/malformed') return EXIT.usage
-  return EXIT.error
+/** What is not listed is an error (1). `service/unreachable` is the client's own: nobody answered. */
+const EXITS: Partial<Record<ErrorCode | 'service/unreachable', number>> = {
+  'request/malformed': EXIT.usage,
+  'request/too-large': EXIT.usage,
+  'policy/denied': EXIT.denied,
+  'policy/undecided': EXIT.denied,
+  'access/denied': EXIT.denied,
+  'provider/unavailable': EXIT.unavailable,
+  'provider/ambiguous': EXIT.unavailable,
+  'store/unavailable': EXIT.unavailable,
+  'service/overloaded': EXIT.unavailable,
+  'service/stopping': EXIT.unavailable,
+  'service/unreachable': EXIT.unavailable,
 }
+
+const exitOf = (code: string): number =>
+  (Object.hasOwn(EXITS, code) ? EXITS[code as ErrorCode] : undefined) ?? EXIT.error
 
 function linesOf(error: AnySignerError): string[] {
   if (error.code === 'config/invalid') {
-    return [
-      `config/invalid: ${error.detail.problems.length} problem(s)`,
-      ...error.detail.problems.map(({ path, problem, fix }) => `  ${path}: ${problem}. ${fix}`),
-    ]
+    const { problems } = error.detail
+    const lines = problems.map(({ path, problem, fix }) => printable(`  ${path}: ${problem}. ${fix}`))
+    return [`config/invalid: ${problems.length} problem(s)`, ...lines]
   }
   return [error.code, ...named(error.detail as Readonly<Record<string, unknown>>)]
 }
@@ -60,4 +70,4 @@ function linesOf(error: AnySignerError): string[] {
 const named = (fields: Readonly<Record<string, unknown>>): string[] =>
   Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `  ${name}: ${String(value)}`)
+    .map(([name, value]) => printable(`  ${name}: ${String(value)}`))

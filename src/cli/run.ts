@@ -9,26 +9,38 @@ import { EXIT, ExitError, exitOfCommander, explain } from './exit.ts'
 import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
 import { localKmsCommand } from './local-kms.ts'
+import { json } from './options.ts'
 import { serveCommand } from './serve.ts'
 import { signCommand } from './sign.ts'
 
+const FIRST = `
+First steps:
+  countersign dev --once     an emulated AWS KMS, two signatures, both verified, nothing left behind
+  countersign dev            the same, and it stays up and prints how to call it
+  countersign help sign      what a command takes`
+
 const EPILOGUE = `
 Data goes to stdout, talk to stderr. --json prints one JSON object.
-Exit codes: 0 done · 1 error · 2 usage · 3 denied by policy or scope · 4 pending approval · 5 key service or service unavailable`
+Exit codes: 0 done · 1 error · 2 usage · 3 denied by policy or scope · 4 pending approval ·
+            5 key service or service unavailable`
 
 /** One command line, start to end. Returns the exit code; never throws, never exits by itself. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const { terminal } = context
   const written: Promise<void>[] = []
   const program = new Command('countersign')
-    .description('Signs Stellar transactions with keys that stay in a key service: decodes, decides, records, verifies, answers.')
+    .description(
+      'Signs Stellar transactions with keys that stay in a key service: decodes, decides, records, verifies, answers.',
+    )
     .version(context.services.version(), '-V, --version', 'print the version')
     .showSuggestionAfterError(true)
     .showHelpAfterError('(add --help for the options)')
-    .addHelpText('after', EPILOGUE)
+    .addHelpText('after', FIRST)
+    .addHelpText('afterAll', EPILOGUE)
     .exitOverride()
     .configureOutput({
-      writeOut: text => void written.push(context.terminal.out(text)),
-      writeErr: text => void written.push(context.terminal.err(text)),
+      writeOut: text => void written.push(terminal.out(text)),
+      writeErr: text => void written.push(terminal.err(text)),
     })
   for (const add of COMMANDS) add(program, context)
   inherit(program)
@@ -37,10 +49,16 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
     return EXIT.ok
   } catch (error) {
     if (error instanceof ExitError) return error.exitCode
-    if (error instanceof CommanderError) return exitOfCommander(error)
+    const wantsJson = argv.includes('--json')
+    if (error instanceof CommanderError) {
+      const exitCode = exitOfCommander(error)
+      const { message: reason } = error
+      if (wantsJson && exitCode !== EXIT.ok) await terminal.out(json({ error: { code: 'usage', reason } }))
+      return exitCode
+    }
     const failure = explain(error)
-    if (argv.includes('--json')) await context.terminal.out(`${JSON.stringify(failure.json)}\n`)
-    await context.terminal.err(`${failure.lines.join('\n')}\n`)
+    if (wantsJson) await terminal.out(json(failure.json))
+    await terminal.err(`${failure.lines.join('\n')}\n`)
     return failure.exitCode
   } finally {
     await Promise.all(written)

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { httpClient } from '../client/http.ts'
-import { SignerError } from '../domain/errors.ts'
 import type { CliContext } from './context.ts'
+import { readText, usage } from './input.ts'
 import { json } from './options.ts'
 
 interface Flags {
@@ -13,6 +13,14 @@ interface Flags {
 
 const ENVELOPE_BYTES_MAX = 65_536
 
+const EXAMPLES = `
+Examples:
+  countersign sign --key treasury payment.xdr
+  countersign sign --key treasury AAAAAgAAAAB…
+  stellar tx new payment … --build-only | countersign sign --key treasury | stellar tx send
+
+The token is read from COUNTERSIGN_TOKEN, never from the command line.`
+
 export function signCommand(program: Command, context: CliContext): void {
   program
     .command('sign')
@@ -22,12 +30,12 @@ export function signCommand(program: Command, context: CliContext): void {
     .option('--url <url>', 'where the service listens (default: COUNTERSIGN_URL)')
     .option('--idempotency-key <key>', 'the same for every retry of one request (default: a fresh one)')
     .option('--json', 'print the whole answer')
-    .addHelpText('after', '\nThe token is read from COUNTERSIGN_TOKEN, never from the command line.')
+    .addHelpText('after', EXAMPLES)
     .action(async (envelope: string, flags: Flags) => {
-      const url = flags.url ?? need(context, 'COUNTERSIGN_URL', 'http://127.0.0.1:8080, or start `countersign dev` and copy its lines')
-      const token = need(context, 'COUNTERSIGN_TOKEN', 'a token with the scope sign:' + flags.key)
+      const url = serviceUrl(context, flags)
+      const token = tokenOf(context, flags.key)
+      const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
       const client = httpClient({ url, token: () => token, fetch: context.world.fetch })
-      const idempotencyKey = flags.idempotencyKey ?? `cli-${hex(context.world.random.bytes(16))}`
       const answer = await client.signStellar(flags.key, await readEnvelope(context, envelope), idempotencyKey)
       await context.terminal.out(flags.json ? json(answer) : `${answer.signedXdr}\n`)
     })
@@ -35,18 +43,39 @@ export function signCommand(program: Command, context: CliContext): void {
 
 /** Base64 on the command line, or a file, or stdin: the three forms stellar-cli takes. */
 async function readEnvelope({ terminal }: CliContext, envelope: string): Promise<string> {
-  if (envelope === '-') return text(await terminal.readInput(ENVELOPE_BYTES_MAX))
   // The base64 of an envelope starts with its type: 0 (V0), 2 (V1) or 5 (fee-bump) in four bytes.
   if (envelope.length > 60 && /^AAAA[A-Za-z0-9+/]+={0,2}$/.test(envelope)) return envelope
-  return text(await terminal.readFile(envelope))
+  const text = await readText(terminal, { field: 'envelope', path: envelope, bytesMax: ENVELOPE_BYTES_MAX })
+  if (text === '') throw usage('envelope', 'is empty', 'give base64 XDR, a file that holds it, or - for stdin')
+  return text
 }
 
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim()
+const freshKey = ({ world }: CliContext): string =>
+  `cli-${Array.from(world.random.bytes(16), byte => byte.toString(16).padStart(2, '0')).join('')}`
 
-const hex = (bytes: Uint8Array) => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+function serviceUrl(context: CliContext, { url }: Flags): string {
+  const field = url === undefined ? 'COUNTERSIGN_URL' : '--url'
+  const text =
+    url ?? need(context, 'COUNTERSIGN_URL', 'http://127.0.0.1:8420, or start `countersign dev` and copy its lines')
+  const found = URL.parse(text)
+  const isBase = found !== null && found.username === '' && found.password === '' && found.search + found.hash === ''
+  if (isBase && (found.protocol === 'http:' || found.protocol === 'https:')) return text
+  throw usage(field, 'is not the address of a service', 'use http://HOST:PORT or https://HOST, without user, query or #')
+}
+
+/** A header takes no blank or line break; a token that came with one was copied wrongly, and is not repeated here. */
+function tokenOf(context: CliContext, key: string): string {
+  const token = need(context, 'COUNTERSIGN_TOKEN', `a token with the scope sign:${key}`).trim()
+  return headerText('COUNTERSIGN_TOKEN', token)
+}
+
+function headerText(field: string, text: string): string {
+  if (/^[\x21-\x7e]+$/.test(text)) return text
+  throw usage(field, 'is empty or holds a character that no header takes', 'use printable ASCII without blanks')
+}
 
 function need(context: CliContext, name: string, example: string): string {
   const value = context.environment[name]
   if (value !== undefined && value !== '') return value
-  throw new SignerError('request/malformed', { field: name, reason: 'is not set', fix: `set it to ${example}` })
+  throw usage(name, 'is not set', `set it to ${example}`)
 }

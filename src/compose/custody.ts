@@ -1,3 +1,4 @@
+import { secretRoom } from '../bytes/secret-room.ts'
 import { type Attempts, createAttempts, createCustody, createEngines, type Custody, openSeed } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow } from '../domain/key.ts'
@@ -41,12 +42,18 @@ export function seedOfFile(file: Uint8Array, label: string): SecretBytes {
         fix: 'give a file with the S… seed on one line, with PKCS#8 DER, or with the 32 raw bytes',
       })
     }
-    const seed = new SecretBytes(opened.seed.slice(), label)
+    const seed = new SecretBytes(copyOf(opened.seed), label)
     opened.wipe()
     return seed
   } finally {
     file.fill(0)
   }
+}
+
+function copyOf(seed: Uint8Array): Uint8Array {
+  const room = secretRoom(seed.length)
+  room.set(seed)
+  return room
 }
 
 /** A text file ends in a line break. */

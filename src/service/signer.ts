@@ -133,6 +133,22 @@ async function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolve
 const judge = (policy: Policy, { key, version }: ResolvedKey, asked: Asked, now: number) =>
   decide(policy, asked.view, { now, keyAddress: version.address, keyNetwork: key.network })
 
-/** What a log may hold of a throw nobody foresaw: its message, never an inspected object. */
-const faceOf = (error: unknown): Record<string, string> =>
-  error instanceof Error ? { message: error.message.slice(0, 500), stack: (error.stack ?? '').slice(0, 2000) } : { message: typeof error }
+/**
+ * What a log may hold of a throw nobody foresaw: what kind, and where. Its message stays out: the text is not ours, and
+ * others have put into it what they were working on.
+ */
+function faceOf(error: unknown): Record<string, string> {
+  if (!(error instanceof Error)) return { kind: typeof error }
+  const { name, message, stack = '' } = error
+  const { code } = error as { code?: unknown }
+  const frames = stack.slice(Math.max(0, stack.indexOf(message)) + message.length).split('\n')
+  const at = frames.filter(line => line.startsWith('    at ')).map(line => line.trim())
+  return {
+    kind: name.slice(0, 100),
+    ...(typeof code === 'string' && ERROR_CODE.test(code) ? { code } : {}),
+    at: at.join(' ').slice(0, 2000),
+  }
+}
+
+/** As systems and libraries spell them: `EIO`, `ERR_JWT_EXPIRED`. */
+const ERROR_CODE = /^[A-Z][A-Z0-9_]{1,63}$/

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Import, type Module, modules, packageOf, readModule, reach, ROOT } from './modules.ts'
+import { manifest } from './packages.ts'
 
 const BASE = ['src/domain', 'src/bytes']
 /** Rooms of one brace: none of them imports another. */
@@ -193,6 +194,14 @@ describe('packages', () => {
         .map(to => arrow(module.file, to)),
     )
     expect(wrong).toEqual([])
+  })
+
+  test('M-12 what the binary holds is a dependency, not a tool of development', () => {
+    const { packages } = reach('src/main.ts', ['static', 'dynamic'])
+    const listed = manifest(ROOT).dependencies ?? {}
+    const foreign = [...packages].filter(name => !/^(node:|bun:|bun$)/.test(name) && !(name in listed))
+    expect(packages.size).toBeGreaterThan(10)
+    expect(foreign).toEqual([])
   })
 
   test('M-14 the rooms of the core that need no machine import no node: module', () => {

@@ -4,42 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { modules, ROOT } from './modules.ts'
+import { manifest, production } from './packages.ts'
 
-interface Manifest {
-  readonly name: string
-  readonly version: string
-  readonly license?: unknown
-  readonly licenses?: unknown
-  readonly scripts?: Readonly<Record<string, string>>
-  readonly dependencies?: Readonly<Record<string, string>>
-  readonly devDependencies?: Readonly<Record<string, string>>
-  readonly optionalDependencies?: Readonly<Record<string, string>>
-  readonly trustedDependencies?: unknown
-  readonly engines?: Readonly<Record<string, string>>
-}
-const manifest = (folder: string): Manifest =>
-  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest
 const own = manifest(ROOT)
-
-/** Every package that ships, with its folder: found the way a runtime finds it, from the inside out. */
-function production(): Map<string, Manifest> {
-  const found = new Map<string, Manifest>()
-  const visit = (name: string, from: string): void => {
-    let folder = from
-    while (!existsSync(join(folder, 'node_modules', name, 'package.json'))) {
-      if (folder === ROOT)
-        throw new Error(`Cannot find ${name}, which ${relative(ROOT, from) || 'package.json'} depends on`)
-      folder = join(folder, '..')
-    }
-    const home = join(folder, 'node_modules', name)
-    if (found.has(home)) return
-    const its = manifest(home)
-    found.set(home, its)
-    for (const next of Object.keys(its.dependencies ?? {})) visit(next, home)
-  }
-  for (const name of Object.keys(own.dependencies ?? {})) visit(name, ROOT)
-  return found
-}
 const shipped = production()
 
 /** Files that go over the limit, each with why it reads better whole. */

@@ -146,7 +146,9 @@ async function run(files: MemoryFiles, clock = manualClock()) {
 
 const FAULTS: readonly DiskFault[] = ['EIO', 'ENOSPC', 'EROFS', 'short', 'hang']
 
-test('A4 A5 R-02 T47 every operation after the start × EIO, ENOSPC, EROFS, short, hang: no answer without the disk, then sealed for good', async () => {
+test('A4 A5 R-02 T47 every operation after the start × EIO, ENOSPC, EROFS, short, hang: no answer without the disk, then sealed for good', {
+  timeout: 120_000,
+}, async () => {
   const clean = createMemoryFiles()
   const { opened, refusals } = await run(clean)
   assert.equal(refusals.length, 0)

@@ -96,7 +96,9 @@ async function check(
   return { torn: recovery.torn !== undefined, extra: names.length - promised.length }
 }
 
-test(`A8 R-03 ${IMAGES} power-cut images: exactly the synced prefix, perhaps more of the last batch, the rest cut and reported`, async () => {
+test(`A8 R-03 ${IMAGES} power-cut images: exactly the synced prefix, perhaps more of the last batch, the rest cut and reported`, {
+  timeout: 120_000,
+}, async () => {
   let torn = 0
   let longer = 0
   for (let seed = 1; seed * IMAGES_PER_RUN <= IMAGES; seed++) {
@@ -114,7 +116,7 @@ test(`A8 R-03 ${IMAGES} power-cut images: exactly the synced prefix, perhaps mor
   assert.ok(torn > IMAGES / 10 && longer > IMAGES / 50, `${torn} torn, ${longer} with more than the promised prefix`)
 })
 
-test('A8 R-03 500 images of a second power cut, during the recovery from the first', async () => {
+test('A8 R-03 500 images of a second power cut, during the recovery from the first', { timeout: 120_000 }, async () => {
   for (let seed = 1; seed <= 500; seed++) {
     const draw = seeded(seed * 7_919)
     const files = fastFiles()

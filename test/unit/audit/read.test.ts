@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readRecords } from '../../../src/audit/read.ts'
+import { newestSeq, readRecords } from '../../../src/audit/read.ts'
 import { putRecord } from '../../support/audit-tamper.ts'
 import {
   allRecords,
@@ -89,4 +89,22 @@ test('a reader beside a writer never takes a half written batch for damage', asy
   }
   await writing
   assert.equal((await allRecords(files)).length, 600)
+})
+
+test('newestSeq: none, some, behind a torn tail, in a segment without records; damage is an error', async () => {
+  assert.equal(await newestSeq(fastFiles()), 0)
+  const { files } = await logOf(60, 4_000)
+  assert.equal(await newestSeq(files), 60)
+  const all = (await files.list()).filter(name => name.endsWith('.log')).toSorted()
+  const next = `${String(all.length + 1).padStart(8, '0')}.log`
+  files.put(next, new Uint8Array(3))
+  assert.equal(await newestSeq(files), 60)
+  const { log } = await openLog(files)
+  await log.close()
+  assert.equal(await newestSeq(files), 61)
+  putRecord(files, all.at(-1)!, 1, text => text.replace('"tested"', '"tasted"'))
+  await assert.rejects(allRecords(files), withCode('audit/corrupt'))
+  const inner = await logOf(8)
+  putRecord(inner.files, '00000001.log', 1, text => text.replace('"tested"', '"tasted"'))
+  await assert.rejects(newestSeq(inner.files), withCode('audit/corrupt'))
 })

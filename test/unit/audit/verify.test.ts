@@ -51,7 +51,9 @@ test('A7 M-47 a sound log verifies from the first record, with progress', async 
   assert.ok(empty.ok && empty.records === 0 && empty.firstSeq === 0)
 })
 
-test('A7 R-05 M-47 every byte of a small log, a changed bit each: noticed, segment, offset and record named', async () => {
+test('A7 R-05 M-47 every byte of a small log, a changed bit each: noticed, segment, offset and record named', {
+  timeout: 120_000,
+}, async () => {
   const { files } = await logOf(18, 4_000)
   const places = await placesOf(files)
   const draw = seeded(5)
@@ -78,7 +80,9 @@ test('A7 R-05 M-47 every byte of a small log, a changed bit each: noticed, segme
   assert.ok(flips > 5_000, `${flips} bytes`)
 })
 
-test(`A7 R-05 M-47 ${FLIPS} random single-byte changes in a larger log: all noticed, exact record`, async () => {
+test(`A7 R-05 M-47 ${FLIPS} random single-byte changes in a larger log: all noticed, exact record`, {
+  timeout: 120_000,
+}, async () => {
   const { files } = await logOf(400, 60_000)
   const places = await placesOf(files)
   const draw = seeded(6)

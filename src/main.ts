@@ -2,8 +2,7 @@ import { constants, open, readFile } from 'node:fs/promises'
 import { runCli } from './cli/run.ts'
 import { createServices } from './compose/cli.ts'
 import { jsonLogger } from './compose/log.ts'
-import { build } from './runtime/build.ts'
-import { openRuntime } from './runtime/index.ts'
+import { build, openRuntime } from './runtime/index.ts'
 
 const runtime = await openRuntime()
 const stops = new Set<() => void>()

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AnySignerError, type ErrorCode, type ErrorDetail, isRetryable, SignerError } from '../../../src/domain/errors.ts'
+import { codeOfProblem, PROBLEMS, problemResponse, problemType } from '../../../src/http/problem.ts'
+import { openRig, problemOf } from '../../support/rig.ts'
+
+/** One of each; a code without an example does not compile. */
+const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
+  'request/malformed': { field: '/xdr', reason: 'is missing', fix: 'send it' },
+  'request/too-large': { limitBytes: 65_536 },
+  'request/unsupported-media': { contentType: 'text/plain' },
+  'request/unknown-route': { method: 'GET', path: '/nowhere' },
+  'idempotency/missing': { header: 'Idempotency-Key' },
+  'idempotency/malformed': { reason: 'r' },
+  'idempotency/mismatch': { reason: 'r' },
+  'idempotency/in-flight': { retryAfterMs: 250 },
+  'payload/invalid': { field: 'xdr', reason: 'r' },
+  'payload/unsupported': { type: 'raw-digest', chain: 'stellar' },
+  'token/missing': { reason: 'r' },
+  'token/invalid': { reason: 'r' },
+  'access/denied': { action: 'sign', reason: 'r' },
+  'policy/denied': { rule: 'fee', reason: 'r' },
+  'policy/undecided': { rule: 'operations', reason: 'r' },
+  'key/unknown': { key: 'k' },
+  'key/exists': { key: 'k' },
+  'key/unsupported': { key: 'k', wanted: 'w', reason: 'r' },
+  'key/not-active': { key: 'k', version: 1, state: 'revoked' },
+  'key/mismatch': { key: 'k', reason: 'r' },
+  'provider/unavailable': { provider: 'p', reason: 'r', retryAfterMs: 2_500 },
+  'provider/ambiguous': { provider: 'p', reason: 'r', requestId: 'v' },
+  'provider/refused': { provider: 'p', reason: 'r' },
+  'provider/malformed': { provider: 'p', reason: 'r' },
+  'envelope/unreadable': { provider: 'p', reason: 'r' },
+  'envelope/mismatch': { reason: 'r' },
+  'signature/malformed': { reason: 'r' },
+  'signature/unverified': { reason: 'r' },
+  'audit/sealed': { reason: 'r' },
+  'audit/corrupt': { segment: 's', record: 3, reason: 'r' },
+  'store/unavailable': { reason: 'r' },
+  'service/overloaded': { retryAfterMs: 1_000 },
+  'service/stopping': { reason: 'r' },
+  'config/invalid': { problems: [{ path: 'p', problem: 'is wrong', fix: 'mend it' }] },
+  'start/refused': { reason: 'r', fix: 'f' },
+  internal: { incident: 'i_1' },
+}
+const CODES = Object.keys(DETAILS) as ErrorCode[]
+
+/** Seconds, where a caller is told to wait. Every 503 has it, so that clients slow down. */
+const WAITS: Partial<Record<ErrorCode, string>> = { 'idempotency/in-flight': '1', 'provider/unavailable': '3' }
+const STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 500, 502, 503, 504]
+
+for (const code of CODES) {
+  test(`${code} becomes a problem (RFC 9457) with ${PROBLEMS[code].status}, its page and its headers`, async () => {
+    const cause = new Error('of the log only')
+    const error = new SignerError(code, DETAILS[code], { cause }) as AnySignerError
+    const response = problemResponse(error, 'r_1')
+    const { status, title } = PROBLEMS[code]
+    assert.equal(response.status, status)
+    assert.ok(STATUSES.includes(status))
+    assert.equal(response.headers.get('content-type'), 'application/problem+json')
+    assert.equal(response.headers.get('www-authenticate'), status === 401 ? 'Bearer' : null)
+    assert.equal(response.headers.get('retry-after'), WAITS[code] ?? (status === 503 ? '1' : null))
+    const text = await response.text()
+    assert.deepEqual(JSON.parse(text), {
+      ...DETAILS[code],
+      type: problemType(code),
+      title,
+      status,
+      code,
+      retryable: isRetryable(error),
+      requestId: 'r_1',
+    })
+    for (const hidden of ['of the log only', 'stack', 'cause', 'message']) assert.ok(!text.includes(hidden))
+    assert.equal(codeOfProblem(problemType(code).slice('/problems/'.length)), code)
+  })
+}
+
+test('a detail cannot put itself in the place of a standard member', async () => {
+  const detail = { type: 'https://evil.example', chain: 'stellar' }
+  const response = problemResponse(new SignerError('payload/unsupported', detail) as AnySignerError, 'r_1')
+  assert.equal((await problemOf(response))['type'], '/problems/payload-unsupported')
+})
+
+test('every problem type has a page where it points to', async () => {
+  const rig = await openRig()
+  for (const code of CODES) {
+    const page = await rig.http(problemType(code))
+    assert.equal(page.status, 200)
+    assert.deepEqual(await page.json(), { code, ...PROBLEMS[code] })
+  }
+  for (const slug of ['none', 'policy', 'policy/denied', '__proto__', 'constructor', 'toString']) {
+    const page = await rig.http(`/problems/${slug}`)
+    assert.equal(page.status, 404)
+    assert.equal((await problemOf(page)).code, 'request/unknown-route')
+  }
+})

@@ -48,7 +48,8 @@ export async function runBench(
       if (!rig.verify(c.key, await c.signature())) throw new Error(`The signature of ${c.name} does not verify`)
     }
     for (let round = 1; round <= settings.rounds; round++) {
-      for (const c of tools.shuffle(cases)) samples.get(c.name)?.push(...(await timed(c.name, c.run, settings.iterations)))
+      for (const c of tools.shuffle(cases))
+        samples.get(c.name)?.push(...(await timed(c.name, c.run, settings.iterations)))
       tools.onProgress(`round ${round} of ${settings.rounds}`)
     }
   } finally {

@@ -53,7 +53,9 @@ export function table({ facts, settings, measurements }: Report): string {
   })
   const all = [['case', 'p50 ms', 'p99 ms', 'samples', 'KMS calls', 'p50 ratio'], ...rows]
   const widths = all[0]?.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0))) ?? []
-  const lines = all.map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '))
+  const lines = all.map(row =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
+  )
   const about = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
   return `${lines.join('\n')}\n\n${settings.rounds} rounds of ${settings.iterations}, order shuffled; ${about.join('; ')}\n`
 }

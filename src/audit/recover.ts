@@ -151,7 +151,6 @@ async function mend(
   const again = new Uint8Array(end.offset - end.batchOffset)
   await file.read(again, end.batchOffset)
   await writeWhole(file, again, end.batchOffset, name, unbound)
-  await files.syncDir()
   const { seq, hash, segment, offset, prev, fresh } = end
   return { tail: { file, seq, hash, segment, offset, prev, fresh }, torn }
 }

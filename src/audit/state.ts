@@ -41,6 +41,7 @@ export async function createMarker(files: AuditFiles, exists: boolean, marker: M
   const file = await files.open(STATE_NAME, exists ? 'write' : 'create')
   await file.truncate(STATE_BYTES)
   await writeMarker(file, marker)
+  // Also for a segment whose maker was killed before its name was on disk.
   await files.syncDir()
   return file
 }

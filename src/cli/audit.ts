@@ -1,10 +1,18 @@
 import type { Command } from 'commander'
-import type { CliContext } from './context.ts'
+import type { AuditVerdict, CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
-import { countOption, json } from './options.ts'
+import { countOption, given, json, printable } from './options.ts'
+
+interface TailFlags {
+  readonly data: string
+  readonly from?: number
+  readonly follow?: boolean
+  readonly json?: boolean
+}
 
 export function auditCommand(program: Command, context: CliContext): void {
   const audit = program.command('audit').description('read and verify the audit log, offline')
+  const { services, terminal } = context
 
   audit
     .command('verify')
@@ -12,17 +20,13 @@ export function auditCommand(program: Command, context: CliContext): void {
     .requiredOption('--data <dir>', 'data directory')
     .option('--json', 'print one JSON object')
     .action(async (flags: { data: string; json?: boolean }) => {
-      const verdict = await context.services.audit(flags.data).verify(records => {
-        if (!flags.json && context.terminal.interactive) void context.terminal.err(`\r${records} records …`)
+      const shows = !flags.json && terminal.interactive
+      const verdict = await services.audit(flags.data).verify(records => {
+        if (shows) void terminal.err(`\r${records} records …`)
       })
-      if (flags.json) await context.terminal.out(json(verdict))
-      else if (verdict.ok) {
-        await context.terminal.out(`ok: ${verdict.records} records, last ${verdict.lastSeq}, head ${verdict.headHash}\n`)
-      } else {
-        await context.terminal.err(
-          `NOT ok: record ${verdict.record} in ${verdict.segment} at byte ${verdict.offset}: ${verdict.reason}\n`,
-        )
-      }
+      if (shows) await terminal.err('\r\u001b[K')
+      if (flags.json) await terminal.out(json(verdict))
+      else await say(context, verdict)
       if (!verdict.ok) throw new ExitError(EXIT.error)
     })
 
@@ -33,16 +37,18 @@ export function auditCommand(program: Command, context: CliContext): void {
     .addOption(countOption('--from <seq>', 'start at this record'))
     .option('--follow', 'wait for more')
     .option('--json', 'print each record as JSON')
-    .action(async (flags: { data: string; from?: number; follow?: boolean; json?: boolean }) => {
+    .action(async ({ data, from, follow, json: wantsJson }: TailFlags) => {
       const stop = new AbortController()
       const undo = context.onStop(() => stop.abort())
-      const records = context.services.audit(flags.data).tail({
-        follow: flags.follow === true,
-        signal: stop.signal,
-        ...(flags.from === undefined ? {} : { fromSeq: flags.from }),
-      })
-      for await (const record of records) await context.terminal.out(flags.json ? json(record) : `${line(record)}\n`)
-      undo()
+      try {
+        const options = { follow: follow === true, signal: stop.signal, ...given({ fromSeq: from }) }
+        for await (const record of services.audit(data).tail(options)) {
+          await terminal.out(wantsJson ? json(record) : `${line(record)}\n`)
+          if (stop.signal.aborted) return
+        }
+      } finally {
+        undo()
+      }
     })
 
   audit
@@ -51,9 +57,23 @@ export function auditCommand(program: Command, context: CliContext): void {
     .requiredOption('--data <dir>', 'data directory')
     .option('--json', 'print one JSON object')
     .action(async (flags: { data: string; json?: boolean }) => {
-      const report = await context.services.audit(flags.data).reopen()
-      await context.terminal.out(flags.json ? json(report) : `the log is open again: ${JSON.stringify(report)}\n`)
+      const report = await services.audit(flags.data).reopen()
+      await terminal.out(
+        flags.json ? json(report) : `the log is open again; it was sealed: ${printable(report.wasSealed)}\n`,
+      )
     })
+}
+
+async function say({ terminal }: CliContext, verdict: AuditVerdict): Promise<void> {
+  if (verdict.warning !== undefined) await terminal.err(`warning: ${printable(verdict.warning)}\n`)
+  if (verdict.ok) {
+    const { records, lastSeq, headHash } = verdict
+    return terminal.out(`ok: ${records} records, last ${lastSeq}, head ${headHash}\n`)
+  }
+  const { record, segment, offset, reason, fix } = verdict
+  await terminal.err(
+    printable(`NOT ok: record ${record} in ${segment} at byte ${offset}: ${reason}`) + `\n  fix: ${fix}\n`,
+  )
 }
 
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '-')
@@ -63,5 +83,6 @@ function line(record: Readonly<Record<string, unknown>>): string {
   const what = text(kind === 'intent' ? decision : kind === 'outcome' ? result : event)
   const about = key === undefined ? '' : ` ${text(key)}${version === undefined ? '' : `@${text(version)}`}`
   const why = [summary, errorCode, reason].filter(value => typeof value === 'string').join(' · ')
-  return `${text(seq)} ${text(time)} ${text(kind)} ${what}${about} ${text(auditId)}${why === '' ? '' : ` ${why}`}`
+  const said = `${text(seq)} ${text(time)} ${text(kind)} ${what}${about} ${text(auditId)}${why === '' ? '' : ` ${why}`}`
+  return printable(said)
 }

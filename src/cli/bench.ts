@@ -9,11 +9,18 @@ export function benchCommand(program: Command, context: CliContext): void {
     .option('--short', 'fewer samples')
     .option('--json', 'print the measurements as JSON')
     .action(async (flags: { short?: boolean; json?: boolean }) => {
-      const { terminal } = context
-      const report = await context.services.bench({
-        short: flags.short === true,
-        onProgress: line => void terminal.err(`${line}\n`),
-      })
-      await terminal.out(flags.json ? json(report.json) : report.table)
+      const { terminal, services } = context
+      const stop = new AbortController()
+      const undo = context.onStop(() => stop.abort())
+      try {
+        const report = await services.bench({
+          short: flags.short === true,
+          signal: stop.signal,
+          onProgress: line => void terminal.err(`${line}\n`),
+        })
+        await terminal.out(flags.json ? json(report.json) : report.table)
+      } finally {
+        undo()
+      }
     })
 }

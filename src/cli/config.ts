@@ -14,7 +14,8 @@ export function configCommand(program: Command, context: CliContext): void {
       const report = await context.services.checkConfig(flags.config)
       if (flags.json) await context.terminal.out(json(report))
       else {
-        for (const { path, problem, fix } of report.warnings) await context.terminal.err(`warning: ${path}: ${problem}. ${fix}\n`)
+        for (const { path, problem, fix } of report.warnings)
+          await context.terminal.err(`warning: ${path}: ${problem}. ${fix}\n`)
         await context.terminal.out(`the configuration is valid (${report.environment})\n`)
       }
     })

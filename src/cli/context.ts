@@ -28,14 +28,29 @@ export interface Services {
   version(): string
   loadConfig(options: { file?: string; flags: Readonly<Record<string, unknown>> }): Promise<Config>
   serve(config: Config, options: { requireHardening: boolean }): Promise<Running>
-  dev(options: DevOptions): Promise<Running & { readonly demo: () => Promise<readonly DemoResult[]> }>
+  dev(options: DevOptions): Promise<DevRunning>
   localKms(options: LocalKmsFlags): Promise<Running>
   openKeys(config: Config): Promise<KeyRoom>
   audit(directory: string): AuditRoom
   checkConfig(file: string | undefined): Promise<{ environment: string; warnings: readonly ConfigProblem[] }>
   configSchema(): Promise<unknown>
   readonly addresses: Addresses
-  bench(options: { short: boolean; onProgress: (line: string) => void }): Promise<{ table: string; json: unknown }>
+  bench(options: BenchOptions): Promise<{ table: string; json: unknown }>
+}
+
+export interface DevRunning extends Running {
+  /** Has the example signed natively and by decrypt, and verified by another library. */
+  readonly demo: () => Promise<readonly DemoResult[]>
+  /** The envelope that `demo` signs. */
+  readonly example: string
+  /** What starts this program again, for lines to copy. */
+  readonly command: readonly string[]
+}
+
+export interface BenchOptions {
+  readonly short: boolean
+  readonly onProgress: (line: string) => void
+  readonly signal: AbortSignal
 }
 
 export interface Addresses {
@@ -59,6 +74,8 @@ export interface DevOptions {
   readonly xdr?: string
   readonly latency?: string
   readonly say: (line: string) => void
+  /** What must be seen even by those who asked for data only. */
+  readonly warn: (line: string) => void
 }
 
 export interface DemoResult {
@@ -74,14 +91,14 @@ export interface DemoResult {
 }
 
 export interface LocalKmsFlags {
-  readonly port: number
+  readonly port?: number
   readonly seedFile?: string
   readonly latency?: string
   readonly sigv4?: 'off' | 'lenient' | 'strict'
   readonly persist?: string
 }
 
-/** Operator use of the registry, one command at a time. Holds the audit lock, so never beside a running service. */
+/** Operator use of the registry, one command at a time. Owns the store while it is open, so never beside a running service. */
 export interface KeyRoom {
   create(options: CreateKey): Promise<KeyView>
   adopt(options: AdoptKey): Promise<KeyView>
@@ -101,8 +118,12 @@ export interface NewKey {
   readonly policy?: string
 }
 export type CreateKey = NewKey & { readonly custody: 'native' | 'envelope'; readonly wrappingKey?: string }
-export type AdoptKey = NewKey & { readonly reference: string }
-export type ImportSeed = NewKey & { readonly wrappingKey?: string; readonly seed: Uint8Array; readonly address?: string }
+export type AdoptKey = NewKey & { readonly reference: string; readonly address?: string }
+export type ImportSeed = NewKey & {
+  readonly wrappingKey?: string
+  readonly seed: Uint8Array
+  readonly address?: string
+}
 export type ImportCiphertext = NewKey & {
   readonly wrappingKey: string
   readonly ciphertext: Uint8Array
@@ -111,13 +132,27 @@ export type ImportCiphertext = NewKey & {
 
 export interface AuditRoom {
   verify(onProgress?: (records: number) => void): Promise<AuditVerdict>
-  tail(options: { fromSeq?: number; follow: boolean; signal?: AbortSignal }): AsyncIterable<Readonly<Record<string, unknown>>>
-  reopen(): Promise<Readonly<Record<string, unknown>>>
+  tail(options: {
+    fromSeq?: number
+    follow: boolean
+    signal?: AbortSignal
+  }): AsyncIterable<Readonly<Record<string, unknown>>>
+  reopen(): Promise<Readonly<Record<string, unknown>> & { readonly wasSealed: string }>
 }
 
-export type AuditVerdict =
+/** `warning`: what could not be checked. */
+export type AuditVerdict = { readonly warning?: string } & (
   | { readonly ok: true; readonly records: number; readonly lastSeq: number; readonly headHash: string }
-  | { readonly ok: false; readonly segment: string; readonly record: number; readonly offset: number; readonly reason: string }
+  | {
+      readonly ok: false
+      readonly segment: string
+      /** The first that is damaged or missing. */
+      readonly record: number
+      readonly offset: number
+      readonly reason: string
+      readonly fix: string
+    }
+)
 
 export interface CliContext {
   readonly terminal: Terminal

@@ -30,4 +30,9 @@ export function keygenCommand(program: Command, context: CliContext): void {
 const notWritten = (path: string, code = 'unknown', cause: unknown) =>
   code === 'EEXIST'
     ? usage('--out', `${JSON.stringify(path)} exists, and no file is overwritten`, 'name a file that does not exist')
-    : usage('--out', `${JSON.stringify(path)} cannot be written (${code})`, 'check the directory and its permissions', cause)
+    : usage(
+        '--out',
+        `${JSON.stringify(path)} cannot be written (${code})`,
+        'check the directory and its permissions',
+        cause,
+      )

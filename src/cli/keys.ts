@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander'
-import { SignerError } from '../domain/errors.ts'
+import type { Config } from '../config/schema.ts'
 import type { KeyView } from '../service/keys.ts'
+import { SEED_BYTES_MAX } from './address.ts'
 import type { CliContext, KeyRoom, NewKey } from './context.ts'
-import { json } from './options.ts'
+import { readInput, readText, usage } from './input.ts'
+import { columns, given, json } from './options.ts'
 
 interface Common {
   readonly config?: string
@@ -15,6 +17,10 @@ interface NewFlags extends Common {
   readonly provider: string
   readonly policy?: string
 }
+interface CreateFlags extends NewFlags {
+  readonly custody: 'native' | 'envelope'
+  readonly wrappingKey?: string
+}
 interface ImportFlags extends NewFlags {
   readonly reference?: string
   readonly seedFile?: string
@@ -23,33 +29,50 @@ interface ImportFlags extends NewFlags {
   readonly address?: string
 }
 
-const SEED_BYTES_MAX = 4096
 const CIPHERTEXT_BYTES_MAX = 6144 // AWS KMS takes no longer ciphertext
+const POLICY_BYTES_MAX = 1_048_576
+
+const EXAMPLES = `
+Examples:
+  countersign keys create treasury --provider aws --network public --policy treasury.json
+  countersign keys import treasury --provider aws --reference alias/treasury
+  countersign keys import legacy --provider aws --seed-file - < seed.txt`
 
 export function keysCommand(program: Command, context: CliContext): void {
-  const keys = program.command('keys').description('the registry of keys; stop the service first, the registry has one owner')
+  const keys = program
+    .command('keys')
+    .description('the registry of keys; stop the service first, the registry has one owner')
+    .addHelpText('after', EXAMPLES)
 
   forNewKey(common(keys.command('create').argument('<name>')))
     .description('make a new key: in the key service (native) or wrapped by it (envelope)')
     .addOption(new Option('--custody <mode>', 'where the key lives').choices(['native', 'envelope']).default('native'))
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it (default: a new one)')
-    .action(async (name: string, flags: NewFlags & { custody: 'native' | 'envelope'; wrappingKey?: string }) => {
+    .action(async (name: string, flags: CreateFlags) => {
       const { custody, wrappingKey } = flags
-      const made = await withRoom(context, flags, async room =>
-        room.create({ ...(await newKey(context, name, flags)), custody, ...given({ wrappingKey }) }),
-      )
-      await show(context, flags, made)
+      if (custody === 'native' && wrappingKey !== undefined) {
+        throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out, or add --custody envelope')
+      }
+      const asked = { ...(await newKey(context, name, flags)), custody, ...given({ wrappingKey }) }
+      await show(context, flags, await withRoom(context, flags, room => room.create(asked)))
     })
 
   forNewKey(common(keys.command('import').argument('<name>')))
     .description('register a key that exists: in the key service, as a seed, or as a ciphertext')
     .option('--reference <reference>', 'native: the key in the service (ARN or id); pinned after proof of possession')
-    .option('--seed-file <file>', 'envelope: file with the S… seed (or - for stdin); wrapped, verified, never stored in clear')
+    .option(
+      '--seed-file <file>',
+      'envelope: file with the S… seed (or - for stdin); wrapped, verified, never stored in clear',
+    )
     .option('--ciphertext-file <file>', 'envelope: an existing ciphertext with the context {"pubkey": address}')
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it')
     .option('--address <address>', 'the address it must give (required with --ciphertext-file)')
+    .addHelpText(
+      'after',
+      '\nWithout a source, keys.mapping (by --address) or keys.reference of the configuration names the key.',
+    )
     .action(async (name: string, flags: ImportFlags) => {
-      const made = await withRoom(context, flags, async room => importOne(context, room, name, flags))
+      const made = await withRoom(context, flags, (room, config) => importOne(context, { room, config, name, flags }))
       await show(context, flags, made)
     })
 
@@ -65,7 +88,7 @@ export function keysCommand(program: Command, context: CliContext): void {
     .description('show one key and its policy')
     .action(async (name: string, flags: Common) => {
       const key = await withRoom(context, flags, room => room.show(name))
-      await context.terminal.out(flags.json ? json(key) : `${lines(key)}\n`)
+      await show(context, flags, key)
     })
 }
 
@@ -84,41 +107,64 @@ function forNewKey(command: Command): Command {
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
 }
 
-async function newKey(context: CliContext, name: string, flags: NewFlags): Promise<NewKey> {
-  const { chain, network, provider } = flags
-  const policy = flags.policy === undefined ? undefined : new TextDecoder().decode(await context.terminal.readFile(flags.policy))
+async function newKey({ terminal }: CliContext, name: string, flags: NewFlags): Promise<NewKey> {
+  const { chain, network, provider, policy: path } = flags
+  const policy =
+    path === undefined ? undefined : await readText(terminal, { field: '--policy', path, bytesMax: POLICY_BYTES_MAX })
   return { name, chain, network, provider, ...given({ policy }) }
 }
 
-async function importOne(context: CliContext, room: KeyRoom, name: string, flags: ImportFlags): Promise<KeyView> {
+interface Import {
+  readonly room: KeyRoom
+  readonly config: Config
+  readonly name: string
+  readonly flags: ImportFlags
+}
+
+/** One source, and nothing that the source has no use for: an option that is not looked at would be a promise not kept. */
+async function importOne(context: CliContext, { room, config, name, flags }: Import): Promise<KeyView> {
   const base = await newKey(context, name, flags)
-  const { reference, seedFile, ciphertextFile, wrappingKey, address } = flags
+  const { seedFile, ciphertextFile, wrappingKey, address } = flags
+  const reference = flags.reference ?? ((seedFile ?? ciphertextFile) ? undefined : configured(config, address))
   const sources = [reference, seedFile, ciphertextFile].filter(source => source !== undefined)
   if (sources.length !== 1) {
-    throw usage('--reference, --seed-file, --ciphertext-file', `${sources.length} are given`, 'give exactly one of them')
+    const given = sources.length === 0 ? 'none is given' : `${sources.length} are given`
+    throw usage('--reference, --seed-file, --ciphertext-file', given, 'give exactly one of them')
   }
-  if (reference !== undefined) return room.adopt({ ...base, reference })
+  if (reference !== undefined) {
+    if (wrappingKey === undefined) return room.adopt({ ...base, reference, ...given({ address }) })
+    throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out')
+  }
   if (seedFile !== undefined) {
-    const seed = seedFile === '-' ? await context.terminal.readInput(SEED_BYTES_MAX) : await context.terminal.readFile(seedFile)
-    return room.importSeed({ ...base, seed, ...given({ wrappingKey, address }) })
+    const input = { field: '--seed-file', path: seedFile, bytesMax: SEED_BYTES_MAX }
+    return room.importSeed({
+      ...base,
+      seed: await readInput(context.terminal, input),
+      ...given({ wrappingKey, address }),
+    })
   }
   if (wrappingKey === undefined) throw usage('--wrapping-key', 'is missing', 'name the key that opens the ciphertext')
   if (address === undefined) throw usage('--address', 'is missing', 'give the address the ciphertext was bound to')
-  const ciphertext = await context.terminal.readFile(ciphertextFile as string)
-  if (ciphertext.length > CIPHERTEXT_BYTES_MAX) {
-    throw usage('--ciphertext-file', `has ${ciphertext.length} bytes`, `give at most ${CIPHERTEXT_BYTES_MAX}`)
-  }
-  return room.importCiphertext({ ...base, wrappingKey, address, ciphertext })
+  const input = { field: '--ciphertext-file', path: ciphertextFile as string, bytesMax: CIPHERTEXT_BYTES_MAX }
+  return room.importCiphertext({ ...base, wrappingKey, address, ciphertext: await readInput(context.terminal, input) })
 }
 
-async function withRoom<T>(context: CliContext, flags: Common, body: (room: KeyRoom) => Promise<T>): Promise<T> {
+/** The familiar variables (KMS_KEY_ID, HSM_KEY_MAPPING) and the file end up here. */
+const configured = ({ keys }: Config, address: string | undefined): string | undefined =>
+  address !== undefined && Object.hasOwn(keys.mapping, address) ? keys.mapping[address] : keys.reference
+
+async function withRoom<T>(
+  context: CliContext,
+  flags: Common,
+  body: (room: KeyRoom, config: Config) => Promise<T>,
+): Promise<T> {
   const config = await context.services.loadConfig({
     ...given({ file: flags.config }),
     flags: given({ 'data.directory': flags.data }),
   })
   const room = await context.services.openKeys(config)
   try {
-    return await body(room)
+    return await body(room, config)
   } finally {
     await room.close()
   }
@@ -131,13 +177,4 @@ const row = (key: KeyView) =>
   [key.name, `v${key.version}`, key.state, key.chain, key.network, key.provider, key.custody, key.address].join('\t')
 
 const lines = (key: object) =>
-  Object.entries(key)
-    .map(([name, value]) => `${name.padEnd(11)} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join('\n')
-
-/** Drops members that are undefined: absent and undefined are not the same under exact optional types. */
-function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
-}
-
-const usage = (field: string, reason: string, fix: string) => new SignerError('request/malformed', { field, reason, fix })
+  columns(Object.entries(key).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))

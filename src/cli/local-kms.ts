@@ -9,7 +9,7 @@ export function localKmsCommand(program: Command, context: CliContext): void {
     .description('start the emulator of the key services alone; no secure store, for development and tests')
     .addOption(portOption())
     .option('--seed-file <file>', 'JSON document of keys, ids, aliases and key material')
-    .option('--latency <profile>', 'none, or a profile such as aws-in-region')
+    .option('--latency <profile>', 'none, fixed:<ms>, or a profile such as aws-in-region')
     .addOption(new Option('--sigv4 <mode>', 'check request signatures').choices(['off', 'lenient', 'strict']))
     .option('--persist <file>', 'keep keys in this file (readable by anyone who can read the file)')
     .option('--json', 'print one JSON line when ready')
@@ -18,8 +18,7 @@ export function localKmsCommand(program: Command, context: CliContext): void {
       await stayUp(
         context,
         () => services.localKms(flags),
-        ({ ready }) =>
-          terminal.out(flags.json ? json(ready) : `local-kms speaks AWS KMS at ${String(ready['aws'])}\n`),
+        ({ ready }) => terminal.out(flags.json ? json(ready) : `local-kms speaks AWS KMS at ${String(ready['aws'])}\n`),
       )
     })
 }

@@ -60,7 +60,11 @@ function serviceUrl(context: CliContext, { url }: Flags): string {
   const found = URL.parse(text)
   const isBase = found !== null && found.username === '' && found.password === '' && found.search + found.hash === ''
   if (isBase && (found.protocol === 'http:' || found.protocol === 'https:')) return text
-  throw usage(field, 'is not the address of a service', 'use http://HOST:PORT or https://HOST, without user, query or #')
+  throw usage(
+    field,
+    'is not the address of a service',
+    'use http://HOST:PORT or https://HOST, without user, query or #',
+  )
 }
 
 /** A header takes no blank or line break; a token that came with one was copied wrongly, and is not repeated here. */

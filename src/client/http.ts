@@ -37,46 +37,88 @@ export interface ClientOptions {
   /** Called for every request, so that a short-lived token can be renewed. */
   readonly token: () => string
   readonly fetch: Fetch
+  /** For one request, answer included; 60 seconds unless told, which is longer than a service takes. */
+  readonly deadlineMs?: number
 }
 
-/** The data plane over HTTP. Needs only fetch. Throws ProblemError: the service's, or `service/unreachable` when nobody answers. */
-export function httpClient({ url, token, fetch }: ClientOptions) {
+type Json = Readonly<Record<string, unknown>>
+
+const DEADLINE_MS = 60_000
+/** Many times the largest envelope. */
+const ANSWER_BYTES_MAX = 1_048_576
+
+/**
+ * The data plane over HTTP. Needs only fetch. Throws ProblemError: the service's, or `service/unreachable` when nobody
+ * answers, or not in the way of this service.
+ */
+export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: ClientOptions) {
   const base = url.endsWith('/') ? url.slice(0, -1) : url
-  async function call<T>(method: string, path: string, headers: Record<string, string>, body?: string): Promise<T> {
+  async function call(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Json> {
     let response: Response
+    let answer: Json | undefined
     try {
       response = await fetch(`${base}${path}`, {
         method,
         redirect: 'error', // a token never follows a redirect
+        signal: AbortSignal.timeout(deadlineMs),
         headers: { authorization: `Bearer ${token()}`, ...headers },
         ...(body === undefined ? {} : { body }),
       })
+      answer = objectOf(await textOf(response))
     } catch (error) {
-      throw unreachable(base, error)
+      throw unreachable(base, 'no answer', error)
     }
-    const json: unknown = await response.json().catch(() => undefined)
-    if (response.ok && json !== undefined) return json as T
-    if (isProblem(json)) throw new ProblemError(json)
-    throw unreachable(base, new Error(`answered ${response.status} without problem+json`))
+    if (response.ok && answer !== undefined) return answer
+    if (isProblem(answer)) throw new ProblemError(answer)
+    throw unreachable(base, `it answered ${response.status}, not as this service does`)
   }
   const path = (key: string) => `/v1/keys/${encodeURIComponent(key)}`
   return {
     /** @param idempotencyKey the same for every retry of one request. */
-    signStellar: (key: string, xdr: string, idempotencyKey: string) =>
-      call<SignReply>(
-        'POST',
-        `${path(key)}/sign`,
-        { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
-        JSON.stringify({ type: 'stellar-transaction', xdr }),
-      ),
-    key: (key: string) => call<Record<string, unknown>>('GET', path(key), {}),
+    signStellar: async (key: string, xdr: string, idempotencyKey: string): Promise<SignReply> => {
+      const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
+      const body = JSON.stringify({ type: 'stellar-transaction', xdr })
+      const answer = await call('POST', `${path(key)}/sign`, headers, body)
+      if (isSignReply(answer)) return answer
+      throw unreachable(base, 'its answer holds no signature')
+    },
+    key: (key: string): Promise<Json> => call('GET', path(key), {}),
   }
 }
 
-const isProblem = (json: unknown): json is Problem =>
-  typeof json === 'object' && json !== null && typeof (json as { code?: unknown }).code === 'string'
+const REPLY = {
+  ...{ signature: 'string', publicKey: 'string', address: 'string', keyVersion: 'number', hash: 'string' },
+  ...{ signedXdr: 'string', provider: 'string', custody: 'string', auditId: 'string', requestId: 'string' },
+} as const satisfies Record<keyof SignReply, 'string' | 'number'>
 
-function unreachable(base: string, cause: unknown): ProblemError {
-  const title = `No answer from ${base}: is it running, and is COUNTERSIGN_URL right?`
-  return new ProblemError({ code: 'service/unreachable', status: 0, title, retryable: true, requestId: '' }, { cause })
+const isSignReply = (answer: unknown): answer is SignReply =>
+  Object.entries(REPLY).every(([member, type]) => typeof (answer as Json)[member] === type)
+
+const isProblem = (answer: Json | undefined): answer is Problem =>
+  typeof answer?.['code'] === 'string' && typeof answer['title'] === 'string'
+
+/** Stops reading at the limit, whatever Content-Length says. */
+async function textOf(response: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(part, { stream: true })
+    if (text.length > ANSWER_BYTES_MAX) throw new RangeError(`The answer is longer than ${ANSWER_BYTES_MAX} bytes`)
+  }
+  return text + decoder.decode()
+}
+
+function objectOf(text: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Json) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function unreachable(base: string, what: string, cause?: unknown): ProblemError {
+  const title = `${base}: ${what}. Is the service running, and is COUNTERSIGN_URL right?`
+  const problem = { code: 'service/unreachable', status: 0, title, retryable: true, requestId: '' }
+  return new ProblemError(problem, { cause })
 }

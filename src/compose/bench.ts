@@ -26,21 +26,30 @@ export const bench = async (
   runtime: Runtime,
   version: string,
 ): ReturnType<Services['bench']> => {
-  const rig = await openRig(runtime, version)
+  const { signal, onProgress } = options
+  const rig = await openRig(runtime, version, signal)
   try {
-    return await runBench(rig, options.short ? SHORT : LONG, {
-      shuffle: list => shuffled(list, runtime.world().random),
-      onProgress: options.onProgress,
-    })
+    const shuffle = <T>(list: readonly T[]) => shuffled(list, runtime.world().random)
+    return await runBench(rig, options.short ? SHORT : LONG, { shuffle, onProgress })
+  } catch (error) {
+    if (!signal.aborted) throw error
+    throw new SignerError(
+      'service/stopping',
+      { reason: 'stopped before the measurements were complete' },
+      { cause: error },
+    )
   } finally {
     await rig.stop()
   }
 }
 
-async function openRig(runtime: Runtime, version: string): Promise<Rig> {
+async function openRig(runtime: Runtime, version: string, signal: AbortSignal): Promise<Rig> {
   const [command, ...first] = runtime.selfExecutable()?.command ?? []
   if (command === undefined) {
-    throw new SignerError('start/refused', { reason: 'this runtime cannot start itself again', fix: 'run the bench with Bun or Node' })
+    throw new SignerError('start/refused', {
+      reason: 'this runtime cannot start itself again',
+      fix: 'run the bench with Bun or Node',
+    })
   }
   const child = spawn(command, [...first, 'dev', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
@@ -48,6 +57,7 @@ async function openRig(runtime: Runtime, version: string): Promise<Rig> {
     child.kill('SIGTERM')
     await ended
   }
+  signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
   try {
     const ready = await firstLine(child.stdout, ended)
     const { fetch } = runtime.world()
@@ -78,10 +88,22 @@ async function openRig(runtime: Runtime, version: string): Promise<Rig> {
 async function firstLine(stdout: NodeJS.ReadableStream, ended: Promise<void>): Promise<Ready> {
   const lines = createInterface({ input: stdout })
   const never = ended.then(() => {
-    throw new SignerError('start/refused', { reason: '`countersign dev` ended before it was ready', fix: 'run it by hand and read what it says' })
+    throw new SignerError('start/refused', {
+      reason: '`countersign dev` ended before it was ready',
+      fix: 'run it by hand and read what it says',
+    })
   })
   const late = new Promise<never>((_, reject) => {
-    const timer = setTimeout(() => reject(new SignerError('start/refused', { reason: `not ready within ${START_MS} ms`, fix: 'try again on a quieter machine' })), START_MS)
+    const timer = setTimeout(
+      () =>
+        reject(
+          new SignerError('start/refused', {
+            reason: `not ready within ${START_MS} ms`,
+            fix: 'try again on a quieter machine',
+          }),
+        ),
+      START_MS,
+    )
     timer.unref()
   })
   const line = new Promise<string>(resolve => lines.once('line', resolve))

@@ -1,11 +1,10 @@
-import { access, readFile } from 'node:fs/promises'
-import type { LatencyName } from '../../local-kms/index.ts'
+import { readFile } from 'node:fs/promises'
 import type { AuditRoom, LocalKmsFlags, Running, Services } from '../cli/context.ts'
 import type { Config } from '../config/schema.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { AuditIndex, Logger, World } from '../domain/ports.ts'
+import type { Logger, World } from '../domain/ports.ts'
 import type { Runtime } from '../runtime/index.ts'
-import { auditPath, LOCAL_OPERATOR, storePath } from './places.ts'
+import { running } from './running.ts'
 
 const DRAIN_MS = 10_000
 
@@ -25,14 +24,17 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       const logger = loggerAt(config.log.level)
       await refuseUnsafe(config, environment, logger)
       harden(runtime, logger, requireHardening)
-      const [{ startService }, { serviceSettings }] = await Promise.all([import('./service.ts'), import('./settings.ts')])
+      const [{ startService }, { serviceSettings }] = await Promise.all([
+        import('./service.ts'),
+        import('./settings.ts'),
+      ])
       const service = await startService(serviceSettings(config, world), runtime, logger)
       return running({ ready: true, dataUrl: service.url }, () => service.stop(DRAIN_MS))
     },
     dev: async options => {
       const { checkStart } = await import('../config/start-guard.ts')
       for (const { path, problem } of checkStart({ env: environment, command: 'dev' }).warnings) {
-        options.say(`warning: ${path} ${problem}`)
+        options.warn(`warning: ${path} ${problem}`)
       }
       const logger = loggerAt('warn')
       harden(runtime, logger, false)
@@ -40,6 +42,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     },
     localKms: startLocalKmsAlone,
     openKeys: async config => {
+      await prepareForSecrets(runtime, loggerAt(config.log.level))
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },
@@ -54,84 +57,43 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     configSchema: async () => (await import('../config/describe.ts')).configJsonSchema(),
     addresses: {
       ofPublicKey: async text => (await addresses()).ofPublicKey(text),
-      ofSeed: async file => (await addresses()).ofSeed(file),
-      generate: async () => (await addresses()).generate(),
+      ofSeed: async file => {
+        await prepareForSecrets(runtime, loggerAt('warn'))
+        return (await addresses()).ofSeed(file)
+      },
+      generate: async () => {
+        await prepareForSecrets(runtime, loggerAt('warn'))
+        return (await addresses()).generate()
+      },
     },
     bench: async options => (await import('./bench.ts')).bench(options, runtime, version),
   }
 }
 
-function running(ready: Running['ready'], close: () => Promise<void>): Running {
-  const { promise: done, resolve, reject } = Promise.withResolvers<void>()
-  let stopping = false
-  return {
-    ready,
-    done,
-    stop: () => {
-      if (!stopping) {
-        stopping = true
-        close().then(resolve, reject)
-      }
-      return done
-    },
-  }
-}
-
 async function startLocalKmsAlone(flags: LocalKmsFlags): Promise<Running> {
-  const { startLocalKms } = await import('../../local-kms/index.ts')
-  const { port, seedFile, sigv4, persist } = flags
-  const latency = flags.latency as LatencyName | undefined // checked by local-kms, which names the profiles there are
-  try {
-    const kms = await startLocalKms({ port, seedFile, latency, sigv4, persist })
-    return running({ ready: true, aws: kms.aws }, () => kms.close())
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new SignerError('request/malformed', { field: 'local-kms', reason: error.message, fix: 'see local-kms/README.md' }, { cause: error })
-  }
+  const { port, seedFile, latency, sigv4, persist } = flags // commander adds more
+  const kms = await (await import('./local-kms.ts')).openLocalKms({ port, seedFile, latency, sigv4, persist })
+  return running({ ready: true, aws: kms.aws }, () => kms.close())
 }
 
-/** Reads the log as it lies on disk, beside a running service or without one. */
+/** The same, with the code loaded when it is asked for. */
 function auditRoom(directory: string, world: World): AuditRoom {
-  const files = async (access: 'read' | 'write') =>
-    (await import('../audit/node-files.ts')).nodeAuditFiles(auditPath(directory), { access })
+  const room = async () => (await import('./audit.ts')).openAuditRoom(directory, world)
   return {
-    verify: async onProgress => {
-      const { verifyAuditLog } = await import('../audit/verify.ts')
-      const head = await rememberedHead(directory, world)
-      return verifyAuditLog(await files('read'), {
-        ...(head === undefined ? {} : { head }),
-        ...(onProgress === undefined ? {} : { onProgress: ({ records }) => onProgress(records) }),
-      })
+    verify: async onProgress => (await room()).verify(onProgress),
+    tail: async function* (options) {
+      yield* (await room()).tail(options)
     },
-    tail: async function* ({ fromSeq, follow, signal }) {
-      const { readRecords } = await import('../audit/read.ts')
-      const following = follow ? { clock: world.clock, signal: signal ?? new AbortController().signal } : undefined
-      for await (const record of readRecords(await files('read'), { fromSeq, follow: following })) yield { ...record }
-    },
-    reopen: async () => {
-      const { reopenAuditLog } = await import('../audit/open.ts')
-      const { clock, random } = world
-      const report = await reopenAuditLog({ files: await files('write'), clock, random, instance: 'cli', actor: LOCAL_OPERATOR })
-      return { ...report }
-    },
-  }
-}
-
-/** The newest record the store remembers: what lets `verify` notice records cut off the end. */
-async function rememberedHead(directory: string, world: World): ReturnType<AuditIndex['head']> {
-  const path = storePath(directory)
-  if (!(await exists(path))) return undefined
-  const { openSqliteStore } = await import('../store/sqlite.ts')
-  const store = await openSqliteStore({ path, clock: world.clock, role: 'guest' })
-  try {
-    return await store.auditIndex.head()
-  } finally {
-    store.close()
+    reopen: async () => (await room()).reopen(),
   }
 }
 
 /** @throws `start/refused` naming every reason at once */
-async function refuseUnsafe(config: Config, env: Readonly<Record<string, string | undefined>>, logger: Logger): Promise<void> {
+async function refuseUnsafe(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+  logger: Logger,
+): Promise<void> {
   const { checkStart } = await import('../config/start-guard.ts')
   const { refusals, warnings } = checkStart({ config, env, command: 'serve' })
   for (const { path, problem, fix } of warnings) logger.warn('start-warning', { path, problem, fix })
@@ -140,6 +102,14 @@ async function refuseUnsafe(config: Config, env: Readonly<Record<string, string 
     reason: refusals.map(({ path, problem }) => `${path} ${problem}`).join('; '),
     fix: refusals.map(({ fix }) => fix).join(' '),
   })
+}
+
+/** An operator's command that handles a seed: an unsafe environment is said aloud, and the process closed as far as it goes. */
+async function prepareForSecrets(runtime: Runtime, logger: Logger): Promise<void> {
+  const { checkStart } = await import('../config/start-guard.ts')
+  const { warnings } = checkStart({ env: runtime.environment(), command: 'dev' })
+  for (const { path, problem, fix } of warnings) logger.warn('start-warning', { path, problem, fix })
+  harden(runtime, logger, false)
 }
 
 function harden(runtime: Runtime, logger: Logger, required: boolean): void {
@@ -154,9 +124,3 @@ function harden(runtime: Runtime, logger: Logger, required: boolean): void {
 }
 
 const readText = (path: string): Promise<string> => readFile(path, 'utf8')
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

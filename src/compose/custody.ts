@@ -1,5 +1,12 @@
 import { secretRoom } from '../bytes/secret-room.ts'
-import { type Attempts, createAttempts, createCustody, createEngines, type Custody, openSeed } from '../custody/index.ts'
+import {
+  type Attempts,
+  createAttempts,
+  createCustody,
+  createEngines,
+  type Custody,
+  openSeed,
+} from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow } from '../domain/key.ts'
 import type { KeyProvider } from '../domain/provider.ts'

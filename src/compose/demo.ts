@@ -6,8 +6,7 @@ import { toHex } from '../bytes/hex.ts'
  * The keys of `countersign dev`. Their seeds are PUBLIC: SHA-256 of the text below. They are worth nothing, are refused
  * in production, and are the same on every machine so that examples can be copied.
  */
-const seedOf = (label: string): Uint8Array =>
-  sha256(new TextEncoder().encode(`countersign ${label} development key`))
+const seedOf = (label: string): Uint8Array => sha256(new TextEncoder().encode(`countersign ${label} development key`))
 
 export interface DemoKey {
   readonly name: string

@@ -1,14 +1,16 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { Keypair } from '@stellar/stellar-sdk/base'
-import { type LatencyName, type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import type { LocalKms } from '../../local-kms/index.ts'
 import { createDevIssuer, type DevIssuer } from '../access/dev-tokens.ts'
 import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
-import type { DemoResult, DevOptions, Running } from '../cli/context.ts'
+import type { DemoResult, DevOptions, DevRunning } from '../cli/context.ts'
 import { httpClient } from '../client/http.ts'
-import type { Logger } from '../domain/ports.ts'
+import type { Clock, Logger } from '../domain/ports.ts'
 import { SecretBytes } from '../domain/secret.ts'
 import { demoPolicy } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
@@ -16,6 +18,8 @@ import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/reg
 import { viewOf } from '../service/keys.ts'
 import { DEMO_KEYS, DEMO_KMS_KEY_ID, DEMO_KMS_SEED, DEMO_WRAPPING_KEY, demoSeed, EXAMPLE_XDR } from './demo.ts'
 import { registerDeps } from './keys.ts'
+import { openLocalKms } from './local-kms.ts'
+import { closeAll, running } from './running.ts'
 import { type RunningService, startService } from './service.ts'
 
 const TOKEN_SECONDS = 900
@@ -23,27 +27,24 @@ const RENEW_MS = 14 * 60 * 1000
 const DRAIN_MS = 5000
 
 /** local-kms, the signer and demo keys in one process on loopback. Without `data`, nothing is left behind. */
-export async function startDev(
-  options: DevOptions,
-  runtime: Runtime,
-  logger: Logger,
-): Promise<Running & { readonly demo: () => Promise<readonly DemoResult[]> }> {
+export async function startDev(options: DevOptions, runtime: Runtime, logger: Logger): Promise<DevRunning> {
   const world = runtime.world()
-  const directory = options.data ?? (await mkdtemp(join(tmpdir(), 'countersign-dev-')))
-  if (options.data === undefined) await chmod(directory, 0o700)
+  const directory = options.data ?? (await mkdtemp(join(tmpdir(), 'countersign-dev-'))) // made 0700
+  const removed = options.data === undefined ? removedAtExit(directory) : undefined
   let kms: LocalKms | undefined
   let service: RunningService | undefined
-  const cleanUp = async (): Promise<void> => {
-    await service?.stop(DRAIN_MS)
-    await kms?.close()
-    if (options.data === undefined) await rm(directory, { recursive: true, force: true })
-  }
+  const cleanUp = (): Promise<void> =>
+    closeAll(
+      () => service?.stop(DRAIN_MS),
+      () => kms?.close(),
+      () => removed?.now(),
+    )
   try {
     options.say('starting local-kms …')
-    kms = await startLocalKms({ seed: DEMO_KMS_SEED, latency: options.latency as LatencyName | undefined })
+    kms = await openLocalKms({ seed: DEMO_KMS_SEED, latency: options.latency })
     options.say(`local-kms speaks AWS KMS at ${kms.aws}`)
-    const issuer = createDevIssuer({ clock: world.clock })
-    service = await startService(settingsOf(options, directory, kms, issuer), runtime, logger)
+    const issuer = createDevIssuer({ clock: world.clock, random: world.random })
+    service = await startService(settingsOf(options, directory, kms, issuer, world.clock), runtime, logger)
     options.say(`the signer listens at ${service.url}`)
     await registerDemoKeys(registerDeps(service.room, world, 'development'))
     const { room, url } = service
@@ -59,27 +60,32 @@ export async function startDev(
       }),
     }
     const renewal = renewTokens(issuer, runtime)
-    const { promise: done, resolve, reject } = Promise.withResolvers<void>()
-    let stopping = false
-    return {
-      ready,
-      done,
-      stop: async () => {
-        if (stopping) return done
-        stopping = true
-        renewal.abort()
-        await cleanUp().then(resolve, reject)
-        return done
-      },
-      demo: () => demo(url, token, options.xdr ?? EXAMPLE_XDR, runtime),
-    }
+    const example = options.xdr ?? EXAMPLE_XDR
+    const up = running(ready, () => {
+      renewal.abort()
+      return cleanUp()
+    })
+    const command = runtime.selfExecutable()?.command ?? ['countersign']
+    return { ...up, example, command, demo: () => demo(url, token, example, runtime) }
   } catch (error) {
-    await cleanUp()
+    await cleanUp().catch(() => {}) // why it did not start says more
     throw error
   }
 }
 
-const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issuer: DevIssuer) => ({
+/** Removed when asked to, and at the latest when the process ends: a second Ctrl-C does not wait for the first. */
+function removedAtExit(directory: string) {
+  const remove = () => rmSync(directory, { recursive: true, force: true })
+  process.once('exit', remove)
+  return {
+    now: () => {
+      process.off('exit', remove)
+      remove()
+    },
+  }
+}
+
+const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issuer: DevIssuer, clock: Clock) => ({
   environment: 'development' as const,
   dataDirectory: directory,
   instance: 'dev',
@@ -89,7 +95,7 @@ const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issue
   },
   server: { host: '127.0.0.1', port: options.port },
   limits: { bodyBytes: 65_536, concurrency: 256, deadlineMs: 5000, tries: 3 },
-  tokens: { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock: { now: () => Date.now() } },
+  tokens: { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock },
 })
 
 /** Those that are not there yet: with --data, a second start finds them. */

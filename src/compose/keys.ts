@@ -1,13 +1,16 @@
 import { isDevelopmentKey } from '../../providers/index.ts'
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
+import { equalBytes } from '../bytes/equal.ts'
 import { randomId } from '../bytes/ids.ts'
 import { fromHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { passphraseOf } from '../chains/stellar/index.ts'
 import type { AddressView, Addresses, KeyRoom, NewKey } from '../cli/context.ts'
 import { SignerError } from '../domain/errors.ts'
+import type { ResolvedKey } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
+import type { KeyRef } from '../domain/provider.ts'
 import { SecretBytes } from '../domain/secret.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from '../service/keys.ts'
@@ -50,25 +53,40 @@ export function registerDeps(room: Room, world: World, environment: Environment)
 export async function openKeyRoom(settings: RoomSettings, world: World): Promise<KeyRoom> {
   const room = await openRoom(settings, world)
   const deps = registerDeps(room, world, settings.environment)
-  const shown = async (made: Promise<Parameters<typeof viewOf>[0]>): Promise<KeyView> => viewOf(await made)
+  /** A policy that cannot be read stops the command before the key service has made a key for it. */
+  const register = async (key: NewKey, make: () => Promise<ResolvedKey>): Promise<KeyView> => {
+    deps.policy(key.policy)
+    return viewOf(await make())
+  }
   return {
     create: ({ custody, wrappingKey, ...key }) =>
-      shown(
+      register(key, () =>
         custody === 'native'
           ? createNative(deps, key)
           : wrapSeed(deps, key, wrappingKey === undefined ? {} : { wrappingKey }),
       ),
-    adopt: ({ reference, ...key }) => shown(adopt(deps, key, reference)),
-    importSeed: async ({ seed, wrappingKey, address, ...key }) =>
-      shown(
-        wrapSeed(deps, key as NewKey, {
-          seed: seedOfFile(seed, `seed of ${key.name}`),
-          ...(wrappingKey === undefined ? {} : { wrappingKey }),
-          ...(address === undefined ? {} : { address }),
-        }),
+    adopt: ({ reference, address, ...key }) =>
+      register(key, async () =>
+        adopt(deps, key, address === undefined ? reference : await pinned(deps, key, reference, address)),
       ),
+    importSeed: async ({ seed: file, wrappingKey, address, ...key }) => {
+      const seed = seedOfFile(file, `seed of ${key.name}`)
+      try {
+        return await register(key, () =>
+          wrapSeed(deps, key, {
+            seed,
+            ...(wrappingKey === undefined ? {} : { wrappingKey }),
+            ...(address === undefined ? {} : { address }),
+          }),
+        )
+      } finally {
+        seed.wipe()
+      }
+    },
     importCiphertext: ({ wrappingKey, ciphertext, address, ...key }) =>
-      shown(adoptCiphertext(deps, key, { wrappingKey, ciphertext, publicKey: publicKeyOfAddress(address) })),
+      register(key, async () =>
+        adoptCiphertext(deps, key, { wrappingKey, ciphertext, publicKey: publicKeyOfAddress(address) }),
+      ),
     list: async () => (await room.store.keys.list()).map(viewOf),
     show: async name => {
       const resolved = await room.store.keys.resolve(name)
@@ -77,6 +95,18 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     },
     close: room.close,
   }
+}
+
+/** The reference to pin, once the key behind it has the address that was asked for. */
+async function pinned(deps: RegisterDeps, key: NewKey, reference: KeyRef, address: string): Promise<KeyRef> {
+  const wanted = publicKeyOfAddress(address)
+  const provider = await deps.provider(key.provider)
+  const facts = await deps.call(call => provider.describe(reference, call))
+  if (equalBytes(facts.publicKey, wanted)) return facts.reference
+  throw new SignerError('key/mismatch', {
+    key: key.name,
+    reason: `the key behind --reference does not give ${address}`,
+  })
 }
 
 export function createAddresses(world: World): Addresses {

@@ -5,10 +5,7 @@ const REDACTED = ['authorization', 'token', 'seed', 'secret', '*.authorization',
 
 /** JSON lines on stderr: stdout belongs to data. No transport, so that nothing is loaded from a file beside the binary. */
 export function jsonLogger(level: string, write: (line: string) => void): Logger {
-  const log = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: REDACTED },
-    { write },
-  )
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: REDACTED }, { write })
   return {
     debug: (event, fields) => log.debug({ ...fields }, event),
     info: (event, fields) => log.info({ ...fields }, event),

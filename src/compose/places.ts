@@ -1,9 +1,16 @@
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditActor } from '../domain/audit.ts'
 
 /** Where things lie in a data directory. */
 export const storePath = (dataDirectory: string): string => join(dataDirectory, 'countersign.db')
 export const auditPath = (dataDirectory: string): string => join(dataDirectory, 'audit')
+
+export const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
 
 /** Who acts on the command line of this machine. */
 export const LOCAL_OPERATOR: AuditActor = { subject: 'operator', peer: 'cli' }

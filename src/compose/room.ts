@@ -11,6 +11,7 @@ import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { auditPath, storePath } from './places.ts'
 import { restorer } from './restore.ts'
+import { closeAll } from './running.ts'
 
 export type Environment = 'development' | 'staging' | 'production'
 
@@ -66,9 +67,12 @@ export async function openRoom(settings: RoomSettings, world: World): Promise<Ro
       admin: admins.get,
       mayServe: assertMayServe,
       close: async () => {
-        await log.close()
-        for (const provider of await providers.opened()) await provider.close()
-        store.close()
+        const open = await providers.opened()
+        await closeAll(
+          () => log.close(),
+          ...open.map(provider => () => provider.close()),
+          () => store.close(),
+        )
       },
     }
   } catch (error) {
@@ -95,5 +99,9 @@ function lazily<T>(settings: RoomSettings, open: (config: ProviderConfig) => Pro
     opening.catch(() => made.delete(name))
     return opening
   }
-  return { get, opened: async () => (await Promise.allSettled(made.values())).flatMap(r => (r.status === 'fulfilled' ? [r.value] : [])) }
+  return {
+    get,
+    opened: async () =>
+      (await Promise.allSettled(made.values())).flatMap(r => (r.status === 'fulfilled' ? [r.value] : [])),
+  }
 }

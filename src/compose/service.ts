@@ -12,6 +12,7 @@ import { KEPT_MS } from '../store/store.ts'
 import { attemptsOf, custodyOf } from './custody.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
+import { closeAll } from './running.ts'
 
 /** A configuration, reduced to what the service needs. */
 export interface ServiceSettings extends RoomSettings {
@@ -36,21 +37,35 @@ const IDLE_SECONDS = 30
 const HOUR_MS = 60 * 60 * 1000
 
 /** Opens the room, wires the path of a signature to it, and listens. Everything is closed again when any step fails. */
-export async function startService(settings: ServiceSettings, runtime: Runtime, logger: Logger): Promise<RunningService> {
+export async function startService(
+  settings: ServiceSettings,
+  runtime: Runtime,
+  logger: Logger,
+): Promise<RunningService> {
   const world = runtime.world()
   const room = await openRoom(settings, world)
   let listening: Listening | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
     const event = (name: string, detail: Record<string, string | number | boolean>) =>
-      room.audit.append({ kind: 'event', auditId: randomId(world.random, 'a'), event: name, actor: LOCAL_OPERATOR, detail })
+      room.audit.append({
+        kind: 'event',
+        auditId: randomId(world.random, 'a'),
+        event: name,
+        actor: LOCAL_OPERATOR,
+        detail,
+      })
     await event('service-started', {
       environment: settings.environment,
       runtime: `${runtime.runtime} ${runtime.version()}`,
       truncatedBytes: room.recovery.truncatedBytes,
       interrupted: room.recovery.interrupted.length,
     })
-    const refusals = createRefusals({ log: room.audit, clock: world.clock, newAuditId: () => randomId(world.random, 'a') })
+    const refusals = createRefusals({
+      log: room.audit,
+      clock: world.clock,
+      newAuditId: () => randomId(world.random, 'a'),
+    })
     const signer = createSigner({
       world,
       logger,
@@ -92,10 +107,12 @@ export async function startService(settings: ServiceSettings, runtime: Runtime, 
       checks,
       stop: async drainMs => {
         housekeeping.abort()
-        await server.stop(drainMs)
-        await refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) }))
-        if (room.audit.state.kind === 'open') await event('service-stopped', {})
-        await room.close()
+        await closeAll(
+          () => server.stop(drainMs),
+          () => refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) })),
+          async () => void (room.audit.state.kind === 'open' && (await event('service-stopped', {}))),
+          () => room.close(),
+        )
       },
     }
   } catch (error) {
@@ -136,7 +153,9 @@ function forgetOldAnswers(room: Room, clock: Clock, keptMs: number, logger: Logg
 
 function auditCheck(room: Room): Check {
   const { state } = room.audit
-  return state.kind === 'open' ? { name: 'audit', ok: true } : { name: 'audit', ok: false, detail: `sealed: ${state.reason}` }
+  return state.kind === 'open'
+    ? { name: 'audit', ok: true }
+    : { name: 'audit', ok: false, detail: `sealed: ${state.reason}` }
 }
 
 async function storeCheck(room: Room): Promise<Check> {

@@ -26,7 +26,11 @@ export function serviceSettings(config: Config, { clock }: Pick<World, 'clock'>)
   const problems: ConfigProblem[] = []
   if (config.data.directory === undefined) problems.push(dataDirectory)
   if (tokens === undefined) {
-    problems.push({ path: 'tokens', problem: 'is missing', fix: 'Say whose tokens are accepted: issuer, audience, jwks' })
+    problems.push({
+      path: 'tokens',
+      problem: 'is missing',
+      fix: 'Say whose tokens are accepted: issuer, audience, jwks',
+    })
   }
   if (Object.keys(config.providers).length === 0) {
     problems.push({ path: 'providers', problem: 'is empty', fix: 'Add [providers.aws] with kind = "aws-kms"' })

@@ -98,7 +98,8 @@ export function dataPlane(plane: DataPlane) {
     return problemResponse(failure, c.get('requestId'))
   })
 
-  return (request: Request, info: { peer: string }): Promise<Response> => Promise.resolve(app.fetch(request, { peer: info.peer }))
+  return (request: Request, info: { peer: string }): Promise<Response> =>
+    Promise.resolve(app.fetch(request, { peer: info.peer }))
 }
 
 function keyName(name: string): string {
@@ -122,10 +123,16 @@ async function readBody(request: Request, limitBytes: number): Promise<Uint8Arra
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > limitBytes) throw tooLarge()
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+      length += chunk.length
+      if (length > limitBytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    if (isSignerError(cause)) throw cause
+    const [reason, fix] = ['broke off before its end', 'send the whole body']
+    throw new SignerError('request/malformed', { field: 'body', reason, fix }, { cause })
   }
   const body = new Uint8Array(length)
   let at = 0

@@ -11,7 +11,9 @@ const SignBody = registry.register(
   z
     .strictObject({
       type: z.literal('stellar-transaction'),
-      xdr: base64('TransactionEnvelope (V0, V1 or fee-bump), standard base64 of its XDR. The network comes from the key.'),
+      xdr: base64(
+        'TransactionEnvelope (V0, V1 or fee-bump), standard base64 of its XDR. The network comes from the key.',
+      ),
     })
     .openapi({ description: 'What is to be signed.' }),
 )
@@ -53,11 +55,15 @@ const Problem = registry.register(
   'Problem',
   z
     .looseObject({
-      type: z.string().openapi({ description: 'Relative URI with a page of its own, for example /problems/policy-denied.' }),
+      type: z
+        .string()
+        .openapi({ description: 'Relative URI with a page of its own, for example /problems/policy-denied.' }),
       title: z.string(),
       status: z.int(),
       code: z.enum(Object.keys(PROBLEMS) as [string, ...string[]]),
-      retryable: z.boolean().openapi({ description: 'The same request may be sent again with the same Idempotency-Key.' }),
+      retryable: z
+        .boolean()
+        .openapi({ description: 'The same request may be sent again with the same Idempotency-Key.' }),
       requestId: z.string(),
     })
     .openapi({ description: 'RFC 9457 problem. Further members say what exactly is wrong, by code.' }),
@@ -86,7 +92,9 @@ registry.registerPath({
   request: {
     params: keyParam,
     headers: z.object({
-      'Idempotency-Key': z.string().openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
+      'Idempotency-Key': z
+        .string()
+        .openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
     }),
     body: { required: true, content: { 'application/json': { schema: SignBody } } },
   },
@@ -122,7 +130,10 @@ registry.registerPath({
   method: 'get',
   path: '/readyz',
   summary: 'Can it sign',
-  responses: { 200: answer('Audit log open, store answering.', Health), 503: answer('Not now; `checks` says why.', Health) },
+  responses: {
+    200: answer('Audit log open, store answering.', Health),
+    503: answer('Not now; `checks` says why.', Health),
+  },
 })
 registry.registerPath({
   method: 'get',
@@ -145,7 +156,8 @@ export function openApiDocument() {
     info: {
       title: 'Countersign data plane',
       version: '1',
-      description: 'Decodes, decides, records, has the key service sign, verifies, records again, and only then answers.',
+      description:
+        'Decodes, decides, records, has the key service sign, verifies, records again, and only then answers.',
     },
   })
 }

@@ -12,7 +12,8 @@ export const PROBLEMS = {
   'request/malformed': {
     status: 400,
     title: 'The request could not be read',
-    meaning: 'The body is not the strict JSON object this route takes: a field is missing, unknown, doubled or of the wrong type.',
+    meaning:
+      'The body is not the strict JSON object this route takes: a field is missing, unknown, doubled or of the wrong type.',
     fix: 'Correct the field named in `field`; `fix` says how.',
   },
   'request/too-large': {

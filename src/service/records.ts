@@ -76,8 +76,14 @@ export const refusedRecord = (
 })
 
 /** The key service, or we, broke after policy said yes. Nothing was released. */
-export function failedRecord(job: Job, error: AnySignerError, signed: Signed | undefined, durationMs: number): OutcomeEntry {
-  const providerRequestId = signed?.providerRequestId ?? ('requestId' in error.detail ? error.detail.requestId : undefined)
+export function failedRecord(
+  job: Job,
+  error: AnySignerError,
+  signed: Signed | undefined,
+  durationMs: number,
+): OutcomeEntry {
+  const providerRequestId =
+    signed?.providerRequestId ?? ('requestId' in error.detail ? error.detail.requestId : undefined)
   return {
     kind: 'outcome',
     ...named(job),

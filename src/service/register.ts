@@ -116,7 +116,12 @@ async function prepare(deps: RegisterDeps, key: NewKey): Promise<KeyProvider> {
   return provider
 }
 
-async function registerNative(deps: RegisterDeps, key: NewKey, provider: KeyProvider, facts: KeyFacts): Promise<ResolvedKey> {
+async function registerNative(
+  deps: RegisterDeps,
+  key: NewKey,
+  provider: KeyProvider,
+  facts: KeyFacts,
+): Promise<ResolvedKey> {
   if (facts.scheme !== 'ed25519' || !provider.can.native.includes('ed25519')) {
     throw new SignerError('key/unsupported', {
       key: key.name,
@@ -133,7 +138,12 @@ function registerEnvelope(
   made: { wrappingKey: KeyRef; publicKey: Uint8Array; ciphertext: Uint8Array; context: EnvelopeContext },
 ): Promise<ResolvedKey> {
   const { wrappingKey, publicKey, ciphertext, context } = made
-  return register(deps, key, { custody: 'envelope', reference: wrappingKey, publicKey, envelope: { ciphertext, context } })
+  return register(deps, key, {
+    custody: 'envelope',
+    reference: wrappingKey,
+    publicKey,
+    envelope: { ciphertext, context },
+  })
 }
 
 interface Made {
@@ -151,9 +161,23 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   const { name, chain, network } = asked
   const key: Key = { name, chain, network, policy: text, policyHash: hash, createdAt: deps.clock.now() }
   const address = addressOf(chain, made.publicKey)
-  const version: KeyVersion = { key: name, version: 1, scheme: 'ed25519', publicKey: made.publicKey, address, state: 'active' }
+  const version: KeyVersion = {
+    key: name,
+    version: 1,
+    scheme: 'ed25519',
+    publicKey: made.publicKey,
+    address,
+    state: 'active',
+  }
   const id = randomId(deps.random, 'b')
-  const binding: Binding = { id, key: name, version: 1, provider: asked.provider, custody: made.custody, reference: made.reference }
+  const binding: Binding = {
+    id,
+    key: name,
+    version: 1,
+    provider: asked.provider,
+    custody: made.custody,
+    reference: made.reference,
+  }
   const row = made.envelope === undefined ? undefined : { bindingId: id, ...made.envelope }
 
   const resolved: ResolvedKey = { key, version, bindings: [binding] }
@@ -164,7 +188,17 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
       auditId: randomId(deps.random, 'a'),
       event,
       actor: deps.actor,
-      detail: { key: name, version: 1, chain, network, address, policyHash: hash, provider: asked.provider, custody: made.custody, reference: made.reference },
+      detail: {
+        key: name,
+        version: 1,
+        chain,
+        network,
+        address,
+        policyHash: hash,
+        provider: asked.provider,
+        custody: made.custody,
+        reference: made.reference,
+      },
     })
   await record('key-registering') // on record before the key can sign
   await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
@@ -190,7 +224,11 @@ async function newWrappingKey(deps: RegisterDeps, key: NewKey): Promise<KeyRef> 
 
 function envelope(key: NewKey, provider: KeyProvider): EnvelopeProvider {
   if (canEnvelope(provider)) return provider
-  throw new SignerError('key/unsupported', { key: key.name, wanted: 'envelope', reason: `${provider.name} does not wrap keys` })
+  throw new SignerError('key/unsupported', {
+    key: key.name,
+    wanted: 'envelope',
+    reason: `${provider.name} does not wrap keys`,
+  })
 }
 
 const published = (key: string) =>

@@ -15,7 +15,9 @@ export function readIdempotencyKey(header: string | undefined): string {
   const quoted = header.length >= 2 && header.startsWith('"') && header.endsWith('"')
   const key = quoted ? header.slice(1, -1) : header
   if (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {
-    throw new SignerError('idempotency/malformed', { reason: `needs 1 to ${IDEMPOTENCY_KEY_MAX} characters, has ${key.length}` })
+    throw new SignerError('idempotency/malformed', {
+      reason: `needs 1 to ${IDEMPOTENCY_KEY_MAX} characters, has ${key.length}`,
+    })
   }
   for (let i = 0; i < key.length; i++) {
     const code = key.charCodeAt(i)
@@ -37,7 +39,11 @@ export function readPayload(body: Uint8Array, bodyBytesMax: number): { readonly 
   }
   const { type } = json as { type?: unknown }
   if (typeof type !== 'string') {
-    throw malformed('type', `is ${type === undefined ? 'missing' : 'not a string'}`, 'send "type":"stellar-transaction"')
+    throw malformed(
+      'type',
+      `is ${type === undefined ? 'missing' : 'not a string'}`,
+      'send "type":"stellar-transaction"',
+    )
   }
   return json as { readonly type: string }
 }

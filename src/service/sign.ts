@@ -8,7 +8,15 @@ import { maySign, type VersionState } from '../domain/key.ts'
 import type { StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import { parsePayload } from './payloads.ts'
-import { earlyRefusal, failedRecord, intentRecord, type Job, refusedRecord, releasedRecord, storedResult } from './records.ts'
+import {
+  earlyRefusal,
+  failedRecord,
+  intentRecord,
+  type Job,
+  refusedRecord,
+  releasedRecord,
+  storedResult,
+} from './records.ts'
 import { release } from './release.ts'
 import { fingerprintOf, readIdempotencyKey, readPayload } from './request.ts'
 import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -107,12 +115,22 @@ async function stateAtRelease(deps: SignDeps, job: Job): Promise<VersionState> {
     const { requestId, key } = job.request
     const { code } = typed(deps, error)
     const detail = { requestId, key, version: job.resolved.version.version, errorCode: code }
-    await deps.audit.append({ kind: 'event', auditId: job.auditId, event: 'release-withheld', actor: job.actor, detail })
+    await deps.audit.append({
+      kind: 'event',
+      auditId: job.auditId,
+      event: 'release-withheld',
+      actor: job.actor,
+      detail,
+    })
     throw error
   }
 }
 
-async function refuseByPolicy(deps: SignDeps, job: Job, decision: Exclude<Decision, { kind: 'allow' }>): Promise<AnySignerError> {
+async function refuseByPolicy(
+  deps: SignDeps,
+  job: Job,
+  decision: Exclude<Decision, { kind: 'allow' }>,
+): Promise<AnySignerError> {
   const code = decision.kind === 'deny' ? 'policy/denied' : 'policy/undecided'
   const refusal = asAny(new SignerError(code, { rule: decision.rule, reason: decision.reason }))
   const outcome = refusedRecord(job, decision.kind, refusal, elapsed(deps, job))
@@ -145,7 +163,12 @@ const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promis
  * One outcome for every intent; then the same request may come again. When the outcome cannot be recorded the caller
  * hears `audit/sealed` and the idempotency key stays taken until the log is read again at the next start.
  */
-async function recordFailure(deps: SignDeps, job: Job, failure: AnySignerError, signed?: Signed): Promise<AnySignerError> {
+async function recordFailure(
+  deps: SignDeps,
+  job: Job,
+  failure: AnySignerError,
+  signed?: Signed,
+): Promise<AnySignerError> {
   const durationMs = elapsed(deps, job)
   const outcome =
     failure.code === 'key/not-active'

@@ -81,7 +81,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
   }
 
   return {
-    sign: request => sign(deps as unknown as SignDeps, request),
+    sign: request => sign(deps, request),
     getKey: request => getKey(parts, request, incident),
     incident,
   }
@@ -125,7 +125,8 @@ function storedPolicy({ name, policy }: Key): Policy {
 /** One binding a key, until routing chooses among several. */
 async function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolved: ResolvedKey): Promise<Binding> {
   const [binding] = resolved.bindings
-  if (binding === undefined) throw new SignerError('key/mismatch', { key: resolved.key.name, reason: 'it has no binding' })
+  if (binding === undefined)
+    throw new SignerError('key/mismatch', { key: resolved.key.name, reason: 'it has no binding' })
   await parts.mayServe(resolved, binding)
   return binding
 }

@@ -167,7 +167,7 @@ async function addKey(options: RigOptions, store: Store, real: EnvelopeProvider,
       ? await admin.create({ scheme: 'ed25519', label: 'treasury' }, call)
       : {
           reference: await admin.createWrappingKey({ label: 'treasury' }, call),
-          publicKey: await seed.use(bytes => engine.publicKey(bytes)),
+          publicKey: seed.use(bytes => engine.publicKey(bytes)),
         }
   const address = stellar.address(publicKey)
   const version: KeyVersion = { key: key.name, version: 1, scheme: 'ed25519', publicKey, address, state: 'active' }

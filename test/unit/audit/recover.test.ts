@@ -112,6 +112,14 @@ test('A9 damage with records of a later batch behind it: refused, place named', 
   }
 })
 
+test('A9 behind a damaged header nothing may stand, not even the rest of its first batch', async () => {
+  const { files } = await logOf(4)
+  const changed = files.bytes(SEGMENT)
+  for (const at of [0, 1]) changed[framesOf(files.bytes(SEGMENT))[at]!.offset + 20]! ^= 1
+  files.put(SEGMENT, changed)
+  await refused(files, {}, SEGMENT, 1)
+})
+
 test('A9 damage in the last batch is a torn write only as far as the index does not know better', async () => {
   const { files, head } = await logOf(12)
   const changed = files.bytes(SEGMENT)

@@ -29,7 +29,7 @@ async function sealedLog(kind: 'write' | 'datasync', fault: 'EIO' | 'short' = 'E
   await log.append(intent('open'))
   await log.append(event('two'))
   files.fault = operation => (operation.kind === kind && operation.name !== 'STATE' ? fault : undefined)
-  await assert.rejects(log.append(event('three')), withCode('audit/sealed'))
+  await assert.rejects(log.append(event('three'), event('four'), event('five')), withCode('audit/sealed'))
   await log.close()
   files.fault = () => undefined
   return files
@@ -45,10 +45,10 @@ test('A6 D07 reopen verifies, cuts, goes on in a new segment, records it and cle
   assert.deepEqual(recovery.interrupted, ['open'])
   const records = await allRecords(files)
   assert.deepEqual(
-    records.slice(2).map(record => (record.kind === 'event' ? record.event : record.kind)),
+    records.slice(3).map(record => (record.kind === 'event' ? record.event : record.kind)),
     ['audit-recovered', 'audit-reopened', 'outcome'],
   )
-  const reopened = records[3]!
+  const reopened = records[4]!
   assert.ok(
     reopened.kind === 'event' && reopened.detail['reason'] === wasSealed && reopened.actor?.subject === 'operator',
   )
@@ -149,7 +149,7 @@ test('A6 the marker keeps its length and stays one JSON line, whatever the reaso
 
 test('A16 a record that a failed sync left readable but unwritten is on disk before anyone hears of it', async () => {
   const files = await sealedLog('datasync')
-  assert.equal((await allRecords(files)).length, 3, 'readable')
+  assert.equal((await allRecords(files)).length, 5, 'readable')
   assert.equal((await allRecords(files.synced())).length, 2, 'not on disk')
   const seen: number[] = []
   await reopen(files, {
@@ -159,7 +159,7 @@ test('A16 a record that a failed sync left readable but unwritten is on disk bef
       assert.ok(certain.includes(seq), `record ${seq} is on disk when it is handed on`)
     },
   })
-  assert.deepEqual(seen, [1, 2, 3, 4, 5])
+  assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7])
   assert.ok((await verifyAuditLog(files.synced())).ok, 'the new segment is chained to something that is there')
 })
 
@@ -181,4 +181,19 @@ test('A16 the same after a kill between write and sync', async () => {
     },
   })
   assert.deepEqual(seen, [1, 2])
+})
+
+test('A6 a kill at any step of reopening leaves it sealed, until the marker is written last', async () => {
+  const trial = (await sealedLog('datasync')).copy()
+  await reopen(trial)
+  const cleared = trial.operations.findLastIndex(({ kind, name }) => kind === 'write' && name === 'STATE') + 1
+  assert.ok(cleared > 15)
+  for (let n = 1; n <= cleared; n++) {
+    const files = (await sealedLog('datasync')).copy()
+    files.fault = operation => (operation.n === n ? 'hang' : undefined)
+    watch(reopen(files))
+    await settle()
+    await assert.rejects(openLog(files.copy()), withCode('audit/sealed'), `killed at operation ${n}`)
+    await assert.rejects(openLog(files.synced()), withCode('audit/sealed'), `power cut at operation ${n}`)
+  }
 })

@@ -12,6 +12,8 @@ import {
   memoryIndex,
   openLog,
   outcome,
+  settle,
+  watch,
 } from '../../support/audit-world.ts'
 
 const names = async (files: { list(): Promise<readonly string[]> }): Promise<string[]> =>
@@ -104,4 +106,20 @@ test('A14 opening goes on in the last segment, and segment numbers reach beyond 
     Array.from({ length: 30 }, (_, n) => n + 1),
   )
   assert.ok((await verifyAuditLog(files, { head: await index.head() })).ok)
+})
+
+test('A14 a kill before the name of a new segment is on disk: the next start puts it there before it acknowledges anything', async () => {
+  const files = createMemoryFiles()
+  const { log } = await openLog(files, { limits: { segmentBytes: 1_000 } })
+  for (let n = 0; n < 2; n++) await log.append(event(`e${n}`))
+  const names = (await files.list()).length
+  files.fault = ({ kind }) => (kind === 'syncDir' ? 'hang' : undefined)
+  const last = watch(Promise.all([log.append(event('e2')), log.append(event('e3'))]))
+  await settle()
+  assert.equal(last.state, 'waiting')
+  assert.equal((await files.list()).length, names + 1, 'the segment is there, its name not certain')
+  files.fault = () => undefined
+  const next = await openLog(Object.assign(files, { lock: async () => async () => {} }))
+  await next.log.append(event('acknowledged'))
+  assert.ok((await allRecords(files.synced())).some(({ auditId }) => auditId === 'acknowledged'))
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { errorsPage } from '../../../scripts/docs.ts'
 import { openApiDocument } from '../../../src/http/openapi.ts'
 import { PROBLEMS } from '../../../src/http/problem.ts'
 import { openRig, problemOf } from '../../support/rig.ts'
@@ -19,8 +20,12 @@ const routed = [...read('src/http/app.ts').matchAll(/\bapp\.(get|post|put|patch|
   ([, method = '', path = '']) => `${method.toUpperCase()} ${path.replaceAll(/:[^/]+/g, '{}')}`,
 )
 
-test('docs/openapi.json is the document of this version (bun scripts/openapi.ts writes it)', () => {
+test('docs/openapi.json is the document of this version (bun scripts/docs.ts writes it)', () => {
   assert.deepEqual(JSON.parse(read('docs/openapi.json')), JSON.parse(JSON.stringify(document)))
+})
+
+test('docs/errors.md says of each code what this version says (bun scripts/docs.ts writes it)', () => {
+  assert.equal(read('docs/errors.md'), errorsPage())
 })
 
 test('API9 every route of the edge is described, and everything described is a route', () => {
@@ -58,7 +63,8 @@ test('every answer the sign route can give has its status in the document', () =
 
 test('a signature and a key come in the shape the document describes', async () => {
   const rig = await openRig()
-  const schemas = (document['components'] as { schemas: Record<string, { properties: Json; required: string[] }> }).schemas
+  const schemas = (document['components'] as { schemas: Record<string, { properties: Json; required: string[] }> })
+    .schemas
   const signed = (await (await rig.sign()).json()) as Json
   const headers = { authorization: `Bearer ${await rig.token()}` }
   const key = (await (await rig.http('/v1/keys/treasury', { headers })).json()) as Json

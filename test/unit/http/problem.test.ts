@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AnySignerError, type ErrorCode, type ErrorDetail, isRetryable, SignerError } from '../../../src/domain/errors.ts'
+import {
+  type AnySignerError,
+  type ErrorCode,
+  type ErrorDetail,
+  isRetryable,
+  SignerError,
+} from '../../../src/domain/errors.ts'
 import { codeOfProblem, PROBLEMS, problemResponse, problemType } from '../../../src/http/problem.ts'
 import { openRig, problemOf } from '../../support/rig.ts'
 
@@ -77,7 +83,7 @@ for (const code of CODES) {
 
 test('a detail cannot put itself in the place of a standard member', async () => {
   const detail = { type: 'https://evil.example', chain: 'stellar' }
-  const response = problemResponse(new SignerError('payload/unsupported', detail) as AnySignerError, 'r_1')
+  const response = problemResponse(new SignerError('payload/unsupported', detail), 'r_1')
   assert.equal((await problemOf(response))['type'], '/problems/payload-unsupported')
 })
 

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openRig, problemOf, type Rig } from '../../support/rig.ts'
 
-const headersOf = async (rig: Rig): Promise<Record<string, string>> => ({ authorization: `Bearer ${await rig.token()}` })
+const headersOf = async (rig: Rig): Promise<Record<string, string>> => ({
+  authorization: `Bearer ${await rig.token()}`,
+})
 
 const UNKNOWN: ReadonlyArray<readonly [string, string]> = [
   ['GET', '/'],
@@ -163,5 +165,8 @@ test('the door lets so many in and sheds the rest with 503 and Retry-After; heal
   assert.equal(rig.signatures(), 4)
   assert.equal((await rig.sign()).status, 200, 'the places are free again')
   assert.equal((await rig.sign({ type: 'text/plain' })).status, 415)
-  assert.equal((await Promise.all(Array.from({ length: 4 }, () => rig.sign()))).every(({ ok }) => ok), true)
+  assert.equal(
+    (await Promise.all(Array.from({ length: 4 }, () => rig.sign()))).every(({ ok }) => ok),
+    true,
+  )
 })

@@ -151,7 +151,11 @@ test('I3 R-17 T57 200 answers lost after the key service signed: at most one rel
         const signed = await real.sign(...given)
         if (lost.has(current)) return signed
         lost.add(current) // it signed; the answer went astray
-        throw new SignerError('provider/ambiguous', { provider: 'mock', reason: 'the connection was reset', requestId: 'v-1' })
+        throw new SignerError('provider/ambiguous', {
+          provider: 'mock',
+          reason: 'the connection was reset',
+          requestId: 'v-1',
+        })
       },
     }),
   })
@@ -176,6 +180,9 @@ test('I3 R-17 T57 200 answers lost after the key service signed: at most one rel
   const outcomes = (await rig.records()).filter(record => record.kind === 'outcome')
   const failed = outcomes.filter(({ result, errorCode }) => result === 'failed' && errorCode === 'provider/ambiguous')
   assert.equal(failed.length, 200)
-  assert.ok(failed.every(({ providerRequestId }) => providerRequestId === 'v-1'), 'their request id is kept for reconciling')
+  assert.ok(
+    failed.every(({ providerRequestId }) => providerRequestId === 'v-1'),
+    'their request id is kept for reconciling',
+  )
   assert.equal(outcomes.filter(({ result }) => result === 'released').length, 200)
 })

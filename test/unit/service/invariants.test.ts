@@ -5,6 +5,7 @@ import { signature64 } from '../../../src/domain/brands.ts'
 import { type VersionState, VERSION_STATES } from '../../../src/domain/key.ts'
 import type { EnvelopeProvider, Signed } from '../../../src/domain/provider.ts'
 import type { SignAnswer } from '../../../src/service/types.ts'
+import { openMemoryStore } from '../../../src/store/memory.ts'
 import { testKey } from '../../fuzz/xdr-corpus.ts'
 import { seeded } from '../../support/audit-world.ts'
 import { openRig, problemOf, type Rig } from '../../support/rig.ts'
@@ -16,7 +17,9 @@ const lying =
     ...real,
     sign: async (key, input, call): Promise<Signed> => {
       const { signature } = await real.sign(key, input, call)
-      return { signature: signature64(change(signature.slice(), input.scheme === 'ed25519' ? input.message : input.digest)) }
+      return {
+        signature: signature64(change(signature.slice(), input.scheme === 'ed25519' ? input.message : input.digest)),
+      }
     },
   })
 
@@ -170,12 +173,11 @@ test('I5 T59 revoked at a random point of the path, 500 times: nothing is releas
   let tick = 0
   let revokeAt = Number.POSITIVE_INFINITY
   let acknowledged = false
-  let rig!: Rig
   /** Every step of the path passes here; at the drawn one the operator revokes and is told that it is done. */
   const step = async (): Promise<void> => {
     await Promise.resolve()
     if (++tick !== revokeAt) return
-    await rig.store.keys.setState('treasury', 1, 'revoked')
+    await store.keys.setState('treasury', 1, 'revoked')
     acknowledged = true
   }
   const around = async <T>(body: () => Promise<T>): Promise<T> => {
@@ -184,8 +186,10 @@ test('I5 T59 revoked at a random point of the path, 500 times: nothing is releas
     await step()
     return result
   }
-  rig = await openRig({
+  const store = openMemoryStore()
+  const rig = await openRig({
     log: 'memory',
+    store,
     audit: real => ({
       get state() {
         return real.state
@@ -211,7 +215,8 @@ test('I5 T59 revoked at a random point of the path, 500 times: nothing is releas
     acknowledged = false
     revokeAt = 1 + Math.floor(chance() * 12)
     const response = await rig.sign()
-    if (response.ok) assert.ok(!acknowledged, `round ${n}: released after the revocation at step ${revokeAt} was acknowledged`)
+    if (response.ok)
+      assert.ok(!acknowledged, `round ${n}: released after the revocation at step ${revokeAt} was acknowledged`)
     const code = response.ok ? 'released' : (await problemOf(response)).code
     codes.set(code, (codes.get(code) ?? 0) + 1)
     await rig.store.keys.setState('treasury', 1, 'active')
@@ -240,7 +245,10 @@ test('I5 T59 revoked while the outcome is on its way to the disk: withheld, and 
   assert.deepEqual(more, [])
   assert.ok(intent?.kind === 'intent' && outcome?.kind === 'outcome' && event?.kind === 'event')
   assert.equal(outcome.result, 'released')
-  assert.deepEqual([event.event, event.auditId, event.detail['errorCode']], ['release-withheld', intent.auditId, 'key/not-active'])
+  assert.deepEqual(
+    [event.event, event.auditId, event.detail['errorCode']],
+    ['release-withheld', intent.auditId, 'key/not-active'],
+  )
   assert.equal((await problemOf(await rig.sign({ idempotencyKey: 'same' }))).code, 'key/not-active')
   assert.equal(rig.signatures(), 1)
 })

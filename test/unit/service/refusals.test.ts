@@ -53,7 +53,13 @@ const CASES: readonly Case[] = [
   { what: 'no JSON', code: 'request/malformed', status: 400, trace: 'early', request: body('{') },
   { what: 'an array', code: 'request/malformed', status: 400, trace: 'early', request: body([]) },
   { what: 'no type', code: 'request/malformed', status: 400, trace: 'early', request: body({ xdr: EXAMPLE }) },
-  { what: 'a type of the wrong type', code: 'request/malformed', status: 400, trace: 'early', request: body({ type: 7 }) },
+  {
+    what: 'a type of the wrong type',
+    code: 'request/malformed',
+    status: 400,
+    trace: 'early',
+    request: body({ type: 7 }),
+  },
   {
     what: 'an unknown field',
     code: 'payload/invalid',
@@ -75,7 +81,13 @@ const CASES: readonly Case[] = [
     trace: 'door',
     request: body(`"${'x'.repeat(65_536)}"`),
   },
-  { what: 'no JSON type', code: 'request/unsupported-media', status: 415, trace: 'door', request: { type: 'text/plain' } },
+  {
+    what: 'no JSON type',
+    code: 'request/unsupported-media',
+    status: 415,
+    trace: 'door',
+    request: { type: 'text/plain' },
+  },
   {
     what: 'no idempotency key',
     code: 'idempotency/missing',
@@ -83,7 +95,13 @@ const CASES: readonly Case[] = [
     trace: 'early',
     request: { idempotencyKey: undefined },
   },
-  { what: 'a blank in it', code: 'idempotency/malformed', status: 400, trace: 'early', request: { idempotencyKey: 'a b' } },
+  {
+    what: 'a blank in it',
+    code: 'idempotency/malformed',
+    status: 400,
+    trace: 'early',
+    request: { idempotencyKey: 'a b' },
+  },
   {
     what: 'malformed XDR',
     code: 'payload/invalid',
@@ -212,16 +230,14 @@ const CASES: readonly Case[] = [
   },
 
   // The key service
-  ...(['provider/unavailable', 'provider/ambiguous', 'provider/refused', 'provider/malformed'] as const).map(
-    code => ({
-      what: 'says the key service',
-      code,
-      status: PROBLEMS[code].status,
-      trace: 'failed' as const,
-      options: fail(code, about),
-      calls: 1,
-    }),
-  ),
+  ...(['provider/unavailable', 'provider/ambiguous', 'provider/refused', 'provider/malformed'] as const).map(code => ({
+    what: 'says the key service',
+    code,
+    status: PROBLEMS[code].status,
+    trace: 'failed' as const,
+    options: fail(code, about),
+    calls: 1,
+  })),
   {
     what: 'says the key service',
     code: 'signature/malformed',
@@ -243,7 +259,9 @@ const CASES: readonly Case[] = [
     code: 'internal',
     status: 500,
     trace: 'failed',
-    options: { provider: real => ({ ...real, sign: () => Promise.reject(new TypeError('undefined is not a function')) }) },
+    options: {
+      provider: real => ({ ...real, sign: () => Promise.reject(new TypeError('undefined is not a function')) }),
+    },
     calls: 1,
   },
   {
@@ -261,8 +279,22 @@ const CASES: readonly Case[] = [
     },
     calls: 1,
   },
-  { what: 'another seed inside', code: 'envelope/mismatch', status: 502, trace: 'failed', options: answering(new Uint8Array(32).fill(7)), calls: 1 },
-  { what: 'no seed inside', code: 'envelope/unreadable', status: 502, trace: 'failed', options: answering(new Uint8Array(31)), calls: 1 },
+  {
+    what: 'another seed inside',
+    code: 'envelope/mismatch',
+    status: 502,
+    trace: 'failed',
+    options: answering(new Uint8Array(32).fill(7)),
+    calls: 1,
+  },
+  {
+    what: 'no seed inside',
+    code: 'envelope/unreadable',
+    status: 502,
+    trace: 'failed',
+    options: answering(new Uint8Array(31)),
+    calls: 1,
+  },
 
   // The house
   {
@@ -349,8 +381,8 @@ async function checkTrace(rig: Rig, trace: Trace, code: ErrorCode, requestId: st
 
 test('every refusal gives the idempotency key back, and nothing but `mismatch` and `in-flight` depends on it', async () => {
   const troubles: (AnySignerError | undefined)[] = [
-    new SignerError('provider/unavailable', about) as AnySignerError,
-    new SignerError('provider/ambiguous', about) as AnySignerError,
+    new SignerError('provider/unavailable', about),
+    new SignerError('provider/ambiguous', about),
     undefined,
   ]
   let broken = 0

@@ -10,7 +10,14 @@ import { testKey } from '../../fuzz/xdr-corpus.ts'
 import { withCode } from '../../support/audit-world.ts'
 
 const POLICY = 'ab'.repeat(32)
-const key: Key = { name: 'treasury', chain: 'stellar', network: 'testnet', policy: '{}', policyHash: POLICY, createdAt: 0 }
+const key: Key = {
+  name: 'treasury',
+  chain: 'stellar',
+  network: 'testnet',
+  policy: '{}',
+  policyHash: POLICY,
+  createdAt: 0,
+}
 const good: Evidence = {
   verified: { under: '00'.repeat(32) },
   intent: { seq: 1, hash: '01' },
@@ -22,8 +29,14 @@ const good: Evidence = {
 const said = (kind: 'deny' | 'undecided'): Decision => ({ kind, policyHash: POLICY, rule: 'fee', reason: 'too high' })
 
 test('release gives the answer when every invariant holds, also for a version in overlap', () => {
-  assert.equal(release(good, () => 'answer'), 'answer')
-  assert.equal(release({ ...good, state: 'overlap' }, () => 'answer'), 'answer')
+  assert.equal(
+    release(good, () => 'answer'),
+    'answer',
+  )
+  assert.equal(
+    release({ ...good, state: 'overlap' }, () => 'answer'),
+    'answer',
+  )
 })
 
 const BROKEN: ReadonlyArray<readonly [string, string, Partial<Evidence>]> = [
@@ -75,7 +88,9 @@ test('I1 verification gives the pin as evidence, and nothing for any other input
     refused,
   )
   await assert.rejects(verifyAfterSign(input, pin, signature64(flipped)), error => {
-    assert.ok(!String(error).includes(toHex(flipped)) && !String(error).includes(Buffer.from(flipped).toString('base64')))
+    assert.ok(
+      !String(error).includes(toHex(flipped)) && !String(error).includes(Buffer.from(flipped).toString('base64')),
+    )
     return true
   })
 })

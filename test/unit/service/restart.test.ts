@@ -105,7 +105,11 @@ test('R-01 the bond of idempotency key and body survives a restart, with an answ
   assert.equal((await problemOf(await denied.sign({ idempotencyKey: 'no' }))).code, 'policy/denied')
   const after = await restarted(denied.files.synced())
   await mismatch(after, 'no')
-  assert.equal((await after.sign({ idempotencyKey: 'no' })).status, 200, 'the same request, under a policy that allows it now')
+  assert.equal(
+    (await after.sign({ idempotencyKey: 'no' })).status,
+    200,
+    'the same request, under a policy that allows it now',
+  )
 })
 
 test('R-01 many restarts in a row, one kill each: never a second signature, never a second release', async () => {
@@ -140,7 +144,9 @@ test('R-01 many restarts in a row, one kill each: never a second signature, neve
     if (stage === 0) released.set(idempotencyKey, ((await (await answer).json()) as SignAnswer).signature)
     else await reached
     if (stage === 2) {
-      const outcome = (await rig.records()).findLast(record => record.kind === 'outcome' && record.result === 'released')
+      const outcome = (await rig.records()).findLast(
+        record => record.kind === 'outcome' && record.result === 'released',
+      )
       assert.ok(outcome?.kind === 'outcome')
       released.set(idempotencyKey, outcome.signature ?? '')
     }

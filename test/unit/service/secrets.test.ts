@@ -19,18 +19,32 @@ const forbidden = (seed: Uint8Array): string[] => [...spellings(seed), StrKey.en
 /** What may go wrong while the key is open. Vendors put secrets into messages; we plant them there. */
 const TROUBLES: ReadonlyArray<readonly [string, (seed: Uint8Array) => RigOptions['provider']]> = [
   ['nothing goes wrong', () => undefined],
-  ['the vendor throws the seed in its message', seed => throwing(() => new Error(`bad key ${toBase64(seed)}\n    at ${toBase64(seed)}`))],
-  ['the vendor throws an object that holds it', seed => throwing(() => Object.assign(new Error('no'), { seed, hex: Buffer.from(seed).toString('hex') }))],
-  ['our error has it in its cause', seed => throwing(() => failed('provider/refused', new Error(StrKey.encodeEd25519SecretSeed(seed))))],
+  [
+    'the vendor throws the seed in its message',
+    seed => throwing(() => new Error(`bad key ${toBase64(seed)}\n    at ${toBase64(seed)}`)),
+  ],
+  [
+    'the vendor throws an object that holds it',
+    seed => throwing(() => Object.assign(new Error('no'), { seed, hex: Buffer.from(seed).toString('hex') })),
+  ],
+  [
+    'our error has it in its cause',
+    seed => throwing(() => failed('provider/refused', new Error(StrKey.encodeEd25519SecretSeed(seed)))),
+  ],
   ['another key comes out', seed => opening(() => new SecretBytes(sha256(seed), 'of a test'))],
   ['half a key comes out', seed => opening(() => new SecretBytes(seed.slice(0, 16), 'of a test'))],
 ]
 
 const failed = (code: ErrorCode, cause: unknown) =>
-  new SignerError(code, { provider: 'mock', reason: 'a test says so' } as never, { cause })
+  new SignerError(code, { provider: 'mock', reason: 'a test says so' }, { cause })
 const throwing =
-  (error: () => unknown) =>
-  (real: EnvelopeProvider): EnvelopeProvider => ({ ...real, unwrap: () => Promise.reject(error() as Error) })
+  (reason: () => Error) =>
+  (real: EnvelopeProvider): EnvelopeProvider => ({
+    ...real,
+    unwrap: async () => {
+      throw reason()
+    },
+  })
 const opening =
   (plaintext: () => SecretBytes) =>
   (real: EnvelopeProvider): EnvelopeProvider => ({ ...real, unwrap: async () => ({ plaintext: plaintext() }) })
@@ -47,7 +61,9 @@ async function everythingSaid(rig: Rig, token: string): Promise<string> {
     await rig.http('/readyz'),
     await rig.http(`/nowhere`),
   ]
-  const bodies = await Promise.all(answers.map(async answer => `${JSON.stringify([...answer.headers])}${await answer.text()}`))
+  const bodies = await Promise.all(
+    answers.map(async answer => `${JSON.stringify([...answer.headers])}${await answer.text()}`),
+  )
   const thrown: string[] = []
   await rig.signer
     .sign({
@@ -84,7 +100,8 @@ test('I6 R-23 24 canaries in seeds, tokens and envelopes: not one shows in any a
     const foreign = what.startsWith('the vendor throws')
     assert.equal(rig.logs.filter(({ event }) => event === 'incident').length, foreign ? 2 : 0, what)
     const [header, claims, signature] = token.split('.')
-    for (const part of [token, `${header}.${claims}`, claims, signature]) assert.ok(!said.includes(part ?? token), `token ${n} shows: ${what}`)
+    for (const part of [token, `${header}.${claims}`, claims, signature])
+      assert.ok(!said.includes(part ?? token), `token ${n} shows: ${what}`)
     texts += said.length
   }
   console.log(`# ${CANARIES} canaries, ${texts} characters looked at`)
@@ -96,10 +113,22 @@ test('I6 R-23 the log writer redacts by name and prints no Secret', () => {
   const seed = canary(99)
   const secret = new Secret(toBase64(seed), 'a token')
   const bytes = new SecretBytes(seed.slice(), 'a seed')
-  logger.info('told', { token: 'tok-1', seed: 'seed-1', secret: 'sec-1', authorization: 'Bearer tok-2', secretObject: secret, bytes })
-  logger.warn('told', { nested: { token: 'tok-3', seed: 'seed-3', secret: 'sec-3', authorization: 'Bearer tok-4' }, bytes, secret })
-  logger.error('told', { message: String(bytes), secret: `${secret}` })
+  logger.info('told', {
+    token: 'tok-1',
+    seed: 'seed-1',
+    secret: 'sec-1',
+    authorization: 'Bearer tok-2',
+    secretObject: secret,
+    bytes,
+  })
+  logger.warn('told', {
+    nested: { token: 'tok-3', seed: 'seed-3', secret: 'sec-3', authorization: 'Bearer tok-4' },
+    bytes,
+    secret,
+  })
+  logger.error('told', { message: String(bytes), secret: String(secret) })
   const text = lines.join('')
-  for (const wrong of [...forbidden(seed), 'tok-', 'seed-1', 'seed-3', 'sec-1', 'sec-3']) assert.ok(!text.includes(wrong), wrong)
+  for (const wrong of [...forbidden(seed), 'tok-', 'seed-1', 'seed-3', 'sec-1', 'sec-3'])
+    assert.ok(!text.includes(wrong), wrong)
   assert.equal(lines.length, 3)
 })

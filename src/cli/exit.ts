@@ -25,8 +25,8 @@ interface Failure {
 /** Any throw of a command, as what the terminal shows. Never a stack, never a cause: these are for logs. */
 export function explain(error: unknown): Failure {
   if (error instanceof ProblemError) {
-    const { code, title, fix, reason, rule } = error.problem
-    const lines = [printable(`${code}: ${title}`), ...named({ rule, reason, fix })]
+    const { code, title, type: _, status: __, retryable: ___, ...facts } = error.problem
+    const lines = [printable(`${code}: ${title}`), ...named(facts)]
     return { exitCode: exitOf(code), lines, json: { error: error.problem } }
   }
   if (isSignerError(error)) {
@@ -64,10 +64,10 @@ function linesOf(error: AnySignerError): string[] {
     const lines = problems.map(({ path, problem, fix }) => printable(`  ${path}: ${problem}. ${fix}`))
     return [`config/invalid: ${problems.length} problem(s)`, ...lines]
   }
-  return [error.code, ...named(error.detail as Readonly<Record<string, unknown>>)]
+  return [error.code, ...named(error.detail)]
 }
 
 const named = (fields: Readonly<Record<string, unknown>>): string[] =>
   Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
+    .filter(([, value]) => value !== undefined && value !== '')
     .map(([name, value]) => printable(`  ${name}: ${String(value)}`))

@@ -42,7 +42,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     },
     localKms: startLocalKmsAlone,
     openKeys: async config => {
-      await prepareForSecrets(runtime, loggerAt(config.log.level))
+      await prepareForSecrets(runtime, loggerAt('warn'))
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },

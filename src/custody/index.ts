@@ -8,7 +8,7 @@ import { signNatively } from './native.ts'
 
 export { type Attempts, type AttemptsOptions, createAttempts } from './attempts.ts'
 export { contextFor } from './context.ts'
-export { createEngines, type EngineCapability, type Engines, pickEngine, type SeedEngine } from './engines/index.ts'
+export { createEngines, type EngineCapability, type Engines, type SeedEngine } from './engines/index.ts'
 export { openSeed } from './seed.ts'
 
 export interface CustodyDeps {

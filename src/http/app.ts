@@ -43,22 +43,25 @@ export function dataPlane(plane: DataPlane) {
     c.header('x-content-type-options', 'nosniff')
   })
 
-  app.post('/v1/keys/:key/sign', c =>
-    gate.pass(async () => {
-      const request = c.req.raw
-      requireJson(request.headers.get('content-type'))
-      const { replayed, ...answer } = await plane.sign({
-        key: keyName(c.req.param('key')),
-        body: await readBody(request, plane.limits.bodyBytes),
+  app.post('/v1/keys/:key/sign', async c => {
+    const request = c.req.raw
+    requireJson(request.headers.get('content-type'))
+    const key = keyName(c.req.param('key'))
+    // Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none.
+    const body = await readBody(request, plane.limits.bodyBytes)
+    const { replayed, ...answer } = await gate.pass(() =>
+      plane.sign({
+        key,
+        body,
         authorization: request.headers.get('authorization') ?? undefined,
         idempotencyKey: request.headers.get('idempotency-key') ?? undefined,
         requestId: c.get('requestId'),
         peer: c.env.peer,
-      })
-      if (replayed) c.header('idempotency-replayed', 'true')
-      return c.json(answer)
-    }),
-  )
+      }),
+    )
+    if (replayed) c.header('idempotency-replayed', 'true')
+    return c.json(answer)
+  })
 
   app.get('/v1/keys/:key', async c =>
     c.json(
@@ -89,7 +92,7 @@ export function dataPlane(plane: DataPlane) {
 
   app.notFound(c => {
     const error = new SignerError('request/unknown-route', { method: c.req.method, path: c.req.path.slice(0, 200) })
-    return problemResponse(error as AnySignerError, c.get('requestId'))
+    return problemResponse(error, c.get('requestId'))
   })
 
   app.onError((error, c) => {

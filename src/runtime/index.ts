@@ -1,6 +1,7 @@
 /** Which runtime this is, and its file, loaded only there. */
 import type { Runtime, RuntimeName } from './contract.ts'
 
+export { build } from './build.ts'
 export type {
   HardeningItem,
   HardeningReport,

@@ -60,7 +60,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
   const incident = (error: unknown): AnySignerError => {
     const id = randomId(world.random, 'i')
     logger.error('incident', { incident: id, ...faceOf(error) })
-    return new SignerError('internal', { incident: id }, { cause: error }) as AnySignerError
+    return new SignerError('internal', { incident: id }, { cause: error })
   }
 
   const deps: SignDeps<Caller> = {

@@ -19,8 +19,8 @@ import { createTokenMutator, isSendable, MUTATION_KINDS, type TokenMutant } from
 import { corpus, mutate, seeded } from './xdr-mutator.ts'
 
 const long = process.env['COUNTERSIGN_TEST_LONG'] === '1'
-const ENVELOPES = long ? 2_000_000 : 20_000
-const TOKENS = long ? 500_000 : 5_000
+const ENVELOPES = long ? 2_000_000 : 200_000
+const TOKENS = long ? 500_000 : 50_000
 const LIMIT_MS = long ? 7_200_000 : 600_000
 const AT_ONCE = 64
 

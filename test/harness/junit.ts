@@ -13,6 +13,8 @@ export interface Counts {
   readonly failures: readonly string[]
 }
 
+export const NO_REASON = 'no reason given'
+
 export const NO_COUNTS: Counts = { passed: 0, failed: 0, skipped: [], failures: [] }
 
 export const addCounts = (a: Counts, b: Counts): Counts => ({
@@ -30,7 +32,7 @@ export function countJUnit(xml: string): Counts {
     const tag = chunk.slice(0, endOfTag(chunk))
     const test = [attribute(tag, 'file'), attribute(tag, 'name')].filter(Boolean).join(': ')
     const inside = tag.endsWith('/') ? '' : chunk.slice(tag.length, chunk.indexOf('</testcase>'))
-    if (inside.includes('<skipped')) skipped.push({ test, reason: attribute(inside, 'message') || 'no reason given' })
+    if (inside.includes('<skipped')) skipped.push({ test, reason: attribute(inside, 'message') || NO_REASON })
     else if (inside.includes('<failure') || inside.includes('<error')) failures.push(test)
     else passed += 1
   }

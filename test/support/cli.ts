@@ -101,7 +101,15 @@ export function start(argv: readonly string[], options: CliOptions = {}): Starte
     const { out, err } = text
     reject(new Error(`${argv.join(' ')} ended with ${exitCode}: ${err}`))
     const parsed = (): Record<string, any> => JSON.parse(out) as Record<string, any>
-    return { exitCode, out, err, hardened, get json() { return parsed() } } // prettier-ignore
+    return {
+      exitCode,
+      out,
+      err,
+      hardened,
+      get json() {
+        return parsed()
+      },
+    } // prettier-ignore
   })
   ready.catch(() => {})
   const stop = (): Promise<Ended> => {

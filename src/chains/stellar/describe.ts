@@ -12,7 +12,9 @@ export function describe(parsed: StellarParsed): Description {
   return {
     type: 'stellar-transaction',
     network: parsed.network,
-    json: parsed.envelope.toJson(),
+    get json() {
+      return parsed.envelope.toJson() // made when somebody looks: the path of a signature needs the sentence alone
+    },
     sentence: sentenceOf(parsed),
   }
 }

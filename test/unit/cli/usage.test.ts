@@ -11,8 +11,33 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   dev: ['--once', '--data', '--port', '--latency', '--xdr', '--json'],
   serve: ['--config', '--port', '--data', '--require-hardening', '--json'],
   sign: ['[envelope]', '--key', '--url', '--idempotency-key', '--json', 'COUNTERSIGN_TOKEN', 'COUNTERSIGN_URL'],
-  'keys create': ['<name>', '--custody', '--wrapping-key', '--chain', '--network', '--provider', '--policy', '--config', '--data', '--json'],
-  'keys import': ['<name>', '--reference', '--seed-file', '--ciphertext-file', '--wrapping-key', '--address', '--provider', '--policy', '--json'],
+  'keys create': [
+    '<name>',
+    '--custody',
+    '--wrapping-key',
+    '--chain',
+    '--network',
+    '--provider',
+    '--policy',
+    '--config',
+    '--data',
+    '--json',
+  ],
+  'keys import': [
+    '<name>',
+    '--config',
+    '--data',
+    '--chain',
+    '--network',
+    '--reference',
+    '--seed-file',
+    '--ciphertext-file',
+    '--wrapping-key',
+    '--address',
+    '--provider',
+    '--policy',
+    '--json',
+  ],
   'keys list': ['--config', '--data', '--json'],
   'keys show': ['<name>', '--config', '--data', '--json'],
   address: ['[public-key]', '--seed-file', '--json'],
@@ -31,7 +56,8 @@ describe('help', () => {
     test(`countersign ${command} --help names every option and the exit codes, and exits 0`, async () => {
       const { exitCode, out, err } = await run([...command.split(' '), '--help'])
       expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
-      for (const option of [...options, '--help', 'Exit codes: 0 done', 'Data goes to stdout']) expect(out).toContain(option)
+      for (const option of [...options, '--help', 'Exit codes: 0 done', 'Data goes to stdout'])
+        expect(out).toContain(option)
       expect(await run(['help', ...command.split(' ').slice(0, 1)])).toMatchObject({ exitCode: 0, err: '' })
     })
   }
@@ -66,14 +92,19 @@ describe('help', () => {
     expect(seen.length).toBe(Object.keys(PAGES).length)
     for (const line of seen) {
       const [command] = Object.keys(PAGES).filter(name => line.startsWith(`${name} `))
-      for (const option of line.split(' ').filter(word => word.startsWith('--'))) expect(PAGES[command ?? '']).toContain(option)
+      for (const option of line.split(' ').filter(word => word.startsWith('--')))
+        expect(PAGES[command ?? '']).toContain(option)
     }
   })
 
   test('the first page shows first steps, every command and the exit codes; --version is alone on stdout', async () => {
     const { exitCode, out, err } = await run(['--help'])
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
-    for (const word of ['countersign dev --once', 'Exit codes:', ...Object.keys(PAGES).map(name => name.split(' ')[0] ?? '')])
+    for (const word of [
+      'countersign dev --once',
+      'Exit codes:',
+      ...Object.keys(PAGES).map(name => name.split(' ')[0] ?? ''),
+    ])
       expect(out).toContain(word)
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, out: '1.2.3-test\n', err: '' })
   })
@@ -91,7 +122,7 @@ describe('mistakes on the command line exit 2 and say what was meant', () => {
   const CASES: readonly (readonly [readonly string[], string])[] = [
     [['sgin'], 'Did you mean sign?'],
     [['keys', 'lits'], 'Did you mean list?'],
-    [['sign', '--kay', 'x'], 'Did you mean --key?'],
+    [['sign', '--key', 'x', '--jsn'], 'Did you mean --json?'],
     [['dev', '--nonsense'], "unknown option '--nonsense'"],
     [['sign'], "required option '--key <name>' not specified"],
     [['keygen'], "required option '--out <file>' not specified"],
@@ -181,7 +212,15 @@ describe('what a failure looks like', () => {
   })
 
   test('columns are as wide as their widest cell; absent members are dropped', () => {
-    expect(columns([['a', 'bbb', 'c'], ['aa', 'b', 'cc']], '> ')).toBe('> a   bbb  c\n> aa  b    cc')
+    expect(
+      columns(
+        [
+          ['a', 'bbb', 'c'],
+          ['aa', 'b', 'cc'],
+        ],
+        '> ',
+      ),
+    ).toBe('> a   bbb  c\n> aa  b    cc')
     expect(columns([])).toBe('')
     expect(given({ a: 1, b: undefined, c: null })).toEqual({ a: 1, c: null })
   })

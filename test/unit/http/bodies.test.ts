@@ -85,6 +85,27 @@ test('T20 a body of 64 KiB is read, one byte more is not: by its length, or by w
   assert.equal((await post(slow)).status, 200, 'one byte at a time is the same body')
 })
 
+test('T19 strangers who never end their bodies take no place from those who sign', async () => {
+  const rig = await openRig({ concurrency: 2 })
+  const unfinished = Array.from({ length: 8 }, () => {
+    let give: ReadableStreamDefaultController<Uint8Array> | undefined
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        give = controller
+        controller.enqueue(encode('{'))
+      },
+    })
+    const headers = { 'content-type': 'application/json' }
+    const answer = rig.http('/v1/keys/treasury/sign', { method: 'POST', headers, body, duplex: 'half' })
+    return { answer, close: () => give?.close() }
+  })
+  assert.equal((await rig.sign()).status, 200)
+  for (const { answer, close } of unfinished) {
+    close()
+    assert.notEqual((await answer).status, 200)
+  }
+})
+
 const quoted = JSON.stringify(EXAMPLE)
 const BAD_JSON: ReadonlyArray<readonly [string, string | Uint8Array]> = [
   ['nothing', ''],

@@ -52,7 +52,7 @@ describe.each(['bun', 'node'] as const)('serve on %s', name => {
     expect(answer.headers.get('x-seen')).toBe('here')
     expect(await (await fetch(server.url)).text()).toBe('GET / 127.0.0.1 0')
     await server.stop(1000)
-    expect(fetch(server.url)).rejects.toThrow()
+    await expect(fetch(server.url)).rejects.toThrow()
   })
 
   test('D21 cuts off a body at twice the limit of the edge, with and without a length', async () => {

@@ -1,6 +1,7 @@
 /**
- * Refusals of callers nobody knows: the first of each window one by one, the rest as a count. A flood of bad requests
- * must not fill the disk that good ones need (T48), and must not go unrecorded either.
+ * Refusals before an intent: the first of each window one by one, the rest as a count. A flood of bad requests must not
+ * fill the disk that good ones need (T48), and must not go unrecorded either. Callers whose token was good have a window
+ * of their own, so that what one of them is refused does not drown in a flood of strangers.
  */
 import type { AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import type { Clock } from '../domain/ports.ts'
@@ -31,7 +32,19 @@ const DEFAULTS: RefusalLimits = { perWindow: 100, windowMs: 60_000 }
 const DISTINCT_MAX = 32
 const PEERS_MAX = 1_024
 
-export function createRefusals({ log, clock, newAuditId, limits = DEFAULTS }: RefusalOptions): Refusals {
+export function createRefusals(options: RefusalOptions): Refusals {
+  const strangers = createWindows(options, 'unknown')
+  const callers = createWindows(options, 'many')
+  return {
+    record: entry => (entry.actor?.tokenId === undefined ? strangers : callers).record(entry),
+    async flush() {
+      await strangers.flush()
+      await callers.flush()
+    },
+  }
+}
+
+function createWindows({ log, clock, newAuditId, limits = DEFAULTS }: RefusalOptions, subject: string): Refusals {
   let window = open()
 
   function open() {
@@ -58,7 +71,7 @@ export function createRefusals({ log, clock, newAuditId, limits = DEFAULTS }: Re
       kind: 'event',
       auditId: newAuditId(),
       event: 'refusals-summarised',
-      actor: { subject: 'unknown', peer: 'many' },
+      actor: { subject, peer: 'many' },
       detail,
     })
   }

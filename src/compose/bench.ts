@@ -52,7 +52,10 @@ async function openRig(runtime: Runtime, version: string, signal: AbortSignal): 
     })
   }
   const child = spawn(command, [...first, 'dev', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  const ended = new Promise<void>(resolve => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve()) // it could not even be started
+  })
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM')
     await ended

@@ -22,7 +22,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     loadConfig,
     serve: async (config, { requireHardening }) => {
       const logger = loggerAt(config.log.level)
-      await refuseUnsafe(config, environment, logger)
+      await refuseUnsafe('serve', config, environment, logger)
       harden(runtime, logger, requireHardening)
       const [{ startService }, { serviceSettings }] = await Promise.all([
         import('./service.ts'),
@@ -42,7 +42,9 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     },
     localKms: startLocalKmsAlone,
     openKeys: async config => {
-      await prepareForSecrets(runtime, loggerAt('warn'))
+      const logger = loggerAt('warn')
+      await refuseUnsafe('keys', config, environment, logger)
+      harden(runtime, logger, false)
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },
@@ -90,12 +92,13 @@ function auditRoom(directory: string, world: World): AuditRoom {
 
 /** @throws `start/refused` naming every reason at once */
 async function refuseUnsafe(
+  command: 'serve' | 'keys',
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
   logger: Logger,
 ): Promise<void> {
   const { checkStart } = await import('../config/start-guard.ts')
-  const { refusals, warnings } = checkStart({ config, env, command: 'serve' })
+  const { refusals, warnings } = checkStart({ config, env, command })
   for (const { path, problem, fix } of warnings) logger.warn('start-warning', { path, problem, fix })
   if (refusals.length === 0) return
   throw new SignerError('start/refused', {

@@ -1,6 +1,8 @@
 import type { SeedDocument } from '../../local-kms/index.ts'
-import { sha256 } from '../bytes/sha256.ts'
+import { isDevelopmentKey } from '../../providers/index.ts'
 import { toHex } from '../bytes/hex.ts'
+import { sha256 } from '../bytes/sha256.ts'
+import { stellar } from '../chains/stellar/index.ts'
 
 /**
  * The keys of `countersign dev`. Their seeds are PUBLIC: SHA-256 of the text below. They are worth nothing, are refused
@@ -21,6 +23,18 @@ export const DEMO_KEYS: readonly DemoKey[] = [
   { name: 'demo-mock', provider: 'mock', custody: 'native' },
   { name: 'demo-mock-decrypt', provider: 'mock', custody: 'envelope' },
 ]
+
+/** Where the demo keys live: their private halves are public, so no production signer takes one. */
+const DEMO_ADDRESSES: readonly string[] = [
+  'GCFSYQITD7DHMDNCVXFWAYBQOMHCQATL4OJLPTM7WRL2AD4HOIQZNXU2', // demo-stellar
+  'GCEHJHKWM5JZ6M6UMRVT3DRVI6H3BP3KPWXIDNYPOHRCIII23H74HYOC', // demo-stellar-decrypt
+  'GCJD3HSWZLYZJRQ6C3DMC2YTAKJGS6QILX7W4AQ4WMGR2C7R7YNPSOC4', // demo-mock
+  'GDDE2DU6CE7XG7O5V6QBVHSQDL45LMDKSBRS7ZRQUAYZKSNVFRXONJAO', // demo-mock-decrypt
+]
+
+/** True for a key everybody has: one of `dev`, or one of the mock's labels. */
+export const isPublishedKey = (publicKey: Uint8Array): boolean =>
+  isDevelopmentKey(publicKey) || DEMO_ADDRESSES.includes(stellar.address(publicKey))
 
 export const DEMO_KMS_KEY_ID = '00000000-0000-4000-8000-00000000d301'
 const DEMO_WRAPPING_KEY_ID = '00000000-0000-4000-8000-00000000d302'

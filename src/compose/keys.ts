@@ -1,4 +1,3 @@
-import { isDevelopmentKey } from '../../providers/index.ts'
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { equalBytes } from '../bytes/equal.ts'
@@ -16,6 +15,7 @@ import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from '../service/keys.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
+import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { type Environment, openRoom, type Room, type RoomSettings } from './room.ts'
 
@@ -41,7 +41,7 @@ export function registerDeps(room: Room, world: World, environment: Environment)
       return custodyOf(attempts, room.provider, async () => row)(key, binding, input, randomId(world.random, 'r'))
     },
     mayServe: (place, provider) => room.mayServe({ ...place, environment }, provider.can),
-    isPublished: publicKey => environment === 'production' && isDevelopmentKey(publicKey),
+    isPublished: publicKey => environment === 'production' && isPublishedKey(publicKey),
     policy: document => {
       const { text, hash } = document === undefined ? defaultPolicy() : parsePolicy(json(document))
       return { text, hash }

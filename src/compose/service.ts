@@ -1,4 +1,3 @@
-import { isDevelopmentKey } from '../../providers/index.ts'
 import { authorize, type Caller } from '../access/authorize.ts'
 import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
@@ -10,6 +9,7 @@ import type { Listening, Runtime } from '../runtime/index.ts'
 import { createSigner } from '../service/signer.ts'
 import { KEPT_MS } from '../store/store.ts'
 import { attemptsOf, custodyOf } from './custody.ts'
+import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -128,7 +128,7 @@ async function refuseDevelopmentKeys(settings: ServiceSettings, room: Room): Pro
   for (const { key, version, bindings } of await room.store.keys.list()) {
     const kinds = bindings.map(({ provider }) => settings.providers[provider]?.kind ?? provider)
     const bad = kinds.find(kind => kind === 'mock' || kind === 'raw-env')
-    if (bad === undefined && !isDevelopmentKey(version.publicKey)) continue
+    if (bad === undefined && !isPublishedKey(version.publicKey)) continue
     throw new SignerError('start/refused', {
       reason: `the key ${key.name} ${bad === undefined ? 'is a published development key' : `is bound to the development provider ${bad}`}`,
       fix: 'start production with a data directory of its own, and make the key with `countersign keys create`',

@@ -8,7 +8,8 @@ export interface StartFacts {
   /** What will run. `dev` needs none. */
   readonly config?: Config
   readonly env: Environment
-  readonly command: 'serve' | 'dev'
+  /** `keys`: an operator's command on the registry. It may send a seed to the key service, and signs nothing for others. */
+  readonly command: 'serve' | 'dev' | 'keys'
   /** Providers that keys of the registry are bound to, when the store is open already. */
   readonly registry?: readonly { readonly key: string; readonly provider: string }[]
 }
@@ -43,7 +44,11 @@ export const UNSAFE_VARIABLES: readonly Rule[] = [
   { names: named('BUN_CONFIG_VERBOSE_FETCH'), problem: 'prints requests with their credentials', fix: CLEAN },
   { names: named('SSLKEYLOGFILE'), problem: 'writes the keys of TLS connections to a file', fix: CLEAN },
   { names: named('NODE_TLS_REJECT_UNAUTHORIZED'), problem: 'turns off the check of TLS certificates', fix: CLEAN },
-  { names: named('NODE_EXTRA_CA_CERTS'), problem: 'lets others issue certificates for the key service', fix: CLEAN },
+  {
+    names: named('NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA', 'SSL_CERT_FILE', 'SSL_CERT_DIR'),
+    problem: 'lets others issue certificates for the key service',
+    fix: CLEAN,
+  },
   {
     names: variable => named('HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY')(variable.toUpperCase()),
     problem: 'sends calls of the key service through a proxy',
@@ -74,9 +79,14 @@ export function checkStart(facts: StartFacts): StartVerdict {
   const warnings: ConfigProblem[] = []
   const serve = facts.command === 'serve'
   const environment = facts.config?.environment ?? (serve ? 'production' : 'development')
+  const development = environment === 'development'
 
-  ;(serve ? refusals : warnings).push(...unsafeVariables(facts.env))
-  ;(environment !== 'development' ? refusals : warnings).push(...rawSecrets(facts.env))
+  ;(serve || !development ? refusals : warnings).push(...unsafeVariables(facts.env))
+  if (facts.command === 'keys') {
+    warnings.push(...rawSecrets(facts.env)) // it may be on its way into the key service at this moment
+    return { refusals, warnings }
+  }
+  ;(development ? warnings : refusals).push(...rawSecrets(facts.env))
   refusals.push(...developmentProviders(facts, environment))
   refusals.push(...(serve ? incomplete(facts.config) : notForDev(facts.config)))
   return { refusals, warnings }

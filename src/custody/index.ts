@@ -1,4 +1,4 @@
-import { SignerError } from '../domain/errors.ts'
+import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
 import type { KeyProvider, Signed, SignInput } from '../domain/provider.ts'
 import type { Attempts } from './attempts.ts'
@@ -24,19 +24,46 @@ export type Custody = (key: ResolvedKey, binding: Binding, input: SignInput, req
 /** Signs where the binding says the key lives. The caller verifies. */
 export const createCustody =
   (deps: CustodyDeps): Custody =>
-  async ({ key, version }, binding, input, requestId) => {
-    const provider = await deps.provider(binding.provider)
-    switch (binding.custody) {
-      case 'native':
-        return signNatively(provider, binding, input, requestId, deps.attempts)
-      case 'envelope':
-        return signByEnvelope({ version, network: key.network, binding, input, requestId }, { ...deps, provider })
-      default:
-        binding.custody satisfies never
-        throw new SignerError('key/unsupported', {
-          key: binding.key,
-          wanted: String(binding.custody),
-          reason: 'this custody is not known',
-        })
+  async (key, binding, input, requestId) => {
+    try {
+      return await signWhereItLives(deps, key, binding, input, requestId)
+    } catch (error) {
+      throw underOurName(error, binding)
     }
   }
+
+async function signWhereItLives(
+  deps: CustodyDeps,
+  { key, version }: ResolvedKey,
+  binding: Binding,
+  input: SignInput,
+  requestId: string,
+): Promise<Signed> {
+  const provider = await deps.provider(binding.provider)
+  switch (binding.custody) {
+    case 'native':
+      return signNatively(provider, binding, input, requestId, deps.attempts)
+    case 'envelope':
+      return signByEnvelope({ version, network: key.network, binding, input, requestId }, { ...deps, provider })
+    default:
+      binding.custody satisfies never
+      throw new SignerError('key/unsupported', {
+        key: binding.key,
+        wanted: String(binding.custody),
+        reason: 'this custody is not known',
+      })
+  }
+}
+
+/** Providers name a key by their own reference. Callers know it by our name, and a reference may hold an account number. */
+function underOurName(error: unknown, { key }: Binding): unknown {
+  if (!isSignerError(error)) return error
+  switch (error.code) {
+    case 'key/mismatch':
+      return new SignerError(error.code, { ...error.detail, key }, { cause: error })
+    case 'key/unsupported':
+      return new SignerError(error.code, { ...error.detail, key }, { cause: error })
+    default:
+      return error
+  }
+}

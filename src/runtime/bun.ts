@@ -10,6 +10,7 @@ import {
   unsupportedHardening,
 } from './contract.ts'
 import { hardenWith, type LibC } from './harden.ts'
+import { isPlainHost } from './host.ts'
 import { cannotListen, clearStaleSocket, guardSocket, removeSocket, SOCKET_UMASK } from './socket.ts'
 import { realWorld } from './world.ts'
 
@@ -32,10 +33,11 @@ export async function serve(options: ServeOptions): Promise<Listening> {
     development: false,
     // A backstop: the edge counts too, and below this it answers with a problem document.
     maxRequestBodySize: limits.bodyBytes * 2,
-    fetch: (request: Request, server: Bun.Server<undefined>) =>
-      options.fetch(request, {
-        peer: socket === undefined ? (server.requestIP(request)?.address ?? 'unknown') : 'unix',
-      }),
+    fetch: (request: Request, server: Bun.Server<undefined>) => {
+      if (!isPlainHost(request.headers.get('host'))) return new Response(null, { status: 400 })
+      const peer = socket === undefined ? (server.requestIP(request)?.address ?? 'unknown') : 'unix'
+      return options.fetch(request, { peer })
+    },
     // Without this Bun answers an escaped error with its own page. The edge catches everything; this is for what it misses.
     error: () => new Response(null, { status: 500 }),
   }

@@ -10,6 +10,7 @@ import {
   type ServeOptions,
   unsupportedHardening,
 } from './contract.ts'
+import { isPlainHost } from './host.ts'
 import { readAll } from './process.ts'
 import { cannotListen, clearStaleSocket, guardSocket, removeSocket, SOCKET_UMASK } from './socket.ts'
 import { realWorld } from './world.ts'
@@ -72,6 +73,12 @@ async function answer(
   isStopping: () => boolean,
 ): Promise<void> {
   try {
+    const { url = '/', headersDistinct } = incoming
+    const [host, ...others] = headersDistinct['host'] ?? []
+    if (!url.startsWith('/') || !isPlainHost(host) || others.length > 0) {
+      outgoing.writeHead(400, { connection: 'close' }).end()
+      return
+    }
     const body = await readBody(incoming, options.limits.bodyBytes * 2)
     if (body === undefined) {
       outgoing.writeHead(413, { connection: 'close' }).end()
@@ -104,6 +111,6 @@ function toRequest(incoming: IncomingMessage, body: Uint8Array<ArrayBuffer>): Re
     for (const value of values ?? []) headers.append(name, value)
   }
   const method = incoming.method ?? 'GET'
-  const url = new URL(incoming.url ?? '/', `http://${incoming.headers.host ?? 'localhost'}`)
+  const url = new URL(`http://${incoming.headers.host}${incoming.url}`)
   return new Request(url.href, method === 'GET' || method === 'HEAD' ? { method, headers } : { method, headers, body })
 }

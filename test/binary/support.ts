@@ -1,5 +1,5 @@
 /** Builds a binary the way `bun run build` does, and starts it somewhere it knows nothing about. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,6 +53,12 @@ export interface Started {
   readonly ended: Promise<Ended>
 }
 
+/** A test that fails half way must not leave a server behind. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** Nothing of our own environment goes along but what is given. */
 export function start(
   command: readonly string[],
@@ -65,6 +71,7 @@ export function start(
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   })
+  running.add(child)
   let stdout = ''
   let stderr = ''
   const watchers = new Set<() => void>()
@@ -80,6 +87,7 @@ export function start(
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(limit)
+      running.delete(child)
       resolve({ stdout, stderr, code, signal })
     })
   })

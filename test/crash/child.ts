@@ -160,7 +160,12 @@ const signer = createSigner<Caller>({
   catalogue: dyingCatalogue(store.keys),
   idempotency: dyingIdempotency(ports.idempotency),
   audit: dyingLog(log),
-  authenticate: createTokenVerifier({ jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock: world.clock }),
+  authenticate: createTokenVerifier({
+    jwks: issuer.jwks,
+    issuer: issuer.issuer,
+    audience: issuer.audience,
+    clock: world.clock,
+  }),
   authorize,
   custody: createCustody({
     provider: async () => dyingProvider(provider),
@@ -191,12 +196,7 @@ const ready: Ready = {
 }
 await runtime.write('stdout', `${JSON.stringify(ready)}\n`)
 
-async function register(
-  keys: KeyRegistry,
-  real: EnvelopeProvider,
-  place: World,
-  custody: Custody,
-): Promise<void> {
+async function register(keys: KeyRegistry, real: EnvelopeProvider, place: World, custody: Custody): Promise<void> {
   if ((await keys.resolve(custody)) !== undefined) return
   const call = { requestId: 'setup', signal: new AbortController().signal }
   const admin = await createAdmin({ kind: 'mock' }, { ...place, environment: 'development' })

@@ -44,7 +44,12 @@ export function start<R>(command: readonly string[]): Child<R> {
   const line = new Promise<R>(resolve => {
     createInterface({ input: child.stdout }).once('line', text => resolve(JSON.parse(text) as R))
   })
-  return { ready: Promise.race([line, ended.then(() => undefined)]), ended, kill: () => void child.kill('SIGKILL'), pid: child.pid }
+  return {
+    ready: Promise.race([line, ended.then(() => undefined)]),
+    ended,
+    kill: () => void child.kill('SIGKILL'),
+    pid: child.pid,
+  }
 }
 
 export const startChild = <R>(directory: string, plan: Plan = {}, before: readonly string[] = []): Child<R> =>

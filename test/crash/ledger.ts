@@ -28,7 +28,15 @@ export interface Ledger {
   readonly directory: string
   readonly keys: readonly string[]
   readonly asked: Asked[]
-  readonly counts: { kills: number; signed: number; replayed: number; refused: number; lost: number; interrupted: number; torn: number }
+  readonly counts: {
+    kills: number
+    signed: number
+    replayed: number
+    refused: number
+    lost: number
+    interrupted: number
+    torn: number
+  }
 }
 
 export const newLedger = (directory: string, keys: readonly string[]): Ledger => ({
@@ -73,7 +81,10 @@ export async function ask(ledger: Ledger, server: Server, asked: Asked): Promise
 function take(ledger: Ledger, asked: Asked, answer: SignAnswer, replayed: boolean): void {
   const { address, hash, signature } = answer
   const bytes = (text: Uint8Array | undefined): Uint8Array => text ?? assert.fail('not encoded')
-  assert.ok(Keypair.fromPublicKey(address).verify(bytes(fromHex(hash)), bytes(fromBase64(signature))), 'does not verify')
+  assert.ok(
+    Keypair.fromPublicKey(address).verify(bytes(fromHex(hash)), bytes(fromBase64(signature))),
+    'does not verify',
+  )
   if (asked.signed === undefined) asked.signed = answer
   else {
     assert.ok(replayed, `${asked.idempotencyKey} was signed a second time`)
@@ -155,7 +166,9 @@ export function checkHeld(ledger: Ledger, records: readonly AuditRecord[]): void
 
 /** After a recovery: every intent has its outcome. */
 export function checkClosed(ledger: Ledger, records: readonly AuditRecord[]): void {
-  const outcomes = new Map(records.flatMap(record => (record.kind === 'outcome' ? [[record.auditId, record] as const] : [])))
+  const outcomes = new Map(
+    records.flatMap(record => (record.kind === 'outcome' ? [[record.auditId, record] as const] : [])),
+  )
   for (const record of records) {
     if (record.kind === 'intent') assert.ok(outcomes.has(record.auditId), `the intent ${record.auditId} has no outcome`)
   }

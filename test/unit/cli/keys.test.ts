@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
-import { realWorld } from '../../../src/runtime/world.ts'
 import { type CliOptions, type Ended, run, scratch, start } from '../../support/cli.ts'
 
 const files = scratch()
@@ -161,7 +160,7 @@ describe('keys create', () => {
     writeFileSync(files.path('away.toml'), toml)
     const { exitCode, json, err } = await run(
       ['keys', 'create', 'x', '--provider', 'aws', '--config', files.path('away.toml'), '--json'],
-      { env: ENV, world: { ...realWorld(), clock: { ...realWorld().clock, sleep: async () => {} } } },
+      { env: ENV },
     )
     expect({ exitCode, code: json['error'].code }).toEqual({ exitCode: 5, code: 'provider/unavailable' })
     expect(err).not.toContain('canary')
@@ -402,6 +401,13 @@ describe('the registry has one owner', () => {
     expect(of('treasury')).toEqual(['key-registering', 'key-registered'])
     expect(of('bad-policy')).toEqual([])
     expect((await run(['audit', 'verify', '--data', files.path('data')])).exitCode).toBe(0)
+  })
+
+  test('an environment that could leak a seed is refused outside development, and nothing is opened', async () => {
+    const ended = await keys(['list'], { env: { SSLKEYLOGFILE: '/tmp/canary' } })
+    expect(failed(ended)).toEqual({ exitCode: 1, code: 'start/refused' })
+    expect(ended.err).toContain('SSLKEYLOGFILE')
+    expect(ended.err).not.toContain('canary')
   })
 
   test('without a data directory: config/invalid that names it', async () => {

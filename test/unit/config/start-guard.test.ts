@@ -54,6 +54,9 @@ const UNSAFE: Readonly<Record<string, string>> = {
   NODE_OPTIONS: '--inspect',
   NODE_TLS_REJECT_UNAUTHORIZED: '0',
   NODE_EXTRA_CA_CERTS: '/tmp/ca.pem',
+  NODE_USE_SYSTEM_CA: '1',
+  SSL_CERT_FILE: '/tmp/ca.pem',
+  SSL_CERT_DIR: '/tmp/certs',
   SSLKEYLOGFILE: '/tmp/keys',
   HTTP_PROXY: 'http://p',
   HTTPS_PROXY: 'http://p',
@@ -90,6 +93,21 @@ test('start guard T54 T55: each unsafe variable stops serve in every environment
     NODE_ENV: 'production',
   }
   assert.deepEqual(refusals({ env: harmless }), [])
+})
+
+test('start guard T54 a command that may send a seed to the key service does so over clean TLS, or only in development', async () => {
+  const staging = await load({ flags: { environment: 'staging' } })
+  for (const [variable, value] of Object.entries(UNSAFE)) {
+    for (const config of [production, staging]) {
+      assert.deepEqual(refusals({ command: 'keys', config, env: { [variable]: value } }), [variable])
+    }
+    const relaxed = { command: 'keys', config: development, env: { [variable]: value } } as const
+    assert.deepEqual([refusals(relaxed), warnings(relaxed)], [[], [variable]])
+  }
+  const moving = { command: 'keys', config: production, env: { OLD: STELLAR_SEED } } as const
+  assert.deepEqual([refusals(moving), warnings(moving)], [[], ['OLD']], 'a seed on its way in')
+  const { tokens: _, ...unfinished } = production
+  assert.deepEqual(refusals({ command: 'keys', config: unfinished }), [], 'the registry needs no tokens')
 })
 
 test('start guard M-09: a raw seed in any variable stops everything but development, and tells how to migrate', async () => {

@@ -72,6 +72,37 @@ describe.each(['bun', 'node'] as const)('serve on %s', name => {
     await server.stop(1000)
   })
 
+  test('T17 the path that is routed is the path that was sent: no second, missing or crooked Host', async () => {
+    const server = await (await open()).serve(options())
+    const line = async (head: string) =>
+      (await rawExchange(server.port, [`${head}\r\nConnection: close\r\n\r\n`])).split('\r\n')[0] ?? ''
+    expect(await line('GET /v1/a HTTP/1.1\r\nHost: x:80')).toContain('200')
+    expect(await line('GET /v1/a HTTP/1.1\r\nHost: [::1]:8420')).toContain('200')
+    for (const head of [
+      'GET /1234567/v1/a HTTP/1.0\r\nX: y',
+      'GET /1234567/v1/a HTTP/1.1\r\nHost: ',
+      'GET /v1/a HTTP/1.1\r\nHost: a\r\nHost: b',
+      'GET /v1/a HTTP/1.1\r\nHost: a/../b?',
+      'GET /v1/a HTTP/1.1\r\nHost: a@b',
+      'GET /v1/a HTTP/1.1\r\nHost: a#',
+    ]) {
+      expect([head, await line(head)]).toEqual([head, expect.stringContaining(' 400 ')])
+    }
+    await server.stop(1000)
+  })
+
+  test('T17 two slashes at the start are a path, not another host', async () => {
+    const seen: string[] = []
+    const remember: ServeOptions['fetch'] = async request => {
+      seen.push(new URL(request.url).pathname)
+      return new Response('')
+    }
+    const server = await (await open()).serve(options({ fetch: remember }))
+    await rawExchange(server.port, ['GET //evil/v1/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'])
+    expect(seen).toEqual(['//evil/v1/a'])
+    await server.stop(1000)
+  })
+
   test('D22 an error that escapes the edge is an empty 500', async () => {
     const server = await (await open()).serve(options({ fetch: () => Promise.reject(new Error('seed in a message')) }))
     const answer = await fetch(server.url)

@@ -26,7 +26,7 @@ export function measurementOf(
   samples: readonly number[],
   callsPerSignature: number,
 ): Measurement {
-  const sorted = [...samples].sort((a, b) => a - b)
+  const sorted = samples.toSorted((a, b) => a - b)
   return {
     name,
     samples: sorted.length,

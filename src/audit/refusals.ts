@@ -38,8 +38,7 @@ export function createRefusals(options: RefusalOptions): Refusals {
   return {
     record: entry => (entry.actor?.tokenId === undefined ? strangers : callers).record(entry),
     async flush() {
-      await strangers.flush()
-      await callers.flush()
+      await Promise.all([strangers.flush(), callers.flush()])
     },
   }
 }

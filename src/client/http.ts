@@ -87,8 +87,16 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
 }
 
 const REPLY = {
-  ...{ signature: 'string', publicKey: 'string', address: 'string', keyVersion: 'number', hash: 'string' },
-  ...{ signedXdr: 'string', provider: 'string', custody: 'string', auditId: 'string', requestId: 'string' },
+  signature: 'string',
+  publicKey: 'string',
+  address: 'string',
+  keyVersion: 'number',
+  hash: 'string',
+  signedXdr: 'string',
+  provider: 'string',
+  custody: 'string',
+  auditId: 'string',
+  requestId: 'string',
 } as const satisfies Record<keyof SignReply, 'string' | 'number'>
 
 const isSignReply = (answer: unknown): answer is SignReply =>

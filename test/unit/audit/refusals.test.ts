@@ -72,6 +72,24 @@ test('A13 T48 a million bad requests: the log grows by far less than 50 MB, memo
   assert.equal(total, 1_000_000, 'every one is counted or recorded')
 })
 
+test('A13 T48 a flood of strangers does not hide what a known caller was refused', async () => {
+  const { refusals, records } = await set()
+  for (let n = 0; n < 500; n++) await refusals.record(refusal(n))
+  const actor = { subject: 'billing', tokenId: 'jti-1', peer: '10.0.0.1' }
+  const denied = { result: 'refused', decision: 'none', errorCode: 'access/denied', actor } as const
+  for (let n = 0; n < 15; n++) await refusals.record(outcome(`known-${n}`, denied))
+  const known = (await records()).filter(({ auditId }) => auditId.startsWith('known-'))
+  assert.equal(known.length, 10)
+  await refusals.flush()
+  const counted = (await records())
+    .filter(record => record.kind === 'event')
+    .map(({ actor: by, detail }) => [by.subject, detail['counted']])
+  assert.deepEqual(counted, [
+    ['unknown', 490],
+    ['many', 5],
+  ])
+})
+
 test('A13 a window that ends with the next refusal is summarised then, and only once', async () => {
   const { clock, refusals, records } = await set({ perWindow: 1, windowMs: 1_000 })
   await refusals.record(refusal(1))

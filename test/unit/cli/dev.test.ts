@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Keypair, Networks, TransactionBuilder } from '@stellar/stellar-sdk/base'
 import { fromBase64, toBase64 } from '../../../src/bytes/base64.ts'
 import { fromHex } from '../../../src/bytes/hex.ts'
 import * as bun from '../../../src/runtime/bun.ts'
 import { manualClock } from '../../support/audit-world.ts'
-import { EXAMPLE_FILE, run, scratch, start, startDev } from '../../support/cli.ts'
+import { EXAMPLE_FILE, ROOT, run, scratch, start, startDev } from '../../support/cli.ts'
 
 const files = scratch()
 afterAll(files.remove)
@@ -165,6 +166,21 @@ describe('dev stays up', () => {
     const once = start(['dev', '--once', '--json'])
     expect(await once.stop()).toMatchObject({ exitCode: 0, out: '' })
     expect(leftBehind()).toEqual([])
+  })
+
+  test('as a process: one Ctrl-C ends it, exit 0; two at once end it at once; neither leaves anything behind', async () => {
+    for (const signals of [1, 2]) {
+      const TMPDIR = mkdtempSync(files.path('tmp-'))
+      const command = [process.execPath, join(ROOT, 'src/main.ts'), 'dev', '--json']
+      const child = Bun.spawn(command, { env: { TMPDIR }, stdout: 'pipe', stderr: 'ignore' })
+      const { value } = await child.stdout.getReader().read()
+      expect(JSON.parse(new TextDecoder().decode(value))).toMatchObject({ ready: true })
+      expect(readdirSync(TMPDIR)).toHaveLength(1)
+      for (let n = 0; n < signals; n++) child.kill('SIGINT')
+      const exitCode = await child.exited
+      expect(signals === 1 ? [0] : [0, 130]).toContain(exitCode) // two may arrive as one
+      expect(readdirSync(TMPDIR)).toEqual([])
+    }
   })
 
   test('an unsafe environment is warned of, also with --json, and does not stop dev', async () => {

@@ -263,7 +263,7 @@ describe('opening and closing', () => {
               signal?.addEventListener('abort', () => reject(signal.reason as Error))
             }),
     }
-    const service = await up('purged', { ...bun, world: () => ({ ...world, clock }) } as typeof bun)
+    const service = await up('purged', { ...bun, world: () => ({ ...world, clock }) })
     const { idempotency } = service.room.store
     const old = { scope: 's', key: 'old', fingerprint: 'f'.repeat(64), at: world.clock.now() - 25 * 3_600_000 }
     await idempotency.restore(old, undefined)

@@ -12,8 +12,8 @@ const exchange = (more: Partial<Exchange> = {}): Exchange => ({
 })
 
 /** A Response whose stream is the test's own, not a copy the runtime makes. */
-const answerOf = (body: ReadableStream<Uint8Array>): Response =>
-  ({ status: 200, headers: new Headers(), body, redirected: false, type: 'basic' }) as Response
+const answerOf = (body: ReadableStream<Uint8Array>, more: Partial<Response> = {}): Response =>
+  ({ status: 200, headers: new Headers(), body, redirected: false, type: 'basic', ...more }) as Response
 
 const kind = (expected: TransportKind) => (error: unknown) => {
   assert.ok(error instanceof TransportError, String(error))
@@ -178,6 +178,61 @@ test('the pieces of a body are overwritten once they are copied', async () => {
   const answer = await oneFetch(async () => answerOf(body), exchange())
   assert.deepEqual(answer.body, new Uint8Array([1, 2, 3]))
   assert.deepEqual(pieces, [new Uint8Array(2), new Uint8Array(1)])
+})
+
+/** A body of which the length is announced, to be read in either way; runtimes differ in which one is taken. */
+const announced = (length: number, pieces: readonly Uint8Array[], whole: () => Promise<ArrayBuffer>): Response => {
+  const body = new ReadableStream<Uint8Array>({
+    start: controller => {
+      for (const piece of pieces) controller.enqueue(piece)
+      controller.close()
+    },
+  })
+  return answerOf(body, { headers: new Headers({ 'content-length': String(length) }), arrayBuffer: whole })
+}
+
+test('T02 an announced body is handed over as the one buffer it came in, or its pieces are overwritten', async () => {
+  const pieces = [new Uint8Array([1, 2]), new Uint8Array([3])]
+  const whole = new Uint8Array([1, 2, 3])
+  const answer = await oneFetch(async () => announced(3, pieces, async () => whole.buffer), exchange())
+  assert.deepEqual(answer.body, new Uint8Array([1, 2, 3]))
+  answer.body.fill(0)
+  const left = [...pieces.flatMap(piece => [...piece]), ...whole].filter(byte => byte !== 0)
+  assert.equal(left.length, 3, 'only the copy that was not read is as it was')
+})
+
+test('T02 a body longer than announced is refused and overwritten', async () => {
+  const pieces = [new Uint8Array(17).fill(7)]
+  const whole = new Uint8Array(17).fill(7)
+  await assert.rejects(
+    oneFetch(async () => announced(3, pieces, async () => whole.buffer), exchange()),
+    kind('oversized'),
+  )
+  assert.ok(whole.every(byte => byte === 0) || pieces.every(piece => piece.every(byte => byte === 0)))
+})
+
+test('T02 an announced body that comes after the deadline is overwritten', async () => {
+  const deadline = new AbortController()
+  const late = new Uint8Array([1, 2, 3])
+  const coming = Promise.withResolvers<ArrayBuffer>()
+  const endless = new ReadableStream<Uint8Array>({ pull: () => new Promise<void>(() => {}) }, { highWaterMark: 0 })
+  const headers = new Headers({ 'content-length': '3' })
+  let asked = false
+  const arrayBuffer = () => ((asked = true), coming.promise)
+  const response = answerOf(endless, { headers, arrayBuffer })
+  const waiting = oneFetch(async () => response, exchange({ signal: deadline.signal }))
+  await new Promise(resolve => setImmediate(resolve))
+  deadline.abort()
+  await assert.rejects(waiting, kind('aborted'))
+  coming.resolve(late.buffer)
+  await new Promise(resolve => setImmediate(resolve))
+  if (asked) assert.deepEqual(late, new Uint8Array(3))
+})
+
+test('a body that will be unpacked is read in pieces, whatever length is announced', async () => {
+  const headers = { 'content-encoding': 'x-none', 'content-length': '3' }
+  const answer = await oneFetch(async () => new Response('abc', { headers }), exchange())
+  assert.equal(new TextDecoder().decode(answer.body), 'abc')
 })
 
 test('orAborted leaves no listener behind', async () => {

@@ -50,14 +50,17 @@ export interface Recovery {
 export async function openAuditLog(options: OpenOptions): Promise<{ log: AuditLog; recovery: Recovery }> {
   const { files } = options
   const unlock = await files.lock()
+  let marker: AuditFile | undefined
   try {
     const found = await findMarker(files)
     if (found.reason !== undefined) throw new SignerError('audit/sealed', { reason: found.reason })
     const head = await options.index?.head()
-    const marker = await createMarker(files, found.exists, openMarker(options))
+    marker = await createMarker(files, found.exists, openMarker(options))
     const recovered = await recover(files, recoverOptions(options, head))
-    return await proceed(options, { marker, unlock, recovered, head, events: tornEvents(options, recovered.torn) })
+    const events = tornEvents(options, recovered.torn)
+    return await proceed(options, { marker, unlock, recovered, head, events })
   } catch (error) {
+    await marker?.close().catch(() => {}) // the error that matters is the one on its way; closing twice is one of them
     await unlock()
     throw asSignerError(error)
   }

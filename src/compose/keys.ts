@@ -53,26 +53,22 @@ export function registerDeps(room: Room, world: World, environment: Environment)
 export async function openKeyRoom(settings: RoomSettings, world: World): Promise<KeyRoom> {
   const room = await openRoom(settings, world)
   const deps = registerDeps(room, world, settings.environment)
-  /** A policy that cannot be read stops the command before the key service has made a key for it. */
-  const register = async (key: NewKey, make: () => Promise<ResolvedKey>): Promise<KeyView> => {
-    deps.policy(key.policy)
-    return viewOf(await make())
-  }
+  const register = async (make: () => Promise<ResolvedKey>): Promise<KeyView> => viewOf(await make())
   return {
     create: ({ custody, wrappingKey, ...key }) =>
-      register(key, () =>
+      register(() =>
         custody === 'native'
           ? createNative(deps, key)
           : wrapSeed(deps, key, wrappingKey === undefined ? {} : { wrappingKey }),
       ),
     adopt: ({ reference, address, ...key }) =>
-      register(key, async () =>
+      register(async () =>
         adopt(deps, key, address === undefined ? reference : await pinned(deps, key, reference, address)),
       ),
     importSeed: async ({ seed: file, wrappingKey, address, ...key }) => {
       const seed = seedOfFile(file, `seed of ${key.name}`)
       try {
-        return await register(key, () =>
+        return await register(() =>
           wrapSeed(deps, key, {
             seed,
             ...(wrappingKey === undefined ? {} : { wrappingKey }),
@@ -84,7 +80,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       }
     },
     importCiphertext: ({ wrappingKey, ciphertext, address, ...key }) =>
-      register(key, async () =>
+      register(async () =>
         adoptCiphertext(deps, key, { wrappingKey, ciphertext, publicKey: publicKeyOfAddress(address) }),
       ),
     list: async () => (await room.store.keys.list()).map(viewOf),

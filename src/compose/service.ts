@@ -3,6 +3,7 @@ import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
 import { SignerError } from '../domain/errors.ts'
+import type { Binding } from '../domain/key.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
 import type { Listening, Runtime } from '../runtime/index.ts'
@@ -77,8 +78,9 @@ export async function startService(
       authorize: (caller: Caller, action, key) => authorize(caller, action, key),
       custody: custodyOf(attemptsOf(world, settings.limits), room.provider, room.store.keys.envelope),
       mayServe: async ({ key: { chain, network } }, binding) => {
-        const { can } = await room.provider(binding.provider)
-        room.mayServe({ environment: settings.environment, chain, network }, can)
+        const place = { environment: settings.environment, chain, network }
+        if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
+        room.mayServe(place, (await room.provider(binding.provider)).can)
       },
       recordRefusal: outcome => {
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
@@ -121,6 +123,10 @@ export async function startService(
     throw error
   }
 }
+
+/** Callers learn that the key cannot be served, and nothing about what is configured. */
+const notConfigured = ({ key, custody }: Binding) =>
+  new SignerError('key/unsupported', { key, wanted: custody, reason: 'its key service is not configured here' })
 
 /** The registry is a way in too: no key of a development provider, and no key everybody has, starts in production. */
 async function refuseDevelopmentKeys(settings: ServiceSettings, room: Room): Promise<void> {

@@ -83,7 +83,7 @@ const audit = z.strictObject({
 })
 
 const keys = z.strictObject({
-  reference: text(2048).optional().describe('key of the key service that `keys create` adopts when none is named'),
+  reference: text(2048).optional().describe('key of the key service that `keys import` adopts when none is named'),
   mapping: z
     .record(z.string().regex(/^[A-Za-z0-9]{1,128}$/, `is not an address${FIX}use the G… or 0x… address`), text(2048))
     .default({})

@@ -24,6 +24,8 @@ interface Rule {
   readonly names: (variable: string) => boolean
   readonly problem: string
   readonly fix: string
+  /** What `serve` does in the environment `development`; it refuses unless told. */
+  readonly inDevelopment?: 'warn'
 }
 
 const named =
@@ -45,9 +47,11 @@ export const UNSAFE_VARIABLES: readonly Rule[] = [
   { names: named('SSLKEYLOGFILE'), problem: 'writes the keys of TLS connections to a file', fix: CLEAN },
   { names: named('NODE_TLS_REJECT_UNAUTHORIZED'), problem: 'turns off the check of TLS certificates', fix: CLEAN },
   {
+    // Set by many base images and company machines, so for play money they warn.
     names: named('NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA', 'SSL_CERT_FILE', 'SSL_CERT_DIR'),
     problem: 'lets others issue certificates for the key service',
     fix: CLEAN,
+    inDevelopment: 'warn',
   },
   {
     names: variable => named('HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY')(variable.toUpperCase()),
@@ -81,7 +85,11 @@ export function checkStart(facts: StartFacts): StartVerdict {
   const environment = facts.config?.environment ?? (serve ? 'production' : 'development')
   const development = environment === 'development'
 
-  ;(serve || !development ? refusals : warnings).push(...unsafeVariables(facts.env))
+  for (const { rule, ...found } of unsafeVariables(facts.env)) {
+    const tolerated = development && (!serve || rule.inDevelopment === 'warn')
+    ;(tolerated ? warnings : refusals).push(found)
+  }
+  refusals.push(...foreignEndpoint(facts, environment))
   if (facts.command === 'keys') {
     warnings.push(...rawSecrets(facts.env)) // it may be on its way into the key service at this moment
     return { refusals, warnings }
@@ -92,11 +100,23 @@ export function checkStart(facts: StartFacts): StartVerdict {
   return { refusals, warnings }
 }
 
-function unsafeVariables(env: Environment): ConfigProblem[] {
+function unsafeVariables(env: Environment): (ConfigProblem & { readonly rule: Rule })[] {
   return variablesOf(env).flatMap(([variable]) => {
     const rule = UNSAFE_VARIABLES.find(({ names }) => names(variable))
-    return rule === undefined ? [] : [{ path: variable, problem: rule.problem, fix: rule.fix }]
+    return rule === undefined ? [] : [{ path: variable, problem: rule.problem, fix: rule.fix, rule }]
   })
+}
+
+/** In production the key service's address stands in the file: a variable may not send calls, or seeds, elsewhere. */
+function foreignEndpoint({ env }: StartFacts, environment: string): ConfigProblem[] {
+  if (environment !== 'production') return []
+  return ['AWS_ENDPOINT_URL_KMS', 'AWS_ENDPOINT_URL']
+    .filter(variable => (env[variable] ?? '') !== '')
+    .map(path => ({
+      path,
+      problem: 'sends calls of the key service to another address',
+      fix: 'unset it, and write providers.<name>.endpoint into the configuration file if it is meant',
+    }))
 }
 
 /** The variable is named, its value never. */

@@ -14,7 +14,7 @@ export interface ErrorDetail {
   'idempotency/mismatch': { reason: string }
   'idempotency/in-flight': { retryAfterMs: number }
   'payload/invalid': { field: string; reason: string }
-  'payload/unsupported': { type: string; chain: string }
+  'payload/unsupported': { payloadType: string; chain: string }
 
   // Who asks, and what they may do
   'token/missing': { reason: string }

@@ -33,6 +33,7 @@ const JSON_TYPE = /^application\/json(\s*;\s*charset=utf-8)?$/i
 export function dataPlane(plane: DataPlane) {
   const app = new Hono<Env>({ strict: true })
   const gate = new Gate(plane.limits.concurrency)
+  const readers = new Gate(plane.limits.concurrency) // a door of their own: reading goes on when signing is full
 
   app.use(async (c, next) => {
     const requestId = randomId(plane.random, 'r')
@@ -63,15 +64,12 @@ export function dataPlane(plane: DataPlane) {
     return c.json(answer)
   })
 
-  app.get('/v1/keys/:key', async c =>
-    c.json(
-      await plane.getKey({
-        key: keyName(c.req.param('key')),
-        authorization: c.req.header('authorization'),
-        requestId: c.get('requestId'),
-        peer: c.env.peer,
-      }),
-    ),
+  app.get('/v1/keys/:key', c =>
+    readers.pass(async () => {
+      const authorization = c.req.header('authorization')
+      const about = { requestId: c.get('requestId'), peer: c.env.peer }
+      return c.json(await plane.getKey({ key: keyName(c.req.param('key')), authorization, ...about }))
+    }),
   )
 
   app.get('/livez', c => c.json({ status: 'ok' }))

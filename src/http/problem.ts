@@ -239,7 +239,7 @@ export function codeOfProblem(slug: string): ErrorCode | undefined {
 export function problemResponse(error: AnySignerError, requestId: string): Response {
   const { status, title } = PROBLEMS[error.code]
   const body = {
-    ...error.detail,
+    ...publicDetail(error),
     type: problemType(error.code),
     title,
     status,
@@ -252,4 +252,11 @@ export function problemResponse(error: AnySignerError, requestId: string): Respo
   const waitMs = 'retryAfterMs' in error.detail ? error.detail.retryAfterMs : status === 503 ? 1000 : undefined
   if (waitMs !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(waitMs / 1000))))
   return new Response(JSON.stringify(body), { status, headers })
+}
+
+/** The key service's own id of the call stands beside ours, not in its place. */
+function publicDetail({ detail }: AnySignerError): object {
+  if (!('requestId' in detail)) return detail
+  const { requestId: providerRequestId, ...rest } = detail
+  return { ...rest, providerRequestId }
 }

@@ -47,6 +47,8 @@ export async function serve(options: ServeOptions): Promise<Listening> {
         ...common,
         hostname: options.host,
         port: options.port,
+        // With development off Bun shares the port: a second process of this user would get requests, and tokens, of ours.
+        reusePort: false,
         idleTimeout: Math.min(limits.idleSeconds, 255),
       }),
     )

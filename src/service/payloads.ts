@@ -21,7 +21,7 @@ export interface Asked {
  */
 export function parsePayload(chain: Chain, payload: { readonly type: string }, network: string): Asked {
   if (chain !== 'stellar' || payload.type !== 'stellar-transaction') {
-    throw new SignerError('payload/unsupported', { type: payload.type, chain })
+    throw new SignerError('payload/unsupported', { payloadType: payload.type.slice(0, 64), chain })
   }
   const parsed = stellar.parse(payload, network)
   return {
@@ -36,6 +36,6 @@ export function parsePayload(chain: Chain, payload: { readonly type: string }, n
 
 /** The address callers know a public key by, on its chain. */
 export function addressOf(chain: Chain, publicKey: Uint8Array): string {
-  if (chain !== 'stellar') throw new SignerError('payload/unsupported', { type: 'address', chain })
+  if (chain !== 'stellar') throw new SignerError('payload/unsupported', { payloadType: 'address', chain })
   return stellar.address(publicKey)
 }

@@ -110,6 +110,7 @@ async function prepare(deps: RegisterDeps, key: NewKey): Promise<KeyProvider> {
     })
   }
   deps.checkNetwork(key.chain, key.network)
+  deps.policy(key.policy) // one that cannot be read stops us before the key service makes a key for it
   if ((await deps.registry.resolve(key.name)) !== undefined) throw new SignerError('key/exists', { key: key.name })
   const provider = await deps.provider(key.provider)
   deps.mayServe(key, provider)

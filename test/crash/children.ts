@@ -28,6 +28,13 @@ const environment = { ...process.env, NODE_V8_COVERAGE: '', COUNTERSIGN_LOG_LEVE
 const own = new Set<ChildProcess>()
 process.once('exit', () => own.forEach(child => child.kill('SIGKILL')))
 
+/** Ends what a failed test left running. */
+export async function endAll(): Promise<void> {
+  const ends = [...own].map(child => new Promise(resolve => child.once('close', resolve)))
+  for (const child of own) child.kill('SIGKILL')
+  await Promise.all(ends)
+}
+
 export function start<R>(command: readonly string[]): Child<R> {
   const [program = '', ...args] = command
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })

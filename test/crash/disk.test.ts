@@ -1,15 +1,16 @@
 /** Disks that fail under a real process: full, broken, slow, and every system call by itself (R-02, R-04, T47). */
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Child, runMain, startChild } from './children.ts'
+import { type Child, endAll, runMain, startChild } from './children.ts'
 import { ask, askAgain, checkClosed, checkHeld, type Ledger, load, newLedger, readDisk } from './ledger.ts'
 import type { Plan, Ready } from './points.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'countersign-disk-'))
 afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterEach(endAll)
 let directories = 0
 const newHome = (): string => {
   const path = join(home, `d${++directories}`)
@@ -17,7 +18,7 @@ const newHome = (): string => {
   return path
 }
 const KEYS = ['native', 'envelope']
-const LIMIT_MS = 120_000
+const LIMIT_MS = 60_000
 
 async function up(ledger: Ledger, plan: Plan = {}): Promise<{ child: Child<Ready>; server: Ready }> {
   const child = startChild<Ready>(ledger.directory, plan)
@@ -122,6 +123,7 @@ describe.skipIf(!canMount)('R-04 a file system that is really full (needs the ri
           spawnSync('mount', ['-o', `remount,${options(8_192)}`, audit])
           await reopens(ledger)
         } finally {
+          await endAll()
           spawnSync('umount', [audit])
         }
       },
@@ -152,13 +154,12 @@ describe.skipIf(!canTrace)('R-02 one system call on the log fails, kills or hang
         const log = join(home, `trace-${directories}`)
         const paths = ['', '/00000001.log', '/00000002.log', '/STATE'].flatMap(name => ['-P', `${audit}${name}`])
         const inject = [`--trace=${CALLS.join(',')}`, `--inject=${call}:${fault}:when=${when}`]
-        const tracer = ['strace', '-f', '-qq', '-y', '-o', log, ...paths, ...inject]
+        // -D: the tracer stands beside the signer, so that a kill meets the signer.
+        const tracer = ['strace', '-D', '-f', '-qq', '-y', '-o', log, ...paths, ...inject]
         const child = startChild<Ready>(ledger.directory, {}, tracer)
         const server = await child.ready
         if (server !== undefined) await load(ledger, server, 4, 40)
-        child.kill()
-        await child.ended
-        endTraced(log)
+        await down(child)
         checkHeld(ledger, await readDisk(ledger, true))
         noSyncAfterAFailedOne(readFileSync(log, 'utf8'))
 
@@ -175,19 +176,6 @@ describe.skipIf(!canTrace)('R-02 one system call on the log fails, kills or hang
     )
   }
 })
-
-/** The tracer is dead; the signer that it traced is a child of its own and may live on. */
-function endTraced(log: string): void {
-  const pids = new Set(readFileSync(log, 'utf8').match(/^\d+/gm) ?? [])
-  for (const pid of pids) {
-    try {
-      // A thread's id ends its whole process; it is ours when it runs this very program.
-      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(home)) process.kill(Number(pid), 'SIGKILL')
-    } catch {
-      // it is gone already
-    }
-  }
-}
 
 /** fsyncgate: after the first failed sync of a segment, that segment is never synced again. */
 function noSyncAfterAFailedOne(trace: string): void {

@@ -70,7 +70,7 @@ export async function ask(ledger: Ledger, server: Server, asked: Asked): Promise
   }
   if (response.ok) take(ledger, asked, answer, response.headers.get('idempotency-replayed') === 'true')
   else {
-    const wanted = asked.xdr === DENIED ? ['policy/denied'] : ['audit/sealed']
+    const wanted = asked.xdr === DENIED ? ['policy/denied', 'audit/sealed'] : ['audit/sealed']
     assert.ok(wanted.includes(answer.code ?? ''), `${response.status} ${JSON.stringify(answer)}`)
     if (answer.code === 'policy/denied') asked.refused.push(answer.requestId)
     ledger.counts.refused++

@@ -21,10 +21,7 @@ export function everyText(error: unknown): string {
   const texts: string[] = []
   let at = error
   for (let depth = 0; depth < 10 && at !== undefined && at !== null; depth++) {
-    texts.push(
-      inspect(at, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null }),
-      json(at),
-    )
+    texts.push(inspect(at, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null }), json(at))
     if (typeof at !== 'object') break
     const { stack, message, cause } = at as { stack?: unknown; message?: unknown; cause?: unknown }
     texts.push(String(stack), String(message))

@@ -55,7 +55,7 @@ function xdrOf(payload: unknown): Uint8Array {
   const type = fields['type']
   if (typeof type !== 'string') throw refuse('type', 'must be the text stellar-transaction')
   if (type !== 'stellar-transaction') {
-    throw new SignerError('payload/unsupported', { type: type.slice(0, 64), chain: 'stellar' })
+    throw new SignerError('payload/unsupported', { payloadType: type.slice(0, 64), chain: 'stellar' })
   }
   for (const name of Object.keys(fields)) {
     if (name !== 'type' && name !== 'xdr') throw refuse(name.slice(0, 64), 'is not a field of a stellar-transaction')

@@ -70,11 +70,16 @@ const UNSAFE: Readonly<Record<string, string>> = {
   LISTEN_FDS: '3',
 }
 
-test('start guard T54 T55: each unsafe variable stops serve in every environment and warns in dev', async () => {
+/** Set by base images and company machines: no reason to refuse play money. */
+const TRUST_STORES = ['NODE_EXTRA_CA_CERTS', 'NODE_USE_SYSTEM_CA', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+
+test('start guard T54 T55: each unsafe variable stops serve, but for trust stores in development, and warns in dev', async () => {
   const staging = await load({ flags: { environment: 'staging' } })
   for (const [variable, value] of Object.entries(UNSAFE)) {
     for (const config of [production, staging, development]) {
-      assert.deepEqual(refusals({ config, env: { [variable]: value } }), [variable])
+      const tolerated = config === development && TRUST_STORES.includes(variable)
+      assert.deepEqual(refusals({ config, env: { [variable]: value } }), tolerated ? [] : [variable])
+      assert.deepEqual(warnings({ config, command: 'serve', env: { [variable]: value } }), tolerated ? [variable] : [])
       assert.deepEqual(refusals({ config, env: { [variable]: '' } }), [])
     }
     const dev = checkStart({ env: { [variable]: value }, command: 'dev' })
@@ -93,6 +98,16 @@ test('start guard T54 T55: each unsafe variable stops serve in every environment
     NODE_ENV: 'production',
   }
   assert.deepEqual(refusals({ env: harmless }), [])
+})
+
+test('start guard T51: in production no variable sends the calls of the key service elsewhere', async () => {
+  for (const variable of ['AWS_ENDPOINT_URL_KMS', 'AWS_ENDPOINT_URL']) {
+    const env = { [variable]: 'https://kms.attacker.example' }
+    assert.deepEqual(refusals({ config: production, env }), [variable])
+    assert.deepEqual(refusals({ command: 'keys', config: production, env }), [variable])
+    assert.deepEqual(refusals({ config: development, env }), [])
+    assert.deepEqual(refusals({ config: production, env: { [variable]: '' } }), [])
+  }
 })
 
 test('start guard T54 a command that may send a seed to the key service does so over clean TLS, or only in development', async () => {

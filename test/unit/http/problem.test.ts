@@ -21,7 +21,7 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
   'idempotency/mismatch': { reason: 'r' },
   'idempotency/in-flight': { retryAfterMs: 250 },
   'payload/invalid': { field: 'xdr', reason: 'r' },
-  'payload/unsupported': { type: 'raw-digest', chain: 'stellar' },
+  'payload/unsupported': { payloadType: 'raw-digest', chain: 'stellar' },
   'token/missing': { reason: 'r' },
   'token/invalid': { reason: 'r' },
   'access/denied': { action: 'sign', reason: 'r' },
@@ -67,8 +67,10 @@ for (const code of CODES) {
     assert.equal(response.headers.get('www-authenticate'), status === 401 ? 'Bearer' : null)
     assert.equal(response.headers.get('retry-after'), WAITS[code] ?? (status === 503 ? '1' : null))
     const text = await response.text()
+    const { requestId: providerRequestId, ...detail } = DETAILS[code] as { requestId?: string }
+    const publicDetail = providerRequestId === undefined ? detail : { ...detail, providerRequestId }
     assert.deepEqual(JSON.parse(text), {
-      ...DETAILS[code],
+      ...publicDetail,
       type: problemType(code),
       title,
       status,
@@ -82,9 +84,10 @@ for (const code of CODES) {
 }
 
 test('a detail cannot put itself in the place of a standard member', async () => {
-  const detail = { type: 'https://evil.example', chain: 'stellar' }
-  const response = problemResponse(new SignerError('payload/unsupported', detail), 'r_1')
-  assert.equal((await problemOf(response))['type'], '/problems/payload-unsupported')
+  const detail = { provider: 'aws-kms', reason: 'slow', requestId: 'theirs', type: 'https://evil.example' }
+  const problem = await problemOf(problemResponse(new SignerError('provider/unavailable', detail), 'r_1'))
+  assert.equal(problem['type'], '/problems/provider-unavailable')
+  assert.deepEqual([problem['requestId'], problem['providerRequestId']], ['r_1', 'theirs'])
 })
 
 test('every problem type has a page where it points to', async () => {

@@ -63,7 +63,7 @@ test('a payload must be {type, xdr} and nothing else', () => {
 test('another payload type is unsupported, not invalid', () => {
   const error = refusal({ type: 'stellar-message', message: 'x' })
   assert.equal(error.code, 'payload/unsupported')
-  assert.deepEqual(error.detail, { type: 'stellar-message', chain: 'stellar' })
+  assert.deepEqual(error.detail, { payloadType: 'stellar-message', chain: 'stellar' })
 })
 
 test('a payload whose fields throw is refused all the same', () => {

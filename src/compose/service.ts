@@ -2,7 +2,7 @@ import { authorize, type Caller } from '../access/authorize.ts'
 import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
-import { SignerError } from '../domain/errors.ts'
+import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding } from '../domain/key.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
@@ -80,7 +80,14 @@ export async function startService(
       mayServe: async ({ key: { chain, network } }, binding) => {
         const place = { environment: settings.environment, chain, network }
         if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
-        room.mayServe(place, (await room.provider(binding.provider)).can)
+        const { can } = await room.provider(binding.provider)
+        try {
+          room.mayServe(place, can)
+        } catch (error) {
+          if (!isSignerError(error)) throw error
+          const reason = 'reason' in error.detail ? error.detail.reason : error.code
+          throw new SignerError('key/unsupported', { key: binding.key, wanted: network, reason }, { cause: error })
+        }
       },
       recordRefusal: outcome => {
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))

@@ -1,6 +1,5 @@
 /** Starting, hearing and ending signers as processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Plan } from './points.ts'
 
@@ -19,7 +18,6 @@ export interface Child<R> {
   readonly ready: Promise<R | undefined>
   readonly ended: Promise<Ended>
   kill(): void
-  readonly pid: number | undefined
 }
 
 /** Coverage of a process that is killed half way spoils the whole report. */
@@ -30,7 +28,7 @@ process.once('exit', () => own.forEach(child => child.kill('SIGKILL')))
 
 /** Ends what a failed test left running. */
 export async function endAll(): Promise<void> {
-  const ends = [...own].map(child => new Promise(resolve => child.once('close', resolve)))
+  const ends = [...own].map(child => new Promise(resolve => child.once('exit', resolve)))
   for (const child of own) child.kill('SIGKILL')
   await Promise.all(ends)
 }
@@ -39,24 +37,24 @@ export function start<R>(command: readonly string[]): Child<R> {
   const [program = '', ...args] = command
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
   own.add(child)
+  let stdout = ''
   let stderr = ''
+  const line = Promise.withResolvers<R | undefined>()
+  child.stdout.on('data', (part: Uint8Array) => {
+    stdout += new TextDecoder().decode(part)
+    const end = stdout.indexOf('\n')
+    if (stdout.startsWith('{') && end > 0) line.resolve(JSON.parse(stdout.slice(0, end)) as R)
+  })
   child.stderr.on('data', (part: Uint8Array) => void (stderr = (stderr + new TextDecoder().decode(part)).slice(-4_000)))
+  child.once('exit', () => own.delete(child))
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => {
-      own.delete(child)
+      line.resolve(undefined)
       resolve({ code, signal, stderr })
     })
   })
-  const line = new Promise<R>(resolve => {
-    createInterface({ input: child.stdout }).once('line', text => resolve(JSON.parse(text) as R))
-  })
-  return {
-    ready: Promise.race([line, ended.then(() => undefined)]),
-    ended,
-    kill: () => void child.kill('SIGKILL'),
-    pid: child.pid,
-  }
+  return { ready: line.promise, ended, kill: () => void child.kill('SIGKILL') }
 }
 
 export const startChild = <R>(directory: string, plan: Plan = {}, before: readonly string[] = []): Child<R> =>

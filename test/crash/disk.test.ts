@@ -75,7 +75,7 @@ async function goesOn(ledger: Ledger): Promise<void> {
 
 describe('T47 an error of the disk, injected into the files of the log', () => {
   const cases = (['write', 'datasync'] as const).flatMap(kind =>
-    ['EIO', 'ENOSPC', 'EROFS'].flatMap(code => [3, 8].map(nth => ({ kind, code, nth }))),
+    ['EIO', 'ENOSPC', 'EROFS'].map((code, n) => ({ kind, code, nth: 3 + 2 * n })),
   )
   for (const disk of cases) {
     test(
@@ -115,7 +115,7 @@ describe.skipIf(!canMount)('R-04 a file system that is really full (needs the ri
         expect(spawnSync('mount', ['-t', 'tmpfs', '-o', options(size), 'tmpfs', audit]).status).toBe(0)
         try {
           const { child, server } = await up(ledger)
-          await load(ledger, server, 4, 2_000)
+          await load(ledger, server, 4, 250)
           expect(ledger.counts.signed).toBeGreaterThan(2)
           await isSealed(ledger, server)
           await down(child)
@@ -139,6 +139,9 @@ const CALLS = ['pwrite64', 'fdatasync', 'fsync', 'openat', 'close'] as const
 const FAULTS = ['error=EIO', 'error=ENOSPC', 'signal=KILL', 'delay_enter=2000000'] as const
 const MATRIX = CALLS.flatMap(call => FAULTS.map((fault, n) => ({ call, fault, when: 1 + ((n * 3 + call.length) % 5) })))
 
+/** How many of the faults were met by the signer before it was done. */
+let met = 0
+
 describe.skipIf(!canTrace)('R-02 one system call on the log fails, kills or hangs (needs strace)', () => {
   for (const { call, fault, when } of MATRIX) {
     test(
@@ -159,9 +162,12 @@ describe.skipIf(!canTrace)('R-02 one system call on the log fails, kills or hang
         const child = startChild<Ready>(ledger.directory, {}, tracer)
         const server = await child.ready
         if (server !== undefined) await load(ledger, server, 4, 40)
+        const died = ledger.counts.lost > 0 || server === undefined
         await down(child)
         checkHeld(ledger, await readDisk(ledger, true))
-        noSyncAfterAFailedOne(readFileSync(log, 'utf8'))
+        const trace = readFileSync(log, 'utf8')
+        if (/INJECTED|DELAYED/.test(trace) || died) met++
+        noSyncAfterAFailedOne(trace)
 
         const sealed = startChild<Ready>(ledger.directory)
         const again = await sealed.ready
@@ -175,6 +181,11 @@ describe.skipIf(!canTrace)('R-02 one system call on the log fails, kills or hang
       LIMIT_MS,
     )
   }
+})
+
+test.skipIf(!canTrace)('R-02 most of those faults were met', () => {
+  console.log(`# ${met} of ${MATRIX.length} faults were met`)
+  expect(met).toBeGreaterThan(MATRIX.length / 2)
 })
 
 /** fsyncgate: after the first failed sync of a segment, that segment is never synced again. */

@@ -1,10 +1,10 @@
 /** R-01: the service as a real process over a real directory, killed with SIGKILL again and again, and what must be true each time. */
-import { expect, test } from 'bun:test'
+import { afterEach, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seeded } from '../support/audit-world.ts'
-import { type Child, startChild, startMain } from './children.ts'
+import { type Child, endAll, startChild, startMain } from './children.ts'
 import { askAgain, checkClosed, checkHeld, type Ledger, load, newLedger, readDisk, type Server } from './ledger.ts'
 import { type Plan, POINTS, type Ready } from './points.ts'
 
@@ -16,6 +16,7 @@ const OF_DEV = 36 * TIMES
 const LIMIT_MS = 600_000 * TIMES
 const SEED = 20_261_122
 const CALLERS = 8
+afterEach(endAll)
 
 /** A kill: at a point, or from outside so many milliseconds after it was ready. `start` comes before that: while it recovers. */
 type Kill = { readonly plan: Plan } | { readonly afterMs: number } | { readonly startMs: number }
@@ -30,7 +31,12 @@ interface Round {
 /** @param onStart gets the process before it is ready */
 type Open = (plan: Plan, onStart?: (child: Child<unknown>) => void) => Promise<Round>
 
-async function campaign(ledger: Ledger, kills: readonly Kill[], open: Open): Promise<{ slowestMs: number }> {
+async function campaign(
+  ledger: Ledger,
+  kills: readonly Kill[],
+  open: Open,
+  goesOn: () => boolean,
+): Promise<{ slowestMs: number }> {
   let confirmed = 0
   let slowestMs = 0
   const wait = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -61,7 +67,7 @@ async function campaign(ledger: Ledger, kills: readonly Kill[], open: Open): Pro
     checkHeld(ledger, await readDisk(ledger, true))
   }
 
-  for (const kill of kills) await round(kill)
+  for (const kill of kills) if (goesOn()) await round(kill)
   const { child, server, recoveryMs } = await open({})
   slowestMs = Math.max(slowestMs, recoveryMs)
   if (server === undefined) throw new Error(`it does not start any more: ${(await child.ended).stderr}`)
@@ -115,14 +121,21 @@ async function twoAtATime(keys: readonly string[], shares: readonly (readonly Ki
   try {
     const ledgers = shares.map((_, n) => newLedger(join(home, String(n)), keys))
     const reports: { slowestMs: number }[] = []
+    let failed = false
+    const goesOn = (): boolean => !failed
     const lane = async (): Promise<void> => {
-      for (let n = next++; n < ledgers.length; n = next++) {
+      for (let n = next++; n < ledgers.length && goesOn(); n = next++) {
         const ledger = ledgers[n] as Ledger
-        reports.push(await campaign(ledger, shares[n] ?? [], open(ledger)))
+        reports.push(await campaign(ledger, shares[n] ?? [], open(ledger), goesOn))
       }
     }
     let next = 0
-    await Promise.all([lane(), lane()])
+    const fail = (error: unknown): never => {
+      failed = true // the other lane ends its round, and no process of it is left behind
+      throw error
+    }
+    const lanes = await Promise.allSettled([lane().catch(fail), lane().catch(fail)])
+    for (const end of lanes) if (end.status === 'rejected') throw end.reason
     const total: Record<string, number> = {}
     for (const { counts } of ledgers)
       for (const [name, value] of Object.entries(counts)) total[name] = (total[name] ?? 0) + value

@@ -48,7 +48,15 @@ export async function nodeAuditFiles(directory: string, { access }: NodeFilesOpt
   }
 }
 
+/**
+ * Handles that are open. A handle nobody holds any more, such as one that a failing disk gave us after we had stopped
+ * waiting for it, is closed by the garbage collector, and Bun and Node then end the process with an error: a sealed
+ * signer has to live and answer.
+ */
+const held = new Set<FileHandle>()
+
 function nodeFile(handle: FileHandle): AuditFile {
+  held.add(handle)
   return {
     write: async (bytes, position) => (await handle.write(bytes, 0, bytes.length, position)).bytesWritten,
     async read(into, position) {
@@ -63,7 +71,10 @@ function nodeFile(handle: FileHandle): AuditFile {
     datasync: () => handle.datasync(),
     truncate: length => handle.truncate(length),
     size: async () => (await handle.stat()).size,
-    close: () => handle.close(),
+    close: async () => {
+      await handle.close()
+      held.delete(handle)
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
 import { createInterface } from 'node:readline'
 import { Keypair } from '@stellar/stellar-sdk/base'
@@ -126,11 +126,17 @@ function shuffled<T>(list: readonly T[], random: Random): T[] {
 function factsOf(runtime: Runtime, version: string): Readonly<Record<string, string | number>> {
   const all = cpus()
   return {
-    commit: build.commit,
+    commit: build.commit === 'source' ? checkedOut() : build.commit,
     version,
     runtime: `${runtime.runtime} ${runtime.version()}`,
     cpu: all[0]?.model ?? 'unknown',
     cores: all.length,
     provider: 'AWS KMS emulated by local-kms, latency none',
   }
+}
+
+/** A run from source is a run of what is checked out; local changes are not seen. */
+function checkedOut(): string {
+  const asked = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname })
+  return asked.status === 0 ? asked.stdout.trim() : 'unknown'
 }

@@ -135,8 +135,8 @@ function factsOf(runtime: Runtime, version: string): Readonly<Record<string, str
   }
 }
 
-/** A run from source is a run of what is checked out; local changes are not seen. */
+/** A run from source is a run of what is checked out in the working directory; local changes are not seen. */
 function checkedOut(): string {
-  const asked = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname })
+  const asked = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' })
   return asked.status === 0 ? asked.stdout.trim() : 'unknown'
 }

@@ -24,12 +24,14 @@ import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
 /**
  * The path of one signature, top to bottom (docs/architecture.md draws it):
  *
- *   authenticate → authorize → parse → reserve → decide → durable intent → route → custody → verify → re-check →
- *   durable outcome → release
+ *   authenticate → authorize → parse → route → reserve → decide → durable intent → custody → verify → re-check →
+ *   durable outcome → re-check → release
  *
  * Nothing else in the program signs. Authentication stands before parsing so that strangers never reach a decoder, and
  * the idempotency key is reserved before policy so that a retry of a released request gets its answer even when a time
- * window that policy looks at has closed since; a refusal gives the reservation back.
+ * window that policy looks at has closed since; a refusal gives the reservation back. The binding is chosen before that,
+ * so that a key which may not be served here takes no reservation; the version's state is read once more after the
+ * outcome, because a revocation may be acknowledged while it is on its way to the disk.
  *
  * @throws SignerError; every refusal is on record, and nothing is released without both records.
  */

@@ -9,7 +9,9 @@ const OTHER = v1({ operations: operations['payment']?.slice(0, 1) ?? [] }).toXdr
 /** A turn of the event loop inside the key service, so that callers really overlap. */
 const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 
-test('I3 R-16 T58 200 rounds of 100 callers with one idempotency key: one call of the key service, one release', async () => {
+test('I3 R-16 T58 200 rounds of 100 callers with one idempotency key: one call of the key service, one release', {
+  timeout: 180_000,
+}, async () => {
   const rig = await openRig({
     log: 'memory',
     concurrency: 1_000,

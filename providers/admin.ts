@@ -1,6 +1,6 @@
 import type { KeyAdmin } from '../src/domain/provider.ts'
-import type { ProviderConfig } from './index.ts'
 import { refuseUnknownKind } from './checks.ts'
+import type { ProviderConfig } from './configs.ts'
 import type { ProviderWorld } from './world.ts'
 
 /**

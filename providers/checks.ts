@@ -8,7 +8,7 @@ export function refuseUnknownKind(config: unknown): never {
     {
       path: 'kind',
       problem: `unknown provider kind ${typeof kind === 'string' ? JSON.stringify(kind.slice(0, 40)) : typeof kind}`,
-      fix: 'use aws-kms, mock or raw-env',
+      fix: 'use one of the kinds in providers/README.md, such as aws-kms',
     },
   ])
 }

@@ -1,15 +1,12 @@
 import type { KeyProvider } from '../src/domain/provider.ts'
-import type { AwsKmsConfig } from './aws-kms/config.ts'
 import { refuseUnknownKind } from './checks.ts'
-import type { MockConfig } from './mock/config.ts'
-import type { RawEnvConfig } from './raw-env/config.ts'
+import type { ProviderConfig } from './configs.ts'
 import type { ProviderWorld } from './world.ts'
 
 export { assertMayServe, type Place } from './may-serve.ts'
 export { isDevelopmentKey } from './development-keys.ts'
+export type { ProviderConfig } from './configs.ts'
 export type { Environment, ProviderWorld } from './world.ts'
-
-export type ProviderConfig = AwsKmsConfig | MockConfig | RawEnvConfig
 
 /**
  * Opens the provider that `config.kind` names, and loads its code only now: a process that never opens one never pays

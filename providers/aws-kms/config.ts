@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Secret } from '../../src/domain/secret.ts'
+import { COMMON_MEANINGS, providerKind } from '../kind.ts'
 
 /**
  * Plain data. Secrets are already resolved: the configuration reads `env:` and `file:` references and hands on a
@@ -49,6 +50,26 @@ export const awsKmsSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
     })
 
 export type AwsKmsConfig = z.output<ReturnType<typeof awsKmsSchema>>
+
+export const awsKms = providerKind({
+  kind: 'aws-kms',
+  schema: awsKmsSchema,
+  aliases: ['aws', 'awskms'],
+  familiar: [
+    { variable: 'AWS_REGION', field: 'region' },
+    { variable: 'AWS_DEFAULT_REGION', field: 'region' },
+    { variable: 'AWS_ENDPOINT_URL_KMS', field: 'endpoint' },
+  ],
+  meanings: {
+    ...COMMON_MEANINGS,
+    region: 'AWS Region',
+    endpoint: 'instead of the public endpoint: https, or http on loopback',
+    accessKeyId: 'static credentials, all or none; without them the default chain of the SDK is asked',
+    secretAccessKey: 'static credentials, all or none',
+    sessionToken: 'static credentials that are temporary',
+    profile: 'profile of the shared AWS configuration files',
+  },
+})
 
 function refineEndpoint(text: string, context: z.RefinementCtx): void {
   const problem = endpointProblem(text)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { COMMON_MEANINGS, providerKind } from '../kind.ts'
 
 /** Plain data. There is nothing to set: keys follow from their labels. */
 export const mockSchema = () =>
@@ -12,3 +13,11 @@ export const mockSchema = () =>
   })
 
 export type MockConfig = z.output<ReturnType<typeof mockSchema>>
+
+export const mock = providerKind({
+  kind: 'mock',
+  schema: mockSchema,
+  aliases: [],
+  familiar: [],
+  meanings: COMMON_MEANINGS,
+})

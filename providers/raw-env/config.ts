@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Secret } from '../../src/domain/secret.ts'
+import { COMMON_MEANINGS, providerKind } from '../kind.ts'
 
 /** Plain data. `keys` maps a name to its secret: an S… strkey (Ed25519) or 0x and 64 hex digits (secp256k1). */
 export const rawEnvSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =>
@@ -19,3 +20,11 @@ export const rawEnvSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
   })
 
 export type RawEnvConfig = z.output<ReturnType<typeof rawEnvSchema>>
+
+export const rawEnv = providerKind({
+  kind: 'raw-env',
+  schema: rawEnvSchema,
+  aliases: ['raw', 'rawenv', 'env'],
+  familiar: [],
+  meanings: { ...COMMON_MEANINGS, keys: 'development only: name to secret (S… or 0x…)' },
+})

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { FAMILIAR } from './familiar.ts'
 import { documentSchema, FIELDS } from './fields.ts'
 import { variableOf } from './layers.ts'
-import { PROVIDER_MEANINGS } from './schema.ts'
+import { PROVIDERS } from '../../providers/configs.ts'
 
 /** One line of the table of settings. */
 export interface Setting {
@@ -27,10 +27,12 @@ export function configTable(): readonly Setting[] {
     const { path, secret, required, unit = '', kind } = field
     const member = path.slice(path.lastIndexOf('.') + 1)
     const isOfProvider = path.startsWith('providers.')
-    const familiar = FAMILIAR.filter(known => known.path === path && (kind === undefined || kind === 'aws-kms'))
+    const familiar = FAMILIAR.filter(
+      known => known.path === path && (kind === undefined || known.kind === undefined || known.kind === kind),
+    )
     return {
       name: path,
-      meaning: (isOfProvider ? PROVIDER_MEANINGS[member] : field.meaning) ?? '',
+      meaning: (isOfProvider ? meaningOf(kind, member) : field.meaning) ?? '',
       unit,
       default: field.default === undefined ? '' : JSON.stringify(field.default),
       required,
@@ -41,6 +43,12 @@ export function configTable(): readonly Setting[] {
     }
   })
 }
+
+/** Fields that all kinds share are described once, without a kind. */
+const meaningOf = (kind: string | undefined, member: string): string | undefined =>
+  PROVIDERS.map(row => (kind === undefined || row.kind === kind ? row.meanings[member] : undefined)).find(
+    meaning => meaning !== undefined,
+  )
 
 /** JSON Schema (draft 2020-12) of the file, for editors: `#:schema countersign.schema.json` as its first line. */
 export function configJsonSchema(): Record<string, unknown> {

@@ -1,14 +1,14 @@
 import { type Environment, type Layers, setAt, type Table, tableAt } from './layers.ts'
-import { PROVIDER_KINDS } from './schema.ts'
+import { PROVIDER_KINDS, PROVIDERS } from '../../providers/configs.ts'
 
 /**
  * Variables people have set already. They fill what file, `COUNTERSIGN_…` and flags left open, and change nothing that is
  * there: they often come from the platform, not from whoever configures this program.
  */
-export const FAMILIAR: readonly { readonly variable: string; readonly path: string }[] = [
-  { variable: 'AWS_REGION', path: 'providers.<name>.region' },
-  { variable: 'AWS_DEFAULT_REGION', path: 'providers.<name>.region' },
-  { variable: 'AWS_ENDPOINT_URL_KMS', path: 'providers.<name>.endpoint' },
+export const FAMILIAR: readonly { readonly variable: string; readonly path: string; readonly kind?: string }[] = [
+  ...PROVIDERS.flatMap(({ kind, familiar }) =>
+    familiar.map(({ variable, field }) => ({ variable, path: `providers.<name>.${field}`, kind })),
+  ),
   { variable: 'KMS_KEY_ID', path: 'keys.reference' },
   { variable: 'AWS_KMS_KEY_ID', path: 'keys.reference' },
   { variable: 'HSM_PROVIDER', path: 'providers' },
@@ -16,13 +16,9 @@ export const FAMILIAR: readonly { readonly variable: string; readonly path: stri
   { variable: 'HSM_KEY_<address>', path: 'keys.mapping' },
 ]
 
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ['aws', 'aws-kms'],
-  ['awskms', 'aws-kms'],
-  ['raw', 'raw-env'],
-  ['rawenv', 'raw-env'],
-  ['env', 'raw-env'],
-])
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  PROVIDERS.flatMap(({ kind, aliases }) => aliases.map(alias => [alias, kind] as const)),
+)
 
 /** `AWS_KMS`, `aws` and `aws-kms` are one kind. */
 export function kindOfWord(word: string): string {
@@ -33,12 +29,10 @@ export function kindOfWord(word: string): string {
 export function fillFamiliar(layers: Layers, env: Environment): void {
   fillProvider(layers, env)
   const first = (...variables: readonly string[]) => variables.find(variable => (env[variable] ?? '') !== '')
-  const region = first('AWS_REGION', 'AWS_DEFAULT_REGION')
-  const endpoint = first('AWS_ENDPOINT_URL_KMS')
   for (const [name, provider] of Object.entries(tableAt(layers.values, 'providers') ?? {})) {
-    if (!isTable(provider) || provider['kind'] !== 'aws-kms') continue
-    fill(layers, env, ['providers', name, 'region'], region)
-    fill(layers, env, ['providers', name, 'endpoint'], endpoint)
+    if (!isTable(provider)) continue
+    for (const { familiar } of PROVIDERS.filter(({ kind }) => kind === provider['kind']))
+      for (const { variable, field } of familiar) fill(layers, env, ['providers', name, field], first(variable))
   }
   fill(layers, env, ['keys', 'reference'], first('KMS_KEY_ID', 'AWS_KMS_KEY_ID'))
   fillMapping(layers, env)

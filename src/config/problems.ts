@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import type { ConfigProblem } from '../domain/errors.ts'
 import { fieldAt, namesBelow } from './fields.ts'
 import { type Layers, type Table, tableAt } from './layers.ts'
-import { FIX, PROVIDER_KINDS } from './schema.ts'
+import { PROVIDER_KINDS } from '../../providers/configs.ts'
+import { FIX } from './schema.ts'
 import { nearest } from './words.ts'
 
 type Issue = z.core.$ZodIssue

@@ -1,13 +1,10 @@
 import { z } from 'zod'
-import { type AwsKmsConfig, awsKmsSchema } from '../../providers/aws-kms/config.ts'
-import { type MockConfig, mockSchema } from '../../providers/mock/config.ts'
-import { type RawEnvConfig, rawEnvSchema } from '../../providers/raw-env/config.ts'
+import { type ProviderConfig, providerSchemas } from '../../providers/configs.ts'
 import type { Jwks } from '../domain/jwks.ts'
 import type { Secret } from '../domain/secret.ts'
 
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
-export const PROVIDER_KINDS = ['aws-kms', 'mock', 'raw-env'] as const
 
 /** A refinement says problem and fix in one text; this stands between them (as in `providers`). */
 export const FIX = ' ⇒ '
@@ -103,7 +100,7 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
       .prefault({}),
     tokens: tokens.optional(),
     providers: z
-      .record(name, z.discriminatedUnion('kind', [awsKmsSchema(secret), mockSchema(), rawEnvSchema(secret)]))
+      .record(name, z.discriminatedUnion('kind', providerSchemas(secret)))
       .default({})
       .describe('key services, by the name that bindings call them'),
     keys: keys.prefault({}),
@@ -116,23 +113,8 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
 
 type Parsed = z.output<ReturnType<typeof configSchema>>
 
-type ProviderConfig = AwsKmsConfig | MockConfig | RawEnvConfig
-
 /** The configuration, checked, complete and frozen. The key set is read; every provider carries its name. */
 export interface Config extends Omit<Parsed, 'tokens' | 'providers'> {
   readonly tokens?: Omit<z.output<typeof tokens>, 'jwks'> & { readonly jwks: Jwks }
   readonly providers: Readonly<Record<string, ProviderConfig>>
-}
-
-/** Meanings of the fields whose schemas live with the providers. */
-export const PROVIDER_MEANINGS: Readonly<Record<string, string>> = {
-  kind: 'which key service',
-  name: 'its name; follows from the table and may be left out',
-  region: 'AWS Region',
-  endpoint: 'instead of the public endpoint: https, or http on loopback',
-  accessKeyId: 'static credentials, all or none; without them the default chain of the SDK is asked',
-  secretAccessKey: 'static credentials, all or none',
-  sessionToken: 'static credentials that are temporary',
-  profile: 'profile of the shared AWS configuration files',
-  keys: 'development only: name to secret (S… or 0x…)',
 }

@@ -40,6 +40,8 @@ export interface ErrorDetail {
   'provider/refused': { provider: string; reason: string; requestId?: string }
   /** The service answered with something that is not an answer to what was asked. */
   'provider/malformed': { provider: string; reason: string; requestId?: string }
+  /** The answer failed the service's own integrity check (checksum, echoed name or version). Nothing of it was used. */
+  'provider/corrupt': { provider: string; reason: string; requestId?: string }
   /** Ciphertext, context or wrapping key do not belong together. Nothing was signed. */
   'envelope/unreadable': { provider: string; reason: string; requestId?: string }
   /** The opened key does not give the pinned public key. Nothing was signed. */

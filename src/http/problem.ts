@@ -154,6 +154,12 @@ export const PROBLEMS = {
     meaning: 'It was not used.',
     fix: 'An operator must look at the endpoint and what stands between.',
   },
+  'provider/corrupt': {
+    status: 502,
+    title: 'The answer of the key service was damaged on its way',
+    meaning: 'It failed its integrity check and was not used. Nothing was released, and the key is in quarantine.',
+    fix: 'An operator must look at what stands between signer and key service, then run `countersign keys restore`.',
+  },
   'envelope/unreadable': {
     status: 502,
     title: 'The encrypted key cannot be opened',

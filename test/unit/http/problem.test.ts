@@ -36,6 +36,7 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
   'provider/ambiguous': { provider: 'p', reason: 'r', requestId: 'v' },
   'provider/refused': { provider: 'p', reason: 'r' },
   'provider/malformed': { provider: 'p', reason: 'r' },
+  'provider/corrupt': { provider: 'p', reason: 'r' },
   'envelope/unreadable': { provider: 'p', reason: 'r' },
   'envelope/mismatch': { reason: 'r' },
   'signature/malformed': { reason: 'r' },

@@ -1,0 +1,19 @@
+import type { Doctor } from '../src/domain/doctor.ts'
+import { refuseUnknownKind } from './checks.ts'
+import type { ProviderConfig } from './configs.ts'
+import type { ProviderWorld } from './world.ts'
+
+/**
+ * Opens the side of a provider that diagnoses. Undefined: this kind lives in this process, there is nothing to examine.
+ * @throws `config/invalid`, `start/refused` as `openProvider` does.
+ */
+export async function openDoctor(config: ProviderConfig, _world: ProviderWorld): Promise<Doctor | undefined> {
+  switch (config.kind) {
+    case 'aws-kms':
+    case 'mock':
+    case 'raw-env':
+      return undefined
+    default:
+      return refuseUnknownKind(config satisfies never)
+  }
+}

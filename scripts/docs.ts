@@ -1,5 +1,6 @@
 /** Writes the pages that are made from code: `bun scripts/docs.ts`. A test compares them with what is checked in. */
 import { writeFile } from 'node:fs/promises'
+import { costPage } from '../bench/costs.ts'
 import { openApiDocument } from '../src/http/openapi.ts'
 import { PROBLEMS, problemType } from '../src/http/problem.ts'
 import type { ErrorCode } from '../src/domain/errors.ts'
@@ -26,4 +27,5 @@ if (import.meta.main) {
   const docs = new URL('../docs/', import.meta.url)
   await writeFile(new URL('errors.md', docs), errorsPage())
   await writeFile(new URL('openapi.json', docs), openApiPage())
+  await writeFile(new URL('costs.md', docs), costPage())
 }

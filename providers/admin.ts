@@ -13,10 +13,16 @@ export async function openAdmin(config: ProviderConfig, world: ProviderWorld): P
   switch (config.kind) {
     case 'aws-kms':
       return (await import('./aws-kms/admin.ts')).createAdmin(config, world)
+    case 'gcp-kms':
+      return (await import('./gcp-kms/admin.ts')).createAdmin(config, world)
     case 'mock':
       return (await import('./mock/admin.ts')).createAdmin(config, world)
+    case 'passphrase':
+      return (await import('./passphrase/admin.ts')).createAdmin(config, world)
     case 'raw-env':
       return (await import('./raw-env/admin.ts')).createAdmin(config, world)
+    case 'vault-transit':
+      return (await import('./vault-transit/admin.ts')).createAdmin(config, world)
     default:
       return refuseUnknownKind(config satisfies never)
   }

@@ -18,10 +18,16 @@ export async function openProvider(config: ProviderConfig, world: ProviderWorld)
   switch (config.kind) {
     case 'aws-kms':
       return (await import('./aws-kms/index.ts')).create(config, world)
+    case 'gcp-kms':
+      return (await import('./gcp-kms/index.ts')).create(config, world)
     case 'mock':
       return (await import('./mock/index.ts')).create(config, world)
+    case 'passphrase':
+      return (await import('./passphrase/index.ts')).create(config, world)
     case 'raw-env':
       return (await import('./raw-env/index.ts')).create(config, world)
+    case 'vault-transit':
+      return (await import('./vault-transit/index.ts')).create(config, world)
     default:
       return refuseUnknownKind(config satisfies never)
   }

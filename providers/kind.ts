@@ -9,9 +9,18 @@ export interface ProviderKind<S extends z.ZodType = z.ZodType> {
   /** Other words people use for it (`HSM_PROVIDER`), in lower case without hyphens. */
   readonly aliases: readonly string[]
   /** Variables people have set already; they fill a field that file, `COUNTERSIGN_…` and flags left open. First wins. */
-  readonly familiar: readonly { readonly variable: string; readonly field: string }[]
+  readonly familiar: readonly FamiliarVariable[]
   /** What each field means, for documentation and `config schema`. */
   readonly meanings: Readonly<Record<string, string>>
+}
+
+export interface FamiliarVariable {
+  readonly variable: string
+  readonly field: string
+  /** The field is a secret: it gets a reference to the variable, never its value. */
+  readonly secret?: true
+  /** Fields that, when the configuration has one of them, leave the variable without meaning. */
+  readonly unless?: readonly string[]
 }
 
 /** Keeps the exact schema type of a row. */

@@ -7,7 +7,7 @@ export interface AuditRecord {
   readonly eventVersion: '1.11'
   readonly userIdentity: Readonly<Record<string, unknown>>
   readonly eventTime: string
-  readonly eventSource: 'kms.amazonaws.com'
+  readonly eventSource: 'kms.amazonaws.com' | 'sts.amazonaws.com'
   readonly eventName: string
   readonly awsRegion: string
   readonly sourceIPAddress: string
@@ -19,7 +19,11 @@ export interface AuditRecord {
   readonly requestID: string
   readonly eventID: string
   readonly readOnly: boolean
-  readonly resources: readonly { readonly accountId: string; readonly type: 'AWS::KMS::Key'; readonly ARN: string }[]
+  readonly resources: readonly {
+    readonly accountId: string
+    readonly type: 'AWS::KMS::Key' | 'AWS::IAM::Role'
+    readonly ARN: string
+  }[]
   readonly eventType: 'AwsApiCall'
   readonly managementEvent: true
   readonly recipientAccountId: string
@@ -125,6 +129,22 @@ export function auditRecord(facts: AuditFacts): AuditRecord {
     managementEvent: true,
     recipientAccountId: accountId,
     eventCategory: 'Management',
+  }
+}
+
+const STS_SHOWN = ['RoleArn', 'RoleSessionName', 'DurationSeconds', 'ExternalId', 'SourceIdentity']
+
+/** The same for STS. Neither the web identity token nor anything of the credentials given out stands in it. */
+export function stsAuditRecord(facts: AuditFacts): AuditRecord {
+  const input = (facts.input ?? {}) as Record<string, unknown>
+  const shown = STS_SHOWN.filter(name => input[name] !== undefined)
+  const role = typeof input['RoleArn'] === 'string' ? input['RoleArn'] : undefined
+  return {
+    ...auditRecord(facts),
+    eventSource: 'sts.amazonaws.com',
+    requestParameters: shown.length === 0 ? null : Object.fromEntries(shown.map(name => [camel(name), input[name]])),
+    resources:
+      role === undefined ? [] : [{ accountId: role.split(':')[4] ?? '', type: 'AWS::IAM::Role' as const, ARN: role }],
   }
 }
 

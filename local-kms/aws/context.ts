@@ -16,8 +16,8 @@ export interface OpContext {
   readonly seeded: boolean
   readonly allowEmptyMessage: boolean
   readonly aliasLagMs: number
-  /** Where the caller may do this; throws AccessDeniedException. */
-  authorize(resource: string): void
+  /** Whether the caller may do this there; throws AccessDeniedException. @param action where it is not the operation's name. */
+  authorize(resource: string, action?: string): void
   /** Keys this call touched, for audit, faults and latency. */
   readonly touched: KmsKey[]
   /** Something other than the operation itself changed the store: a due rotation. */
@@ -46,10 +46,10 @@ const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a
 const MULTI_REGION_ID = /^mrk-[0-9a-fA-F]{32}$/
 
 /** Cryptographic operations and DescribeKey: key id, key ARN, alias name or alias ARN. */
-export function findKey(context: OpContext, id: string): KmsKey {
+export function findKey(context: OpContext, id: string, action?: string): KmsKey {
   const key = lookUp(context, id, true)
   if (!context.touched.includes(key)) context.touched.push(key)
-  context.authorize(key.arn)
+  context.authorize(key.arn, action)
   return key
 }
 

@@ -88,6 +88,8 @@ interface Opening {
   readonly name: string
   readonly ciphertext: Uint8Array | undefined // undefined: a dry run that leaves it out
   readonly encryptionContext: EncryptionContext | undefined
+  /** The right that is needed, where it is not named as the operation. */
+  readonly action?: string
 }
 
 /** Finds the key (named, or told by the blob), checks it and opens the ciphertext. */
@@ -96,7 +98,8 @@ function open(context: OpContext, job: Opening): { key: KmsKey; plaintext: Uint8
   if (job.keyId === undefined && job.name !== 'SYMMETRIC_DEFAULT') {
     throw validation('KeyId is required when the ciphertext was encrypted under an asymmetric KMS key.')
   }
-  const key = job.keyId === undefined ? keyOfBlob(context, blob?.keyId) : findKey(context, job.keyId)
+  const key =
+    job.keyId === undefined ? keyOfBlob(context, blob?.keyId, job.action) : findKey(context, job.keyId, job.action)
   if (blob !== undefined && blob.keyId !== key.id) throw incorrectKey()
   const kind = prepare(context, key, job.name, job.encryptionContext)
   if (job.ciphertext === undefined) return { key, plaintext: new Uint8Array(0) }
@@ -107,10 +110,10 @@ function open(context: OpContext, job: Opening): { key: KmsKey; plaintext: Uint8
   return { key, plaintext, materialId: entry!.id }
 }
 
-function keyOfBlob(context: OpContext, id: string | undefined): KmsKey {
+function keyOfBlob(context: OpContext, id: string | undefined, action: string | undefined): KmsKey {
   if (id === undefined) throw invalidCiphertext()
   try {
-    return findKey(context, id)
+    return findKey(context, id, action)
   } catch (problem) {
     if (!(problem instanceof AwsError) || problem.code !== 'NotFoundException') throw problem
     throw new AwsError(
@@ -204,8 +207,9 @@ export const ReEncrypt = operation(
       name: from,
       ciphertext,
       encryptionContext: input.SourceEncryptionContext,
+      action: 'ReEncryptFrom',
     })
-    const key = findKey(context, input.DestinationKeyId)
+    const key = findKey(context, input.DestinationKeyId, 'ReEncryptTo')
     prepare(context, key, to, input.DestinationEncryptionContext)
     checkLength(key, to, source.plaintext)
     member.refuseGrantTokens(input.GrantTokens)

@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import type { Fault, Faults } from '../core/faults.ts'
 import type { Latency } from '../core/latency.ts'
-import { type Random, type Streams, systemRandom, uuid } from '../core/random.ts'
+import { type Random, rememberStreams, type Streams, uuid } from '../core/random.ts'
 import type { Incoming, Reply } from '../core/server.ts'
 import { createThrottle } from '../core/throttle.ts'
-import { authorize } from './access.ts'
-import { type AuditRecord, auditRecord } from './audit.ts'
+import { authorize, conditionKeys, principalOf } from './access.ts'
+import { type AuditRecord, auditRecord, stsAuditRecord } from './audit.ts'
 import { parseBlob } from './ciphertext.ts'
 import { findKey, type OpContext, type Operation, type Output } from './context.ts'
 import { AwsError, throttled } from './errors.ts'
@@ -13,9 +13,13 @@ import { notBuilt } from './keys.ts'
 import { generateMaterial } from './material.ts'
 import { OPERATIONS } from './operations.ts'
 import { quotaOf, type ThrottleOptions } from './quotas.ts'
+import type { Role } from './roles.ts'
+import { createSessions } from './sessions.ts'
 import { readInput } from './shapes.ts'
 import { authenticate, type Credential, type SigV4Options } from './sigv4.ts'
 import type { AwsStore, KmsKey } from './store.ts'
+import { createSts } from './sts.ts'
+import { isQueryRequest } from './sts-wire.ts'
 import { damageOutput, damageReply, failure, faultReply, operationName, parseBody, success } from './wire.ts'
 import { fromBase64 } from '../core/random.ts'
 
@@ -26,6 +30,8 @@ export interface AwsFaceOptions {
   readonly seeded: boolean
   readonly entropy: Random
   readonly sigv4: SigV4Options
+  /** Who can be assumed through STS, which answers at the same address. */
+  readonly roles?: readonly Role[] | undefined
   readonly faults: Faults
   readonly latency: () => Latency
   readonly throttle: ThrottleOptions | undefined
@@ -69,6 +75,24 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
   let calls = new Map<string, number>()
   let trail: AuditRecord[] = []
   let streams = rememberStreams(options.streams)
+  const sessions = createSessions()
+  const sts = createSts({
+    accountId: store.accountId,
+    clock,
+    random: () => streams('sts'),
+    roles: options.roles,
+    strict: options.sigv4.mode === 'strict',
+    sessions,
+    faults: options.faults,
+    latency: options.latency,
+    authenticate: request => authenticated(request, 'sts'),
+  })
+
+  /** Credentials from the start, and those that STS gave out since. */
+  function authenticated(request: Incoming, service: string): Credential {
+    const credentials = [...options.sigv4.credentials, ...sessions.list()]
+    return authenticate(request, { ...options.sigv4, credentials, service }, clock.now())
+  }
 
   async function handle(request: Incoming): Promise<Reply> {
     const call: Call = {
@@ -79,26 +103,34 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
       faults: [],
       touched: [],
     }
+    if (isQueryRequest(request)) {
+      const { reply, error } = await sts.handle(request, call)
+      count(call.name)
+      record(request, call, undefined, error, stsAuditRecord)
+      return reply
+    }
     try {
       const output = await answer(request, call)
       record(request, call, output, undefined)
       const damaged = output === undefined ? undefined : damageOutput(output, call.faults)
-      return damageReply(success(damaged, call.requestId, clock.now()), damaged, call.faults)
+      return damageReply(success(damaged, call.requestId, clock.now()), damaged, call.faults, clock.now())
     } catch (problem) {
       if (problem instanceof Replaced) return problem.reply
       const error = problem instanceof AwsError ? problem : new AwsError('KMSInternalException', undefined, 500)
       record(request, call, undefined, error)
-      return damageReply(failure(error, call.requestId, clock.now()), undefined, call.faults)
+      return damageReply(failure(error, call.requestId, clock.now()), undefined, call.faults, clock.now())
     }
   }
+
+  const count = (name: string): void => void calls.set(name, (calls.get(name) ?? 0) + 1)
 
   async function answer(request: Incoming, call: Call): Promise<Output> {
     try {
       call.name = operationName(request)
     } finally {
-      calls.set(call.name, (calls.get(call.name) ?? 0) + 1)
+      count(call.name)
     }
-    call.credential = authenticate(request, options.sigv4, clock.now())
+    call.credential = authenticated(request, 'kms')
     call.input = parseBody(request)
     const operation = OPERATIONS[call.name]
     if (operation === undefined) throw notBuilt(call.name)
@@ -149,8 +181,11 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
       aliasLagMs: options.aliasLagMs,
       touched: call.touched,
       changed: false,
-      authorize(resource) {
-        if (call.credential !== undefined) authorize(call.credential, principal(call.credential), call.name, resource)
+      authorize(resource, operation = call.name) {
+        if (call.credential === undefined) return
+        const action = `kms:${operation}`
+        const context = conditionKeys(store, clock.now(), action, call.input ?? {}, resource)
+        authorize(call.credential, principalOf(call.credential, store.accountId), { action, resource, context })
       },
     }
   }
@@ -190,19 +225,15 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
     }
   }
 
-  function principal(credential: Credential): string {
-    return credential.principalArn ?? `arn:aws:iam::${store.accountId}:user/${credential.accessKeyId}`
-  }
-
-  function record(request: Incoming, call: Call, output: Output, error: AwsError | undefined): void {
-    const entry = auditRecord({
+  function record(request: Incoming, call: Call, output: Output, error?: AwsError, form = auditRecord): void {
+    const entry = form({
       operation: call.name,
       mutates: OPERATIONS[call.name]?.mutates === true,
       input: call.input,
       output,
       error,
       credential: call.credential,
-      principalArn: principal(call.credential ?? { accessKeyId: 'anonymous', secretAccessKey: '' }),
+      principalArn: principalOf(call.credential ?? { accessKeyId: 'anonymous', secretAccessKey: '' }, store.accountId),
       touched: call.touched,
       now: clock.now(),
       requestId: call.requestId,
@@ -223,6 +254,7 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
     audit: () => [...trail],
     reset(fresh) {
       calls = new Map()
+      sessions.clear()
       trail = []
       throttle.reset()
       streams = rememberStreams(fresh)
@@ -231,13 +263,3 @@ export function createAwsFace(options: AwsFaceOptions): AwsFace {
 }
 
 const TRAIL_MAX = 100_000
-
-/** One stream a label for the life of the face, so that each call goes on where the last one stopped. */
-export function rememberStreams(streams: Streams): Streams {
-  const known = new Map<string, Random>()
-  return label => {
-    const stream = known.get(label) ?? streams(label)
-    if (stream !== systemRandom) known.set(label, stream)
-    return stream
-  }
-}

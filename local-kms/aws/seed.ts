@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { fromBase64, fromHex, type Streams, uuid } from '../core/random.ts'
 import { newKey } from './keys.ts'
 import { type Material, readMaterial } from './material.ts'
+import { unknownOperator } from './policy.ts'
 import { KEY_SPECS, isBuiltSpec, type KeySpec, type KeyUsage, specRow } from './specs.ts'
 import { aliasArn, type AwsStore, keyArn, materialId, type KmsKey } from './store.ts'
 
@@ -24,18 +25,68 @@ const seedKey = z.strictObject({
   policy: z.string().optional(),
   creationDate: z.iso.datetime().optional(),
 })
+const strings = z.array(z.string())
+const oneOrMany = z.union([z.string(), strings])
+const conditions = z.record(z.string(), z.record(z.string(), oneOrMany)).superRefine((value, context) => {
+  const unknown = unknownOperator(value)
+  if (unknown !== undefined) context.addIssue({ code: 'custom', message: `the operator ${unknown} is not played` })
+})
+const statement = z.strictObject({
+  actions: strings,
+  resources: strings.optional(),
+  conditions: conditions.optional(),
+})
+const policyStatement = z.strictObject({
+  Sid: z.string().optional(),
+  Effect: z.enum(['Allow', 'Deny']),
+  Action: oneOrMany.optional(),
+  NotAction: oneOrMany.optional(),
+  Resource: oneOrMany.optional(),
+  NotResource: oneOrMany.optional(),
+  Condition: conditions.optional(),
+})
+/** An identity policy as it stands in IAM. */
+export const policyDocument = z.strictObject({
+  Version: z.string().optional(),
+  Id: z.string().optional(),
+  Statement: z.union([policyStatement, z.array(policyStatement)]),
+})
+const rights = {
+  allow: z.array(statement).optional(),
+  deny: z.array(statement).optional(),
+  policies: z.array(policyDocument).optional(),
+}
+const role = z.strictObject({
+  arn: z.string().regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/),
+  ...rights,
+  trust: z
+    .strictObject({
+      principals: strings.optional(),
+      externalId: z.string().optional(),
+      webIdentity: z
+        .array(
+          z.strictObject({
+            issuer: z.string(),
+            audience: z.string(),
+            subject: z.string(),
+            jwks: z.array(z.record(z.string(), z.unknown())).optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+  maxSessionSeconds: z.int().min(3_600).max(43_200).optional(),
+})
 const credential = z.strictObject({
   accessKeyId: z.string().min(1),
   secretAccessKey: z.string(),
   sessionToken: z.string().optional(),
   expiresAt: z.iso.datetime().optional(),
   principalArn: z.string().optional(),
-  allow: z
-    .array(z.strictObject({ actions: z.array(z.string()), resources: z.array(z.string()).optional() }))
-    .optional(),
+  ...rights,
 })
 
-/** One document that says which keys there are from the start. See seed.example.json. */
+/** What the seed document says of this face; it stands on top, the other faces have members of their own there. */
 export const seedDocument = z.strictObject({
   $comment: z.string().optional(),
   version: z.literal(1),
@@ -46,18 +97,11 @@ export const seedDocument = z.strictObject({
     .optional(),
   masterSeed: z.string().optional(),
   credentials: z.array(credential).optional(),
+  /** What STS hands out. Absent: any role can be assumed, with every right (except under strict SigV4). */
+  roles: z.array(role).optional(),
   keys: z.array(seedKey).optional(),
 })
-export type SeedDocument = z.input<typeof seedDocument>
-type SeedKey = z.output<typeof seedKey>
-
-/** @throws RangeError that names every field in question. */
-export function parseSeed(value: unknown): z.output<typeof seedDocument> {
-  const result = seedDocument.safeParse(value)
-  if (result.success) return result.data
-  const problems = result.error.issues.map(issue => `${issue.path.join('.') || '(document)'}: ${issue.message}`)
-  throw new RangeError(`Cannot use the seed document: ${problems.join('; ')}`)
-}
+export type SeedKey = z.output<typeof seedKey>
 
 /** Adds the keys that are not there yet: a persisted store wins over its seed. */
 export async function applySeed(

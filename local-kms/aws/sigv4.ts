@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { equalBytes, toHex } from '../core/random.ts'
 import type { Incoming } from '../core/server.ts'
 import { AwsError } from './errors.ts'
+import type { PolicyDocument, Rights } from './policy.ts'
 
 /**
  * `off` looks at nothing. `lenient` checks the signature, allows a day of clock difference, and takes an access key it
@@ -10,23 +11,27 @@ import { AwsError } from './errors.ts'
  */
 export type SigV4Mode = 'off' | 'lenient' | 'strict'
 
-export interface Credential {
+export interface Credential extends Rights {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken?: string | undefined
   /** ISO 8601. */
   readonly expiresAt?: string | undefined
   readonly principalArn?: string | undefined
-  /** What the principal may do; absent: everything. */
-  readonly allow?:
-    | readonly { readonly actions: readonly string[]; readonly resources?: readonly string[] | undefined }[]
-    | undefined
+  /** The role a session was made from. */
+  readonly roleArn?: string | undefined
+  /** What a session was narrowed to when it was made. */
+  readonly sessionPolicies?: readonly PolicyDocument[] | undefined
+  /** Given out by STS: its token is needed wherever signatures are looked at. */
+  readonly temporary?: boolean | undefined
 }
 
 export interface SigV4Options {
   readonly mode: SigV4Mode
   readonly credentials: readonly Credential[]
   readonly region: string
+  /** The service that requests are signed for. Default kms. */
+  readonly service?: string
 }
 
 const MINUTE = 60_000
@@ -66,7 +71,7 @@ export function authenticate(request: Incoming, options: SigV4Options, now: numb
   const credential = known(options, authorization.accessKeyId)
   checkToken(request, credential, options.mode, now)
   checkTime(date, at, now, WINDOW[options.mode])
-  if (options.mode === 'strict') checkScope(request, authorization, date, options.region)
+  if (options.mode === 'strict') checkScope(request, authorization, date, options)
   const signature = sign(request, authorization, date, credential.secretAccessKey)
   if (!equalBytes(new TextEncoder().encode(signature), new TextEncoder().encode(authorization.signature))) {
     throw badSignature(
@@ -153,16 +158,21 @@ function checkTime(date: string, at: number, now: number, window: number): void 
 
 function checkToken(request: Incoming, credential: Credential, mode: SigV4Mode, now: number): void {
   const sent = request.headers['x-amz-security-token']
-  if (mode === 'strict' && sent !== credential.sessionToken) throw unknownToken()
+  if ((mode === 'strict' || credential.temporary === true) && sent !== credential.sessionToken) throw unknownToken()
   if (credential.expiresAt !== undefined && Date.parse(credential.expiresAt) <= now) {
     throw new AwsError('ExpiredTokenException', 'The security token included in the request is expired')
   }
 }
 
-function checkScope(request: Incoming, authorization: Authorization, date: string, region: string): void {
+function checkScope(
+  request: Incoming,
+  authorization: Authorization,
+  date: string,
+  { region, service: wanted = 'kms' }: SigV4Options,
+): void {
   const [day, scopeRegion, service, end] = authorization.scope
   if (end !== 'aws4_request') throw badSignature(`Credential should be scoped with a valid terminator: 'aws4_request'.`)
-  if (service !== 'kms') throw badSignature(`Credential should be scoped to correct service: 'kms'. `)
+  if (service !== wanted) throw badSignature(`Credential should be scoped to correct service: '${wanted}'. `)
   if (scopeRegion !== region)
     throw badSignature(`Credential should be scoped to a valid region, not '${scopeRegion}'. `)
   const stamp = basicDate(parseBasicDate(date)!)

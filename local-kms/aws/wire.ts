@@ -1,3 +1,4 @@
+import { brokenReply, damageHttp } from '../core/damage.ts'
 import type { Fault } from '../core/faults.ts'
 import { toBase64 } from '../core/random.ts'
 import type { Incoming, Reply } from '../core/server.ts'
@@ -78,11 +79,8 @@ export function faultReply(fault: Fault, requestId: string, now: number): Reply 
       return { ...base, status: fault.status, body: new TextEncoder().encode(fault.body ?? '') }
     case 'redirect':
       return { ...base, status: fault.status ?? 307, headers: { ...base.headers, Location: fault.location } }
-    case 'reset':
-    case 'hang':
-      return { ...base, status: 500, wire: { kind: fault.kind } }
     default:
-      return undefined
+      return brokenReply(fault)
   }
 }
 
@@ -91,7 +89,6 @@ export function damageOutput(output: Record<string, unknown>, faults: readonly F
   let out = output
   for (const fault of faults) {
     if (fault.kind === 'replace') out = { ...out, ...fault.members }
-    if (fault.kind === 'oversized-body') out = { ...out, Padding: 'x'.repeat(fault.bytes) }
     if (fault.kind === 'flip-bit') {
       const member = fault.member ?? 'Signature'
       const bytes = out[member]
@@ -113,21 +110,14 @@ export function damageReply(
   reply: Reply,
   output: Record<string, unknown> | undefined,
   faults: readonly Fault[],
+  now: number,
 ): Reply {
-  let out = reply
-  for (const fault of faults) {
-    if (fault.kind === 'content-type') out = { ...out, headers: { ...out.headers, 'Content-Type': fault.value } }
-    if (fault.kind === 'date-skew') {
-      const date = new Date(Date.parse(out.headers['Date']!) + fault.ms).toUTCString()
-      out = { ...out, headers: { ...out.headers, Date: date } }
-    }
-    if (fault.kind === 'duplicate-json-keys' && output !== undefined) {
-      out = { ...out, body: new TextEncoder().encode(twice(output, fault.second ?? {})) }
-    }
-    if (fault.kind === 'truncate') out = { ...out, wire: { kind: 'truncate', bytes: fault.bytes } }
-    if (fault.kind === 'slow-body') out = { ...out, wire: { kind: 'slow-body', msPerByte: fault.msPerByte } }
-  }
-  return out
+  const doubled = faults.find(fault => fault.kind === 'duplicate-json-keys')
+  const written =
+    doubled === undefined || output === undefined
+      ? reply
+      : { ...reply, body: new TextEncoder().encode(twice(output, doubled.second ?? {})) }
+  return damageHttp(written, faults, now)
 }
 
 function twice(output: Record<string, unknown>, second: Readonly<Record<string, unknown>>): string {

@@ -1,15 +1,17 @@
 import type { Clock } from './clock.ts'
+import type { FaceName } from './face-name.ts'
 import type { Fault, Faults } from './faults.ts'
 import type { Latency } from './latency.ts'
 import type { Random, Streams } from './random.ts'
 import type { Incoming, Reply } from './server.ts'
 
-export type FaceName = 'aws' | 'vault' | 'gcp'
-
 /** What every face gets from the process that hosts it. */
 export interface FaceWorld {
   readonly clock: Clock
-  /** Ids, keys, data keys and random bytes; reproducible when `seeded`. */
+  /**
+   * Ids, keys, data keys and random bytes; reproducible when `seeded`. The host keeps one stream a label: asked again, it goes
+   * on where it stopped. What a face draws while it is made does not shift what it draws later: the host calls `reset` after.
+   */
   readonly streams: Streams
   readonly seeded: boolean
   /** Nonces and ECDSA; the system's own, whatever the seed. */
@@ -19,6 +21,11 @@ export interface FaceWorld {
   readonly onAudit: ((face: FaceName, record: unknown) => void) | undefined
   /** Called before the answer to a call that changed something. */
   readonly onChange: () => void
+  /**
+   * Resolves once everything reported by `onChange` is on file (at once when nothing is kept). The host awaits it before it
+   * sends an HTTP answer; a face that answers by itself (gRPC) awaits it too. Optional, for worlds made in tests.
+   */
+  readonly saved?: (() => Promise<void>) | undefined
 }
 
 /** One service, as its clients see it, and what the administration surface may do to it. */
@@ -39,7 +46,9 @@ export interface Face {
   inspect(): unknown
   /** Forces a state callers cannot bring about. False: no such key here. @throws RangeError for a state there is not. */
   setKeyState(key: string, state: string): boolean
+  /** Forces a state of the whole server (Vault: sealed, standby, …). Absent: there is none. @throws RangeError for a state there is not. */
+  setServerState?(state: string): void
   close(): Promise<void>
 }
 
-export type { Clock, Fault, Faults, Incoming, Latency, Random, Reply, Streams }
+export type { Clock, FaceName, Fault, Faults, Incoming, Latency, Random, Reply, Streams }

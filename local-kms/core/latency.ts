@@ -1,3 +1,4 @@
+import { FACE_NAMES, type FaceName } from './face-name.ts'
 import type { Random } from './random.ts'
 import { uniform } from './random.ts'
 
@@ -29,6 +30,8 @@ export interface LatencyOptions {
   readonly cold?: boolean
   /** The first entry that fits decides. `key` is a key id. */
   readonly overrides?: readonly {
+    /** Absent: any face. */
+    readonly face?: FaceName
     readonly operation?: string
     readonly key?: string
     readonly profile: LatencyName | LatencyProfile
@@ -91,9 +94,14 @@ export function resolveProfile(profile: LatencyName | LatencyProfile): LatencyPr
   return named
 }
 
-export function createLatency(options: LatencyOptions, random: Random): Latency {
+/** @param face  whose calls these are: overrides of other faces do not apply. */
+export function createLatency(options: LatencyOptions, random: Random, face: FaceName = 'aws'): Latency {
   const base = resolveProfile(options.profile)
-  const overrides = (options.overrides ?? []).map(o => ({ ...o, profile: resolveProfile(o.profile) }))
+  const stranger = options.overrides?.find(o => o.face !== undefined && !FACE_NAMES.includes(o.face))?.face
+  if (stranger !== undefined) throw new RangeError(`Unknown face '${stranger}': use ${FACE_NAMES.join(', ')}`)
+  const overrides = (options.overrides ?? [])
+    .map(o => ({ ...o, profile: resolveProfile(o.profile) }))
+    .filter(o => o.face === undefined || o.face === face)
   return {
     sample(call) {
       const fits = overrides.find(

@@ -47,6 +47,16 @@ function blockOf(name: Uint8Array, block: number, seed: Uint8Array): Uint8Array 
   return sha256(input)
 }
 
+/** One stream a label for good, so that each call goes on where the last one stopped. */
+export function rememberStreams(streams: Streams): Streams {
+  const known = new Map<string, Random>()
+  return label => {
+    const stream = known.get(label) ?? streams(label)
+    if (stream !== systemRandom) known.set(label, stream)
+    return stream
+  }
+}
+
 /** RFC 9562 version 4 layout over 16 random bytes. */
 export function uuid(random: Random): string {
   const b = random.bytes(16)

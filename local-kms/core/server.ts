@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import type { Clock } from './clock.ts'
+import { send } from './send.ts'
 
 /** One request, read whole, with header names in lower case and repeated headers joined by a comma. */
 export interface Incoming {
@@ -23,10 +24,13 @@ export interface Reply {
 }
 
 export type Wire =
-  | { readonly kind: 'reset' }
+  /** RST before the first byte (default), after a part of the head, or after the head and a part of the body it promised. */
+  | { readonly kind: 'reset'; readonly at?: 'start' | 'head' | 'body' | undefined }
   | { readonly kind: 'hang' }
   | { readonly kind: 'truncate'; readonly bytes?: number | undefined }
-  | { readonly kind: 'slow-body'; readonly msPerByte: number }
+  | { readonly kind: 'slow-body'; readonly msPerByte: number; readonly head?: boolean | undefined }
+  /** A JSON object grows by a member of so many bytes (anything else by so many spaces), chunk by chunk. */
+  | { readonly kind: 'oversize'; readonly bytes: number }
 
 export interface ServerOptions {
   readonly host: string
@@ -48,13 +52,32 @@ export function isLoopback(host: string): boolean {
 }
 
 /** @throws RangeError when the host is not a loopback address and that was not allowed in so many words. */
+export function checkHost(host: string, allowNonLoopback: boolean): void {
+  if (allowNonLoopback || isLoopback(host)) return
+  throw new RangeError(
+    `Cannot listen on '${host}': local-kms keeps keys in the clear, so it takes loopback addresses only ` +
+      '(set allowNonLoopback to override, in a closed network)',
+  )
+}
+
+/** @returns the port, for those who asked for any. */
+export async function listen(server: Server, options: { host: string; port: number }): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : options.port
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function addressText(host: string, port: number): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** @throws RangeError as `checkHost` */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  if (!options.allowNonLoopback && !isLoopback(options.host)) {
-    throw new RangeError(
-      `Cannot listen on '${options.host}': local-kms keeps keys in the clear, so it takes loopback addresses only ` +
-        '(set allowNonLoopback to override, in a closed network)',
-    )
-  }
+  checkHost(options.host, options.allowNonLoopback)
   const sockets = new Set<Socket>()
   const seen = new Map<string, Socket>()
   let hanging: (() => void)[] = []
@@ -72,16 +95,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       if (seen.get(peer) === socket) seen.delete(peer)
     })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
-  })
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : options.port
-  const host = options.host.includes(':') && !options.host.startsWith('[') ? `[${options.host}]` : options.host
+  const port = await listen(server, options)
 
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${addressText(options.host, port)}`,
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
@@ -142,48 +159,4 @@ async function readBody(request: IncomingMessage, max: number): Promise<Uint8Arr
     chunks.push(chunk)
   }
   return chunks.length === 1 ? chunks[0] : new Uint8Array(Buffer.concat(chunks))
-}
-
-async function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  reply: Reply,
-  clock: Clock,
-  hanging: (() => void)[],
-): Promise<void> {
-  const { wire, body } = reply
-  if (wire?.kind === 'hang') {
-    await new Promise<void>(resolve => {
-      hanging.push(resolve)
-      request.socket.once('close', resolve)
-    })
-    request.socket.destroy()
-    return
-  }
-  if (wire?.kind === 'reset') {
-    reset(request.socket)
-    return
-  }
-  response.writeHead(reply.status, { ...reply.headers, 'content-length': String(body.length) })
-  if (wire?.kind === 'truncate') {
-    const bytes = Math.min(wire.bytes ?? Math.floor(body.length / 2), Math.max(0, body.length - 1))
-    await new Promise<void>(resolve => response.write(body.subarray(0, bytes), () => resolve()))
-    request.socket.destroy()
-    return
-  }
-  if (wire?.kind === 'slow-body') {
-    for (let i = 0; i < body.length && !request.socket.destroyed; i++) {
-      await clock.sleep(wire.msPerByte)
-      response.write(body.subarray(i, i + 1))
-    }
-    response.end()
-    return
-  }
-  response.end(body)
-}
-
-function reset(socket: Socket): void {
-  // RST where the runtime can send one, else the connection just ends without an answer
-  if (typeof socket.resetAndDestroy === 'function') socket.resetAndDestroy()
-  else socket.destroy()
 }

@@ -4,6 +4,7 @@ import type { Call, KeyAdmin, KeyRef } from '../../src/domain/provider.ts'
 import { checkedConfig } from '../checks.ts'
 import type { ProviderWorld } from '../world.ts'
 import { openClient } from './client.ts'
+import { platformSources } from './platform.ts'
 import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
 import { describeKey } from './describe.ts'
 import { isKeyArn, SPELLING, textOf } from './translate.ts'
@@ -14,7 +15,7 @@ import { isKeyArn, SPELLING, textOf } from './translate.ts'
  */
 export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): Promise<KeyAdmin> {
   const checked = checkedConfig(awsKmsSchema(), config, 'see providers/aws-kms/README.md')
-  const client = openClient(checked, world)
+  const client = openClient(checked, world, platformSources)
   const name = checked.name ?? checked.kind
 
   async function createKey(input: CreateKeyCommandInput, call: Call): Promise<KeyRef> {

@@ -1,11 +1,13 @@
 import { KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms'
 import type { Call } from '../../src/domain/provider.ts'
-import { reveal, type SecretBytes } from '../../src/domain/secret.ts'
+import type { SecretBytes } from '../../src/domain/secret.ts'
 import { orAborted, TransportError } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
 import { type AwsKmsConfig, isLoopback } from './config.ts'
+import { CredentialError } from './credential-error.ts'
+import { type Credentials, openCredentials, type PlatformSources } from './credentials.ts'
 import { type CallRecord, createHandler, type HandlerOptions } from './handler.ts'
-import { type Operation, toSignerError } from './translate.ts'
+import { isExpiry, type Operation, toSignerError } from './translate.ts'
 
 type SendOptions = NonNullable<Parameters<KMSClient['send']>[1]>
 
@@ -19,6 +21,9 @@ export interface Attempted<O> {
 export interface KmsClient {
   /** True when the endpoint is on this machine: an emulator, of which no protection level can be claimed. */
   readonly local: boolean
+  readonly credentials: Credentials
+  /** Where requests go: as configured, or what the SDK chooses for the Region. */
+  readonly endpoint: string
   /**
    * One attempt. The SDK's own retries are off, so that nothing is retried twice and a caller can count.
    * @throws SignerError only, by the table in translate.ts.
@@ -31,15 +36,22 @@ export interface KmsClient {
   close(): void
 }
 
-export function openClient(config: AwsKmsConfig, world: ProviderWorld): KmsClient {
+export function openClient(
+  config: AwsKmsConfig,
+  world: ProviderWorld,
+  platform: PlatformSources | undefined,
+): KmsClient {
   const local = config.endpoint !== undefined && isLoopback(new URL(config.endpoint).hostname)
-  const client = new KMSClient(sdkConfig(config, world, local))
+  const credentials = openCredentials(config, world, local, platform)
+  const client = new KMSClient(sdkConfig(config, world, credentials))
   const provider = config.name ?? config.kind
   let closed = false
   return {
     local,
+    credentials,
+    endpoint: endpointOf(config, client),
     attempt: (operation, call, send) =>
-      attempt(provider, operation, call.signal, options => {
+      attempt({ provider, credentials }, operation, call.signal, options => {
         if (closed) throw new TransportError('not-sent')
         return send(client, options)
       }),
@@ -51,7 +63,7 @@ export function openClient(config: AwsKmsConfig, world: ProviderWorld): KmsClien
 }
 
 async function attempt<O>(
-  provider: string,
+  { provider, credentials }: { provider: string; credentials: Credentials },
   operation: Operation,
   signal: AbortSignal,
   send: (options: SendOptions) => Promise<O>,
@@ -70,18 +82,27 @@ async function attempt<O>(
   } catch (caught) {
     record.closed = true
     record.plaintext?.wipe()
-    throw toSignerError({ provider, ...record, error: causeOf(record, caught, signal) })
+    const error = causeOf(record, caught, signal)
+    // One attempt stays one request: whoever called tries again, within the same deadline and budget as for anything else.
+    const renewed = record.answered && isExpiry(error) && credentials.giveUp(record.accessKeyId)
+    throw toSignerError({ provider, ...record, renewed, error })
   }
+}
+
+function endpointOf(config: AwsKmsConfig, client: KMSClient): string {
+  if (config.endpoint !== undefined) return config.endpoint
+  const { region, fips = false, dualstack = false } = config
+  return client.config.endpointProvider({ Region: region, UseFIPS: fips, UseDualStack: dualstack }).url.href
 }
 
 /** Abortion outranks what the SDK made of it; what the handler threw outranks how the SDK dressed it. */
 function causeOf(record: CallRecord, caught: unknown, signal: AbortSignal): unknown {
   if (record.failure !== undefined) return record.failure
-  if (caught instanceof TransportError || !signal.aborted) return caught
+  if (caught instanceof TransportError || caught instanceof CredentialError || !signal.aborted) return caught
   return new TransportError(record.sent ? 'aborted' : 'not-sent', { cause: signal.reason })
 }
 
-function sdkConfig(config: AwsKmsConfig, world: ProviderWorld, local: boolean): KMSClientConfig {
+function sdkConfig(config: AwsKmsConfig, world: ProviderWorld, { provider }: Credentials): KMSClientConfig {
   const handler = createHandler(world, config.endpoint)
   const settings: KMSClientConfig & { ignoreConfiguredEndpointUrls: boolean } = {
     region: config.region,
@@ -89,25 +110,12 @@ function sdkConfig(config: AwsKmsConfig, world: ProviderWorld, local: boolean): 
     maxAttempts: 1,
     retryMode: 'standard',
     defaultsMode: 'standard',
-    useDualstackEndpoint: false,
-    useFipsEndpoint: false,
+    useDualstackEndpoint: config.dualstack === true,
+    useFipsEndpoint: config.fips === true,
     // AWS_ENDPOINT_URL and its like would send signed requests to whoever can write our environment.
     ignoreConfiguredEndpointUrls: true,
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-    ...(config.profile === undefined ? {} : { profile: config.profile }),
-    ...credentials(config, world, local),
+    credentials: provider,
   }
   return settings
-}
-
-/** Nothing here for the default chain, which the SDK then asks at the first call and not before. */
-function credentials(config: AwsKmsConfig, world: ProviderWorld, local: boolean): Pick<KMSClientConfig, 'credentials'> {
-  const { accessKeyId, secretAccessKey, sessionToken } = config
-  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
-    const token = sessionToken === undefined ? {} : { sessionToken: reveal(sessionToken) }
-    return { credentials: { accessKeyId: reveal(accessKeyId), secretAccessKey: reveal(secretAccessKey), ...token } }
-  }
-  // An emulator on loopback gets neither a metadata lookup nor anybody's real credentials.
-  const emulator = local && config.profile === undefined && world.environment !== 'production'
-  return emulator ? { credentials: { accessKeyId: 'local-kms', secretAccessKey: 'local-kms' } } : {}
 }

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { Secret } from '../../src/domain/secret.ts'
+import { isLoopback, refineEndpoint } from '../endpoint.ts'
 import { COMMON_MEANINGS, providerKind } from '../kind.ts'
+
+export { isLoopback } from '../endpoint.ts'
 
 /**
  * Plain data. Secrets are already resolved: the configuration reads `env:` and `file:` references and hands on a
@@ -21,15 +24,42 @@ export const awsKmsSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
           /^[a-z]{2,5}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$/,
           'not an AWS Region ⇒ use a Region name such as eu-central-1',
         ),
-      /** Instead of the Region's public endpoint: a VPC or FIPS endpoint, or an emulator on loopback. */
+      /** Instead of the Region's public endpoint: a VPC endpoint, or an emulator on loopback. */
       endpoint: z.string().superRefine(refineEndpoint).optional(),
+      /** The Region's FIPS 140 endpoints, of KMS and of STS. */
+      fips: z.boolean().optional(),
+      /** The Region's endpoints for IPv4 and IPv6. */
+      dualstack: z.boolean().optional(),
       /** Static credentials, all or none; without them the SDK's default chain is asked, lazily. */
       accessKeyId: secret.optional(),
       secretAccessKey: secret.optional(),
       sessionToken: secret.optional(),
       /** A profile of the shared AWS configuration files, for the default chain. */
       profile: z.string().min(1).max(128).optional(),
+      /** The role to be: assumed with the credentials above, or with a web identity. */
+      roleArn: z
+        .string()
+        .regex(
+          /^arn:aws[a-z-]*:iam::[0-9]{12}:role\/[\w+=,.@/-]{1,512}$/,
+          'not a role ARN ⇒ use arn:aws:iam::ACCOUNT:role/NAME',
+        )
+        .optional(),
+      /** What the session is called in CloudTrail; `countersign` unless given. */
+      roleSessionName: z
+        .string()
+        .regex(/^[\w+=,.@-]{2,64}$/)
+        .optional(),
+      /** What the role's trust policy asks of its callers. No secret. */
+      externalId: z
+        .string()
+        .regex(/^[\w+=,.@:/-]{2,1224}$/)
+        .optional(),
+      /** A file with an OpenID Connect token (service account of Kubernetes); read again at every renewal. */
+      webIdentityTokenFile: z.string().min(1).max(4096).optional(),
+      /** Instead of the Region's public STS endpoint. */
+      stsEndpoint: z.string().superRefine(refineEndpoint).optional(),
     })
+    .superRefine(refineRole)
     .superRefine((config, context) => {
       const half = (config.accessKeyId === undefined) !== (config.secretAccessKey === undefined)
       const loneToken = config.sessionToken !== undefined && config.accessKeyId === undefined
@@ -64,41 +94,57 @@ export const awsKms = providerKind({
     ...COMMON_MEANINGS,
     region: 'AWS Region',
     endpoint: 'instead of the public endpoint: https, or http on loopback',
+    fips: 'true: the FIPS endpoints of the Region',
+    dualstack: 'true: the IPv4 and IPv6 endpoints of the Region',
     accessKeyId: 'static credentials, all or none; without them the default chain of the SDK is asked',
     secretAccessKey: 'static credentials, all or none',
     sessionToken: 'static credentials that are temporary',
     profile: 'profile of the shared AWS configuration files',
+    roleArn: 'role to assume, with these credentials or with a web identity',
+    roleSessionName: 'name of the session in CloudTrail; countersign unless given',
+    externalId: 'external id that the trust policy of the role asks for',
+    webIdentityTokenFile: 'file with an OpenID Connect token to become the role with',
+    stsEndpoint: 'instead of the public endpoint of STS in the Region: https, or http on loopback',
   },
 })
 
-function refineEndpoint(text: string, context: z.RefinementCtx): void {
-  const problem = endpointProblem(text)
-  if (problem !== undefined) {
-    context.addIssue({
-      code: 'custom',
-      message: `${problem} ⇒ use https://HOST[:PORT], or http:// on 127.0.0.1, [::1] or localhost`,
-    })
-  }
+interface RoleFields {
+  readonly endpoint?: string | undefined
+  readonly fips?: boolean | undefined
+  readonly dualstack?: boolean | undefined
+  readonly accessKeyId?: unknown
+  readonly profile?: string | undefined
+  readonly roleArn?: string | undefined
+  readonly roleSessionName?: string | undefined
+  readonly externalId?: string | undefined
+  readonly webIdentityTokenFile?: string | undefined
+  readonly stsEndpoint?: string | undefined
 }
 
-/** Why `text` may not be an endpoint; undefined when it may. Quotes it, unless it carries a user or a password. */
-export function endpointProblem(text: string): string | undefined {
-  if (!URL.canParse(text)) return `${quoted(text)} is not a URL`
-  const url = new URL(text)
-  if (url.username !== '' || url.password !== '') return 'carries a user or a password'
-  if (url.search !== '' || url.hash !== '' || (url.pathname !== '/' && url.pathname !== '')) {
-    return `${quoted(text)} has a path, query or fragment`
+/** Combinations that would mean something else than they say. */
+function refineRole(config: RoleFields, context: z.RefinementCtx): void {
+  const refuse = (field: keyof RoleFields, message: string): void =>
+    context.addIssue({ code: 'custom', path: [field], message })
+  for (const field of ['fips', 'dualstack'] as const) {
+    if (config[field] === true && config.endpoint !== undefined) {
+      refuse(field, `given beside endpoint ⇒ remove endpoint, or name the ${field} endpoint there and remove ${field}`)
+    }
   }
-  if (url.protocol === 'https:') return undefined
-  if (url.protocol !== 'http:') return `${quoted(text)} is neither https nor http`
-  return isLoopback(url.hostname) ? undefined : `${quoted(text)} is plain http to another machine`
-}
-
-const quoted = (text: string): string => JSON.stringify(text.slice(0, 120))
-
-/** As `URL.hostname` prints it: IPv4 in canonical dotted form, IPv6 in brackets. */
-export function isLoopback(hostname: string): boolean {
-  if (hostname === 'localhost' || hostname === '[::1]') return true
-  const parts = hostname.split('.')
-  return parts.length === 4 && parts[0] === '127' && parts.every(part => part !== '' && Number.isInteger(Number(part)))
+  for (const field of ['roleSessionName', 'externalId', 'webIdentityTokenFile'] as const) {
+    if (config[field] !== undefined && config.roleArn === undefined) {
+      refuse(field, `given without roleArn ⇒ give roleArn, or remove ${field}`)
+    }
+  }
+  if (config.webIdentityTokenFile !== undefined) {
+    const other = (['accessKeyId', 'profile', 'externalId'] as const).find(field => config[field] !== undefined)
+    if (other !== undefined) refuse('webIdentityTokenFile', `given beside ${other} ⇒ remove one of them`)
+  }
+  const local =
+    config.endpoint !== undefined && URL.canParse(config.endpoint) && isLoopback(new URL(config.endpoint).hostname)
+  if (local && config.roleArn !== undefined && config.stsEndpoint === undefined) {
+    refuse(
+      'stsEndpoint',
+      'missing: with endpoint on this machine the role would be asked of AWS itself ⇒ give stsEndpoint',
+    )
+  }
 }

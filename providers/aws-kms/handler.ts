@@ -1,9 +1,8 @@
 import type { Clock, Fetch } from '../../src/domain/ports.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { type Answer, oneFetch, TransportError } from '../one-fetch.ts'
-import { decodeBase64Bytes } from './base64-bytes.ts'
-import { isLoopback } from './config.ts'
-import { ScanError, scanObject, withValue } from './json-bytes.ts'
+import { decodeBase64Bytes } from '../base64-bytes.ts'
+import { ScanError, scanObject, withValue } from '../json-bytes.ts'
 import type { Operation } from './translate.ts'
 
 /** What one call of the SDK learns on the wire. Travels beside the request in the options the SDK hands through. */
@@ -16,6 +15,8 @@ export interface CallRecord {
   closed: boolean
   status?: number
   requestId?: string
+  /** Which of the credentials the request was signed with. */
+  accessKeyId?: string
   retryAfterMs?: number
   plaintext?: SecretBytes
   /** What the handler threw, before the SDK dressed it. */
@@ -53,15 +54,15 @@ const ANSWER_BYTES_MAX = 64 * 1024
 const CREDENTIAL_REQUEST_MS = 5_000
 
 /**
- * The SDK's request handler over the one fetch this program has. A call of ours carries a record; a request without one
- * comes from the SDK's credential chain (STS, SSO), which inherits the handler.
+ * The SDK's request handler over the one fetch this program has. Each call carries a record of what it met.
  */
 export function createHandler(world: { fetch: Fetch; clock: Clock }, endpoint: string | undefined) {
   return {
     metadata: { handlerProtocol: 'http/1.1' },
     async handle(request: WireRequest, options: HandlerOptions = {}): Promise<WireResponse> {
       const { record } = options
-      if (record === undefined) return credentialRequest(world, request)
+      // Every request of ours has one; without it, nobody could tell whether a signature may exist.
+      if (record === undefined) throw new Error('a request that nobody made')
       try {
         return await kmsRequest(world.fetch, request, record, options.abortSignal as AbortSignal, endpoint)
       } catch (error) {
@@ -69,10 +70,27 @@ export function createHandler(world: { fetch: Fetch; clock: Clock }, endpoint: s
         throw error
       }
     },
-    updateHttpClientConfig(): void {},
-    httpHandlerConfigs: () => ({}),
-    destroy(): void {},
+    ...NOTHING_TO_CONFIGURE,
   }
+}
+
+/**
+ * The same for requests that get credentials (STS, SSO). No caller of ours waits for one alone, since several calls share
+ * what it brings; so it has a deadline of its own.
+ * @param endpoint the only one that may be asked; absent: what AWS's own code chose, over https.
+ */
+export function createCredentialHandler(world: { fetch: Fetch; clock: Clock }, endpoint: string | undefined) {
+  return {
+    metadata: { handlerProtocol: 'http/1.1' },
+    handle: (request: WireRequest): Promise<WireResponse> => credentialRequest(world, request, endpoint),
+    ...NOTHING_TO_CONFIGURE,
+  }
+}
+
+const NOTHING_TO_CONFIGURE = {
+  updateHttpClientConfig(): void {},
+  httpHandlerConfigs: () => ({}),
+  destroy(): void {},
 }
 
 async function kmsRequest(
@@ -86,6 +104,8 @@ async function kmsRequest(
   const expected = endpoint === undefined ? url.protocol === 'https:' : url.origin === new URL(endpoint).origin
   if (!expected) throw new Error('the SDK chose an endpoint that was not configured')
   if (record.closed) throw new TransportError('not-sent')
+  const signedWith = /Credential=([^/,\s]{1,128})\//.exec(request.headers['authorization'] ?? '')?.[1]
+  if (signedWith !== undefined) record.accessKeyId = signedWith
   const answer = await oneFetch(fetch, {
     ...wire(request, url),
     signal,
@@ -162,10 +182,14 @@ function acceptError(answer: Answer, record: CallRecord): Uint8Array {
   return answer.body
 }
 
-async function credentialRequest(world: { fetch: Fetch; clock: Clock }, request: WireRequest): Promise<WireResponse> {
+async function credentialRequest(
+  world: { fetch: Fetch; clock: Clock },
+  request: WireRequest,
+  endpoint: string | undefined,
+): Promise<WireResponse> {
   const url = urlOf(request)
-  if (url.protocol !== 'https:' && !isLoopback(url.hostname))
-    throw new Error('credentials are asked for over https only')
+  const expected = endpoint === undefined ? url.protocol === 'https:' : url.origin === new URL(endpoint).origin
+  if (!expected) throw new Error('credentials would be asked of an endpoint that was not configured')
   const late = new AbortController()
   const done = new AbortController()
   world.clock.sleep(CREDENTIAL_REQUEST_MS, done.signal).then(

@@ -1,6 +1,7 @@
 import { type ErrorCode, SignerError } from '../../src/domain/errors.ts'
 import { SCHEMES, type Scheme } from '../../src/domain/provider.ts'
 import { TransportError } from '../one-fetch.ts'
+import { CredentialError } from './credential-error.ts'
 
 /** One row a scheme: what AWS calls it. `as const`, so that the SDK's own unions check the spelling. */
 export const SPELLING = {
@@ -41,7 +42,7 @@ export const bytesOf = (member: unknown): Uint8Array | undefined =>
 
 /** `read` leaves nothing behind; `effect` makes something (a signature, a key) that may exist though no answer came. */
 export type Operation = {
-  readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'CreateKey'
+  readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'DescribeKey' | 'CreateKey'
   readonly kind: 'read' | 'effect'
 }
 
@@ -56,6 +57,8 @@ export interface Failure {
   readonly retryAfterMs?: number
   /** True when the answer named an AWS error: the service itself spoke, not something on the way to it. */
   readonly answered: boolean
+  /** The session that had expired was given up; the next call has another. */
+  readonly renewed?: boolean
   readonly error: unknown
 }
 
@@ -66,6 +69,7 @@ const THROTTLED: Row = ['throttled', 'AWS KMS is throttling']
 const BROKEN: Row = ['unavailable', 'AWS KMS reports a fault of its own']
 const CREDENTIALS: Row = ['refused', 'AWS does not accept the credentials: wrong, incomplete or for another account']
 const EXPIRED: Row = ['refused', 'the AWS credentials have expired']
+const RENEWED: Row = ['unavailable', 'the AWS session had expired and was given up: the next try has a new one']
 const CLOCK: Row = ['refused', 'AWS does not accept the time of the request: check the clock of this machine']
 const ARGUMENT: Row = ['refused', 'AWS KMS does not accept a parameter of the request for this key']
 const QUOTA: Row = ['refused', 'AWS KMS reports that a resource of the account is exhausted or in conflict']
@@ -168,12 +172,14 @@ const CODES = {
 function judge(failure: Failure): Row {
   const { error, operation, answered, status } = failure
   if (error instanceof TransportError) return judgeTransport(error, operation)
-  if (!failure.sent) return ['unavailable', unsentReason(error)]
+  if (error instanceof CredentialError) return [error.meaning, error.reason]
+  if (!failure.sent) return ['unavailable', 'the request could not be made']
   if (answered) {
     const known = ERRORS.get(nameOf(error))
     if (known === undefined) return judgeStatus(failure)
     // An error of Decrypt in answer to something else is no answer to what was asked.
     if (known[0] === 'unreadable' && operation.name !== 'Decrypt') return ['malformed', 'an error of another operation']
+    if (known === EXPIRED && failure.renewed === true) return RENEWED
     return known === CREDENTIALS && speaksOfTime(error) ? CLOCK : known
   }
   if (status !== undefined && status >= 400) return judgeStatus(failure)
@@ -212,11 +218,8 @@ function judgeStatus({ status = 0, answered, operation }: Failure): Row {
   return ['malformed', `an error this signer does not know, status ${status}`]
 }
 
-function unsentReason(error: unknown): string {
-  return nameOf(error) === 'CredentialsProviderError'
-    ? 'no AWS credentials: the default chain offers none'
-    : 'the request could not be made'
-}
+/** The service does not take the session token any more. It says so before it does anything. */
+export const isExpiry = (error: unknown): boolean => ERRORS.get(nameOf(error)) === EXPIRED
 
 /** `name` is set by the SDK from the wire, so it survives a minifier; class names do not and are not asked. */
 function nameOf(error: unknown): string {

@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.ts'
 import type { ConfigProblem } from '../domain/errors.ts'
+import type { Finding, Patient } from '../domain/doctor.ts'
 import type { World } from '../domain/ports.ts'
+import type { Scheme } from '../domain/provider.ts'
 import type { KeyView } from '../service/keys.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
@@ -35,6 +37,8 @@ export interface Services {
   checkConfig(file: string | undefined): Promise<{ environment: string; warnings: readonly ConfigProblem[] }>
   configSchema(): Promise<unknown>
   readonly addresses: Addresses
+  /** Asks every configured key service what it would let us do; changes nothing. */
+  doctor(config: Config, options: DoctorOptions): AsyncIterable<Diagnosis>
   bench(options: BenchOptions): Promise<{ table: string; json: unknown }>
 }
 
@@ -54,8 +58,10 @@ export interface BenchOptions {
 }
 
 export interface Addresses {
-  /** @param text 32 bytes, hex or base64. */
+  /** @param text hex or base64: 32 bytes (Ed25519), or 33, 64 or 65 (secp256k1). */
   ofPublicKey(text: string): Promise<AddressView>
+  /** Asks the key service. `reference` in the provider's own form, aliases included. */
+  ofKey(config: Config, provider: string, reference: string): Promise<AddressView>
   /** Wipes the bytes. */
   ofSeed(file: Uint8Array): Promise<AddressView>
   /** The seed as the ASCII bytes of its S… form; the caller wipes them. */
@@ -63,9 +69,25 @@ export interface Addresses {
 }
 
 export interface AddressView {
+  readonly chain: 'stellar' | 'evm'
+  readonly scheme: Scheme
   readonly address: string
   /** Base64. */
   readonly publicKey: string
+  /** What to pin, when a key service was asked. */
+  readonly reference?: string
+  readonly protection?: string
+}
+
+/** One finding, and the provider it is about. `provider` is absent for what concerns this program itself. */
+export type Diagnosis = Finding & { readonly provider?: string }
+
+export interface DoctorOptions {
+  /** Only this one. */
+  readonly provider?: string
+  /** A key to examine; without it, the keys of the registry. */
+  readonly patient?: Patient
+  readonly signal: AbortSignal
 }
 
 export interface DevOptions {
@@ -92,6 +114,11 @@ export interface DemoResult {
 
 export interface LocalKmsFlags {
   readonly port?: number
+  readonly vaultPort?: number
+  readonly gcpRestPort?: number
+  readonly gcpGrpcPort?: number
+  /** Absent: all of them. */
+  readonly faces?: readonly ('aws' | 'vault' | 'gcp')[]
   readonly seedFile?: string
   readonly latency?: string
   readonly sigv4?: 'off' | 'lenient' | 'strict'
@@ -104,8 +131,12 @@ export interface KeyRoom {
   adopt(options: AdoptKey): Promise<KeyView>
   importSeed(options: ImportSeed): Promise<KeyView>
   importCiphertext(options: ImportCiphertext): Promise<KeyView>
+  /** A row of another platform, opened with its passphrase and wrapped anew. Wipes the passphrase. */
+  importPassphraseRow(options: ImportPassphraseRow): Promise<KeyView>
   list(): Promise<readonly KeyView[]>
   show(name: string): Promise<KeyView & { readonly policy: unknown }>
+  /** Out of quarantine, once the key has proved itself again. */
+  restore(name: string): Promise<KeyView>
   close(): Promise<void>
 }
 
@@ -123,6 +154,12 @@ export type ImportSeed = NewKey & {
   readonly wrappingKey?: string
   readonly seed: Uint8Array
   readonly address?: string
+}
+export type ImportPassphraseRow = NewKey & {
+  readonly row: Uint8Array
+  readonly passphrase: Uint8Array
+  readonly address: string
+  readonly wrappingKey?: string
 }
 export type ImportCiphertext = NewKey & {
   readonly wrappingKey: string

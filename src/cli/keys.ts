@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { KeyView } from '../service/keys.ts'
 import { SEED_BYTES_MAX } from './address.ts'
-import type { CliContext, KeyRoom, NewKey } from './context.ts'
+import type { CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
 import { readInput, readText, usage } from './input.ts'
 import { columns, given, json } from './options.ts'
 
@@ -25,11 +25,15 @@ interface ImportFlags extends NewFlags {
   readonly reference?: string
   readonly seedFile?: string
   readonly ciphertextFile?: string
+  readonly passphraseRow?: string
+  readonly passphraseFile?: string
   readonly wrappingKey?: string
   readonly address?: string
 }
 
 const CIPHERTEXT_BYTES_MAX = 6144 // AWS KMS takes no longer ciphertext
+const PASSPHRASE_ROW_BYTES_MAX = 6144
+const PASSPHRASE_BYTES_MAX = 4096
 const POLICY_BYTES_MAX = 1_048_576
 
 const EXAMPLES = `
@@ -58,15 +62,22 @@ export function keysCommand(program: Command, context: CliContext): void {
     })
 
   forNewKey(common(keys.command('import').argument('<name>')))
-    .description('register a key that exists: in the key service, as a seed, or as a ciphertext')
+    .description(
+      'register a key that exists: in the key service, as a seed, as a ciphertext, or as a row under a passphrase',
+    )
     .option('--reference <reference>', 'native: the key in the service (ARN or id); pinned after proof of possession')
     .option(
       '--seed-file <file>',
       'envelope: file with the S… seed (or - for stdin); wrapped, verified, never stored in clear',
     )
     .option('--ciphertext-file <file>', 'envelope: an existing ciphertext with the context {"pubkey": address}')
+    .option(
+      '--passphrase-row <file>',
+      'envelope: a row of AES-128-GCM under SHA-256 of a passphrase, in base64; wrapped anew',
+    )
+    .option('--passphrase-file <file>', 'the passphrase that opens --passphrase-row')
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it')
-    .option('--address <address>', 'the address it must give (required with --ciphertext-file)')
+    .option('--address <address>', 'the address it must give (required with --ciphertext-file and --passphrase-row)')
     .addHelpText(
       'after',
       '\nWithout a source, keys.mapping (by --address) or keys.reference of the configuration names the key.',
@@ -89,6 +100,12 @@ export function keysCommand(program: Command, context: CliContext): void {
     .action(async (name: string, flags: Common) => {
       const key = await withRoom(context, flags, room => room.show(name))
       await show(context, flags, key)
+    })
+
+  common(keys.command('restore').argument('<name>'))
+    .description('take a key out of quarantine, once it has signed a challenge that verifies under the pinned key')
+    .action(async (name: string, flags: Common) => {
+      await show(context, flags, await withRoom(context, flags, room => room.restore(name)))
     })
 }
 
@@ -124,12 +141,16 @@ interface Import {
 /** One source, and nothing that the source has no use for: an option that is not looked at would be a promise not kept. */
 async function importOne(context: CliContext, { room, config, name, flags }: Import): Promise<KeyView> {
   const base = await newKey(context, name, flags)
-  const { seedFile, ciphertextFile, wrappingKey, address } = flags
-  const reference = flags.reference ?? ((seedFile ?? ciphertextFile) ? undefined : configured(config, address))
-  const sources = [reference, seedFile, ciphertextFile].filter(source => source !== undefined)
+  const { seedFile, ciphertextFile, passphraseRow, passphraseFile, wrappingKey, address } = flags
+  const reference =
+    flags.reference ?? ((seedFile ?? ciphertextFile ?? passphraseRow) ? undefined : configured(config, address))
+  const sources = [reference, seedFile, ciphertextFile, passphraseRow].filter(source => source !== undefined)
   if (sources.length !== 1) {
     const given = sources.length === 0 ? 'none is given' : `${sources.length} are given`
-    throw usage('--reference, --seed-file, --ciphertext-file', given, 'give exactly one of them')
+    throw usage('--reference, --seed-file, --ciphertext-file, --passphrase-row', given, 'give exactly one of them')
+  }
+  if (passphraseRow === undefined && passphraseFile !== undefined) {
+    throw usage('--passphrase-file', 'opens nothing here', 'leave it out, or add --passphrase-row')
   }
   if (reference !== undefined) {
     if (wrappingKey === undefined) return room.adopt({ ...base, reference, ...given({ address }) })
@@ -143,10 +164,34 @@ async function importOne(context: CliContext, { room, config, name, flags }: Imp
       ...given({ wrappingKey, address }),
     })
   }
+  if (passphraseRow !== undefined) {
+    const read = await passphraseRowInput(context, passphraseRow, passphraseFile, address)
+    return room.importPassphraseRow({ ...base, ...read, ...given({ wrappingKey }) })
+  }
   if (wrappingKey === undefined) throw usage('--wrapping-key', 'is missing', 'name the key that opens the ciphertext')
   if (address === undefined) throw usage('--address', 'is missing', 'give the address the ciphertext was bound to')
   const input = { field: '--ciphertext-file', path: ciphertextFile as string, bytesMax: CIPHERTEXT_BYTES_MAX }
   return room.importCiphertext({ ...base, wrappingKey, address, ciphertext: await readInput(context.terminal, input) })
+}
+
+async function passphraseRowInput(
+  { terminal }: CliContext,
+  rowPath: string,
+  passphrasePath: string | undefined,
+  address: string | undefined,
+): Promise<Pick<ImportPassphraseRow, 'row' | 'passphrase' | 'address'>> {
+  if (passphrasePath === undefined) throw usage('--passphrase-file', 'is missing', 'name the file with the passphrase')
+  if (address === undefined) throw usage('--address', 'is missing', 'give the address of the account: the row has none')
+  if (rowPath === '-' && passphrasePath === '-') {
+    throw usage('--passphrase-file', 'is standard input, and so is the row', 'give one of them as a file')
+  }
+  const row = await readInput(terminal, {
+    field: '--passphrase-row',
+    path: rowPath,
+    bytesMax: PASSPHRASE_ROW_BYTES_MAX,
+  })
+  const input = { field: '--passphrase-file', path: passphrasePath, bytesMax: PASSPHRASE_BYTES_MAX }
+  return { row, passphrase: await readInput(terminal, input), address }
 }
 
 /** The familiar variables (KMS_KEY_ID, HSM_KEY_MAPPING) and the file end up here. */

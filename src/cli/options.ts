@@ -1,8 +1,8 @@
 import { InvalidArgumentError, Option } from 'commander'
 
 /** `--port 0` takes any free port. Without it: any free port, or what the configuration says. */
-export function portOption(whatFor = 'port to listen on'): Option {
-  return new Option('--port <number>', `${whatFor}; 0 takes any free port`).argParser(text => {
+export function portOption(whatFor = 'port to listen on', flag = '--port'): Option {
+  return new Option(`${flag} <number>`, `${whatFor}; 0 takes any free port`).argParser(text => {
     const port = Number(text)
     if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new InvalidArgumentError('Use a whole number from 0 to 65535.')
     return port

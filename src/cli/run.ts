@@ -5,6 +5,7 @@ import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import type { CliContext } from './context.ts'
 import { devCommand } from './dev.ts'
+import { doctorCommand } from './doctor.ts'
 import { EXIT, ExitError, exitOfCommander, explain } from './exit.ts'
 import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
@@ -74,6 +75,7 @@ const COMMANDS = [
   keygenCommand,
   auditCommand,
   configCommand,
+  doctorCommand,
   localKmsCommand,
   benchCommand,
 ]

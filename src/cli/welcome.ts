@@ -4,7 +4,13 @@ import { columns } from './options.ts'
 interface Ready {
   readonly dataUrl: string
   readonly token: string
-  readonly localKms: { readonly aws: string }
+  readonly localKms: {
+    readonly aws: string
+    readonly vault: string
+    readonly vaultToken: string
+    readonly gcpRest: string
+    readonly gcpGrpc: string
+  }
   readonly keys: readonly { name: string; network: string; provider: string; custody: string; address: string }[]
 }
 
@@ -15,7 +21,9 @@ export function welcome({ ready, example, command }: Pick<DevRunning, 'ready' | 
   const places = columns(
     [
       ['signer', dataUrl],
-      ['local-kms', `${localKms.aws} (speaks AWS KMS)`],
+      ['local-kms', `${localKms.aws} (AWS KMS)`],
+      ['', `${localKms.vault} (Vault; token ${localKms.vaultToken})`],
+      ['', `${localKms.gcpRest} (Google Cloud KMS, REST), ${localKms.gcpGrpc} (gRPC)`],
     ],
     '  ',
   )

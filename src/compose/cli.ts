@@ -16,7 +16,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     const config = await import('../config/load.ts')
     return config.loadConfig({ ...(file === undefined ? {} : { file }), env: environment, flags, readFile: readText })
   }
-  const addresses = async () => (await import('./keys.ts')).createAddresses(world)
+  const addresses = async () => (await import('./addresses.ts')).createAddresses(world)
   return {
     version: () => version,
     loadConfig,
@@ -40,7 +40,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       harden(runtime, logger, false)
       return (await import('./dev.ts')).startDev(options, runtime, logger)
     },
-    localKms: startLocalKmsAlone,
+    localKms: async flags => (await import('./local-kms.ts')).startLocalKmsAlone(flags),
     openKeys: async config => {
       const logger = loggerAt('warn')
       await refuseUnsafe('keys', config, environment, logger)
@@ -59,6 +59,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     configSchema: async () => (await import('../config/describe.ts')).configJsonSchema(),
     addresses: {
       ofPublicKey: async text => (await addresses()).ofPublicKey(text),
+      ofKey: async (config, provider, reference) => (await addresses()).ofKey(config, provider, reference),
       ofSeed: async file => {
         await prepareForSecrets(runtime, loggerAt('warn'))
         return (await addresses()).ofSeed(file)
@@ -68,14 +69,17 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
         return (await addresses()).generate()
       },
     },
+    doctor: async function* (config, options) {
+      const { warnings, refusals } = (await import('../config/start-guard.ts')).checkStart({
+        config,
+        env: environment,
+        command: 'keys',
+      })
+      const { diagnose } = await import('./doctor.ts')
+      yield* diagnose(config, { ...options, refusals, warnings }, world)
+    },
     bench: async options => (await import('./bench.ts')).bench(options, runtime, version),
   }
-}
-
-async function startLocalKmsAlone(flags: LocalKmsFlags): Promise<Running> {
-  const { port, seedFile, latency, sigv4, persist } = flags // commander adds more
-  const kms = await (await import('./local-kms.ts')).openLocalKms({ port, seedFile, latency, sigv4, persist })
-  return running({ ready: true, aws: kms.aws }, () => kms.close())
 }
 
 /** The same, with the code loaded when it is asked for. */

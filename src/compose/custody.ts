@@ -4,8 +4,11 @@ import {
   createAttempts,
   createCustody,
   createEngines,
+  createResilience,
+  type BreakerChange,
   type Custody,
   openSeed,
+  type Resilience,
 } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow } from '../domain/key.ts'
@@ -23,6 +26,29 @@ const engines = createEngines({ wasmFromBytes: true })
 
 export const attemptsOf = ({ clock, random }: World, { deadlineMs, tries }: CallLimits): Attempts =>
   createAttempts({ clock, random, deadlineMs, triesMax: tries })
+
+export interface GuardLimits extends CallLimits {
+  readonly concurrency: number
+  readonly providerConcurrency?: number | undefined
+  readonly breakerFailures: number
+  readonly breakerResetMs: number
+}
+
+/** The attempts of the data plane: the same, behind guards. */
+export const guardedAttempts = (
+  { clock, random }: World,
+  limits: GuardLimits,
+  onChange: (change: BreakerChange) => void,
+): Resilience =>
+  createResilience({
+    clock,
+    random,
+    deadlineMs: limits.deadlineMs,
+    triesMax: limits.tries,
+    // With the half as many that may wait, one key service takes three quarters of the places inside at most.
+    places: limits.providerConcurrency ?? Math.ceil(limits.concurrency / 2),
+    breaker: { failures: limits.breakerFailures, resetMs: limits.breakerResetMs, onChange },
+  })
 
 /** Signs with whatever the registry says, one read of the row a signature. */
 export function custodyOf(

@@ -12,14 +12,26 @@ const seedOf = (label: string): Uint8Array => sha256(new TextEncoder().encode(`c
 
 export interface DemoKey {
   readonly name: string
-  readonly provider: 'aws-kms' | 'mock'
+  readonly provider: 'aws-kms' | 'vault-transit' | 'gcp-kms' | 'passphrase' | 'mock'
   readonly custody: 'native' | 'envelope'
+  /** What `dev` adopts: the key in the service (native), or the key that wraps (envelope). Absent: the mock makes one. */
+  readonly reference?: string
 }
 
-/** One key for each provider and custody there is. */
+const awsId = (n: number): string => `00000000-0000-4000-8000-00000000d30${n}`
+const AWS_KEY = `arn:aws:kms:us-east-1:000000000000:key/`
+const GOOGLE_KEY = 'projects/demo/locations/global/keyRings/demo/cryptoKeys/'
+export const DEMO_KMS_KEY_ID = awsId(1)
+
+/** One key for each provider and custody there is. References name what local-kms is seeded with. */
 export const DEMO_KEYS: readonly DemoKey[] = [
-  { name: 'demo-stellar', provider: 'aws-kms', custody: 'native' },
-  { name: 'demo-stellar-decrypt', provider: 'aws-kms', custody: 'envelope' },
+  { name: 'demo-stellar', provider: 'aws-kms', custody: 'native', reference: DEMO_KMS_KEY_ID },
+  { name: 'demo-stellar-decrypt', provider: 'aws-kms', custody: 'envelope', reference: `${AWS_KEY}${awsId(2)}` },
+  { name: 'demo-vault', provider: 'vault-transit', custody: 'native', reference: 'transit/demo-vault@1' },
+  { name: 'demo-vault-decrypt', provider: 'vault-transit', custody: 'envelope', reference: 'transit/demo-wrapping' },
+  { name: 'demo-gcp', provider: 'gcp-kms', custody: 'native', reference: `${GOOGLE_KEY}demo-gcp/cryptoKeyVersions/1` },
+  { name: 'demo-gcp-decrypt', provider: 'gcp-kms', custody: 'envelope', reference: `${GOOGLE_KEY}demo-wrapping` },
+  { name: 'demo-passphrase', provider: 'passphrase', custody: 'envelope', reference: 'passphrase/demo' },
   { name: 'demo-mock', provider: 'mock', custody: 'native' },
   { name: 'demo-mock-decrypt', provider: 'mock', custody: 'envelope' },
 ]
@@ -30,37 +42,48 @@ const DEMO_ADDRESSES: readonly string[] = [
   'GCEHJHKWM5JZ6M6UMRVT3DRVI6H3BP3KPWXIDNYPOHRCIII23H74HYOC', // demo-stellar-decrypt
   'GCJD3HSWZLYZJRQ6C3DMC2YTAKJGS6QILX7W4AQ4WMGR2C7R7YNPSOC4', // demo-mock
   'GDDE2DU6CE7XG7O5V6QBVHSQDL45LMDKSBRS7ZRQUAYZKSNVFRXONJAO', // demo-mock-decrypt
+  'GD3ZEY5ZD2ZWGBPD4QK5QD4IEY7G234OY6GCNIB5V3TZA7HSBTGCNJK3', // demo-vault
+  'GDEIAGZNR45HF6XG2KGPBQK2S7UALGD3MJBS4ZHQFMXT3KP7UHGWRWDG', // demo-vault-decrypt
+  'GBEFQ42ZNJP7C7AUFIXJLOAFFYFXN3KEY6VLUKLNSK4JO66L6J24I3O6', // demo-gcp
+  'GC3YHSPOXLH2DGULVXXNJ6VNN4TDKUFLZQYRAQKHEDE6TRHQNOTZC6BX', // demo-gcp-decrypt
+  'GDPDFCMZYX3GINLFZN6CN7MK64NL63XG25MERNU4LM6IE7IRJANGF2G5', // demo-passphrase
 ]
 
 /** True for a key everybody has: one of `dev`, or one of the mock's labels. */
 export const isPublishedKey = (publicKey: Uint8Array): boolean =>
   isDevelopmentKey(publicKey) || DEMO_ADDRESSES.includes(stellar.address(publicKey))
 
-export const DEMO_KMS_KEY_ID = '00000000-0000-4000-8000-00000000d301'
-const DEMO_WRAPPING_KEY_ID = '00000000-0000-4000-8000-00000000d302'
-/** A wrapping key is pinned by its ARN; local-kms has this region and account unless told otherwise. */
-export const DEMO_WRAPPING_KEY = `arn:aws:kms:us-east-1:000000000000:key/${DEMO_WRAPPING_KEY_ID}`
-
 /** A fresh copy: whoever takes it wipes it. */
 export const demoSeed = (name: string): Uint8Array => seedOf(name)
 
-/** What local-kms starts with: the native demo key and the wrapping key, under fixed ids. */
+/** As public as the seeds; long enough to be taken. */
+export const DEMO_PASSPHRASE = 'countersign dev passphrase, printed in its source: 7gT2 kQ9w Zx4p'
+
+const material = (label: string) => ({ material: { hex: toHex(seedOf(label)) } })
+
+/** What local-kms starts with, on each face: the native demo key and a wrapping key, under fixed names. */
 export const DEMO_KMS_SEED: SeedDocument = {
   version: 1,
   keys: [
-    {
-      keyId: DEMO_KMS_KEY_ID,
-      spec: 'ECC_NIST_EDWARDS25519',
-      material: { hex: toHex(seedOf('demo-stellar')) },
-      aliases: ['alias/demo-stellar'],
-    },
-    {
-      keyId: DEMO_WRAPPING_KEY_ID,
-      spec: 'SYMMETRIC_DEFAULT',
-      material: { hex: toHex(seedOf('demo-wrapping')) },
-      aliases: ['alias/demo-wrapping'],
-    },
+    { keyId: awsId(1), spec: 'ECC_NIST_EDWARDS25519', ...material('demo-stellar'), aliases: ['alias/demo-stellar'] },
+    { keyId: awsId(2), spec: 'SYMMETRIC_DEFAULT', ...material('demo-wrapping'), aliases: ['alias/demo-wrapping'] },
   ],
+  vault: {
+    keys: [
+      { name: 'demo-vault', type: 'ed25519', ...material('demo-vault') },
+      { name: 'demo-wrapping', type: 'aes256-gcm96', ...material('demo-wrapping of vault') },
+    ],
+  },
+  gcp: {
+    cryptoKeys: [
+      { name: `${GOOGLE_KEY}demo-gcp`, algorithm: 'EC_SIGN_ED25519', versions: [material('demo-gcp')] },
+      {
+        name: `${GOOGLE_KEY}demo-wrapping`,
+        algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
+        versions: [material('demo-wrapping of gcp')],
+      },
+    ],
+  },
 }
 
 /** Unsigned testnet payment as stellar-cli writes it: the text of examples/payment.xdr, for the binary that travels alone. */

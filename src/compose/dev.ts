@@ -11,12 +11,12 @@ import { fromHex } from '../bytes/hex.ts'
 import type { DemoResult, DevOptions, DevRunning } from '../cli/context.ts'
 import { httpClient } from '../client/http.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
-import { SecretBytes } from '../domain/secret.ts'
+import { Secret, SecretBytes } from '../domain/secret.ts'
 import { demoPolicy } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { viewOf } from '../service/keys.ts'
-import { DEMO_KEYS, DEMO_KMS_KEY_ID, DEMO_KMS_SEED, DEMO_WRAPPING_KEY, demoSeed, EXAMPLE_XDR } from './demo.ts'
+import { DEMO_KEYS, DEMO_KMS_SEED, DEMO_PASSPHRASE, type DemoKey, demoSeed, EXAMPLE_XDR } from './demo.ts'
 import { registerDeps } from './keys.ts'
 import { openLocalKms } from './local-kms.ts'
 import { closeAll, running } from './running.ts'
@@ -42,7 +42,7 @@ export async function startDev(options: DevOptions, runtime: Runtime, logger: Lo
   try {
     options.say('starting local-kms …')
     kms = await openLocalKms({ seed: DEMO_KMS_SEED, latency: options.latency })
-    options.say(`local-kms speaks AWS KMS at ${kms.aws}`)
+    options.say(`local-kms speaks AWS KMS at ${kms.aws}, Vault at ${kms.vault}, Google Cloud KMS at ${kms.gcpRest}`)
     const issuer = createDevIssuer({ clock: world.clock, random: world.random })
     service = await startService(settingsOf(options, directory, kms, issuer, world.clock), runtime, logger)
     options.say(`the signer listens at ${service.url}`)
@@ -52,7 +52,13 @@ export async function startDev(options: DevOptions, runtime: Runtime, logger: Lo
     const ready = {
       ready: true,
       dataUrl: url,
-      localKms: { aws: kms.aws },
+      localKms: {
+        aws: kms.aws,
+        vault: kms.vault,
+        vaultToken: kms.vaultToken,
+        gcpRest: kms.gcpRest,
+        gcpGrpc: kms.gcpGrpc,
+      },
       token,
       keys: (await room.store.keys.list()).map(resolved => {
         const { name, chain, network, address, provider, custody } = viewOf(resolved)
@@ -91,25 +97,44 @@ const settingsOf = (options: DevOptions, directory: string, kms: LocalKms, issue
   instance: 'dev',
   providers: {
     'aws-kms': { kind: 'aws-kms' as const, region: kms.region, endpoint: kms.aws },
+    'vault-transit': {
+      kind: 'vault-transit' as const,
+      address: kms.vault,
+      auth: 'token' as const,
+      token: new Secret(kms.vaultToken, 'token of the emulated Vault'),
+    },
+    'gcp-kms': { kind: 'gcp-kms' as const, endpoint: kms.gcpRest },
+    passphrase: {
+      kind: 'passphrase' as const,
+      passphrases: { demo: new Secret(DEMO_PASSPHRASE, 'demo passphrase') },
+    },
     mock: { kind: 'mock' as const },
   },
   server: { host: '127.0.0.1', port: options.port },
-  limits: { bodyBytes: 65_536, concurrency: 256, deadlineMs: 5000, tries: 3 },
+  limits: {
+    bodyBytes: 65_536,
+    concurrency: 256,
+    deadlineMs: 5000,
+    tries: 3,
+    breakerFailures: 5,
+    breakerResetMs: 1000,
+  },
   tokens: { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock },
 })
 
-/** Those that are not there yet: with --data, a second start finds them. */
+/** Those that are not there yet: with --data, a second start finds them. Side by side, for most of it is waiting. */
 async function registerDemoKeys(deps: RegisterDeps): Promise<void> {
-  const policy = demoPolicy().text
-  for (const { name, provider, custody } of DEMO_KEYS) {
-    if ((await deps.registry.resolve(name)) !== undefined) continue
-    const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy }
-    const kms = provider === 'aws-kms'
-    if (custody === 'native') await (kms ? adopt(deps, key, DEMO_KMS_KEY_ID) : createNative(deps, key))
-    else {
-      const seed = new SecretBytes(demoSeed(name), `demo seed of ${name}`)
-      await wrapSeed(deps, key, { seed, ...(kms ? { wrappingKey: DEMO_WRAPPING_KEY } : {}) })
-    }
+  await Promise.all(DEMO_KEYS.map(key => registerDemoKey(deps, key)))
+}
+
+async function registerDemoKey(deps: RegisterDeps, { name, provider, custody, reference }: DemoKey): Promise<void> {
+  if ((await deps.registry.resolve(name)) !== undefined) return
+  const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy: demoPolicy().text }
+  if (custody === 'native') {
+    await (reference === undefined ? createNative(deps, key) : adopt(deps, key, reference))
+  } else {
+    const seed = new SecretBytes(demoSeed(name), `demo seed of ${name}`)
+    await wrapSeed(deps, key, { seed, ...(reference === undefined ? {} : { wrappingKey: reference }) })
   }
 }
 
@@ -135,7 +160,7 @@ async function demo(url: string, token: string, xdr: string, runtime: Runtime): 
   const { fetch, clock, random } = runtime.world()
   const client = httpClient({ url, token: () => token, fetch })
   const results: DemoResult[] = []
-  for (const { name } of DEMO_KEYS.filter(key => key.provider === 'aws-kms')) {
+  for (const { name } of DEMO_KEYS.filter(key => key.provider !== 'mock')) {
     const started = clock.monotonic()
     const idempotencyKey = `demo-${Array.from(random.bytes(16), b => b.toString(16).padStart(2, '0')).join('')}`
     const reply = await client.signStellar(name, xdr, idempotencyKey)

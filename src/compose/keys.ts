@@ -1,19 +1,18 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
-import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { equalBytes } from '../bytes/equal.ts'
 import { randomId } from '../bytes/ids.ts'
-import { fromHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { passphraseOf } from '../chains/stellar/index.ts'
-import type { AddressView, Addresses, KeyRoom, NewKey } from '../cli/context.ts'
+import type { KeyRoom, NewKey } from '../cli/context.ts'
+import { openPassphraseRow } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
 import type { KeyRef } from '../domain/provider.ts'
-import { SecretBytes } from '../domain/secret.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from '../service/keys.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
+import { restoreKey } from '../service/restore.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
@@ -33,7 +32,10 @@ export function registerDeps(room: Room, world: World, environment: Environment)
     actor: LOCAL_OPERATOR,
     provider: room.provider,
     admin: room.admin,
-    call: run => attempts({ provider: 'key service', requestId: randomId(world.random, 'r'), effect: 'read', run }),
+    call: run => {
+      const requestId = randomId(world.random, 'r')
+      return attempts({ provider: 'key service', key: 'registration', requestId, effect: 'read', run })
+    },
     publicKeyOf,
     trial: (key, row, input) => {
       const [binding] = key.bindings
@@ -54,6 +56,20 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
   const room = await openRoom(settings, world)
   const deps = registerDeps(room, world, settings.environment)
   const register = async (make: () => Promise<ResolvedKey>): Promise<KeyView> => viewOf(await make())
+  const importSeed: KeyRoom['importSeed'] = async ({ seed: file, wrappingKey, address, ...key }) => {
+    const seed = seedOfFile(file, `seed of ${key.name}`)
+    try {
+      return await register(() =>
+        wrapSeed(deps, key, {
+          seed,
+          ...(wrappingKey === undefined ? {} : { wrappingKey }),
+          ...(address === undefined ? {} : { address }),
+        }),
+      )
+    } finally {
+      seed.wipe()
+    }
+  }
   return {
     create: ({ custody, wrappingKey, ...key }) =>
       register(() =>
@@ -65,18 +81,13 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       register(async () =>
         adopt(deps, key, address === undefined ? reference : await pinned(deps, key, reference, address)),
       ),
-    importSeed: async ({ seed: file, wrappingKey, address, ...key }) => {
-      const seed = seedOfFile(file, `seed of ${key.name}`)
+    importSeed,
+    importPassphraseRow: async ({ row, passphrase, ...key }) => {
       try {
-        return await register(() =>
-          wrapSeed(deps, key, {
-            seed,
-            ...(wrappingKey === undefined ? {} : { wrappingKey }),
-            ...(address === undefined ? {} : { address }),
-          }),
-        )
+        publicKeyOfAddress(key.address)
+        return await importSeed({ ...key, seed: openPassphraseRow(row, passphrase) })
       } finally {
-        seed.wipe()
+        passphrase.fill(0)
       }
     },
     importCiphertext: ({ wrappingKey, ciphertext, address, ...key }) =>
@@ -85,10 +96,12 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       ),
     list: async () => (await room.store.keys.list()).map(viewOf),
     show: async name => {
-      const resolved = await room.store.keys.resolve(name)
+      const versions = (await room.store.keys.list()).filter(({ key }) => key.name === name)
+      const resolved = versions.find(({ version }) => version.state === 'active') ?? versions.at(-1)
       if (resolved === undefined) throw new SignerError('key/unknown', { key: name })
       return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown }
     },
+    restore: name => register(() => restoreKey(deps, name)),
     close: room.close,
   }
 }
@@ -103,37 +116,6 @@ async function pinned(deps: RegisterDeps, key: NewKey, reference: KeyRef, addres
     key: key.name,
     reason: `the key behind --reference does not give ${address}`,
   })
-}
-
-export function createAddresses(world: World): Addresses {
-  const view = (publicKey: Uint8Array): AddressView => ({
-    address: StrKey.encodeEd25519PublicKey(publicKey),
-    publicKey: toBase64(publicKey),
-  })
-  const ofSeed = async (seed: SecretBytes): Promise<AddressView> => {
-    try {
-      return view(await publicKeyOf(seed))
-    } finally {
-      seed.wipe()
-    }
-  }
-  return {
-    ofPublicKey: async text => {
-      const publicKey = (/^[0-9A-Fa-f]{64}$/.test(text) ? fromHex(text) : undefined) ?? fromBase64(text)
-      if (publicKey?.length === 32) return view(publicKey)
-      throw new SignerError('request/malformed', {
-        field: 'public-key',
-        reason: `${JSON.stringify(text.slice(0, 80))} is not 32 bytes in hex or base64`,
-        fix: 'give 64 hex digits, or 44 characters of base64',
-      })
-    },
-    ofSeed: file => ofSeed(seedOfFile(file, '--seed-file')),
-    generate: async () => {
-      const raw = world.random.bytes(32)
-      const text = new TextEncoder().encode(`${StrKey.encodeEd25519SecretSeed(raw)}\n`)
-      return { ...(await ofSeed(new SecretBytes(raw, 'new seed'))), seed: text }
-    },
-  }
 }
 
 function publicKeyOfAddress(address: string): Uint8Array {

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditActor } from '../domain/audit.ts'
 
@@ -11,6 +11,9 @@ export const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   )
+
+/** For credentials that somebody else keeps fresh in a file. */
+export const readFileText = (path: string): Promise<string> => readFile(path, 'utf8')
 
 /** Who acts on the command line of this machine. */
 export const LOCAL_OPERATOR: AuditActor = { subject: 'operator', peer: 'cli' }

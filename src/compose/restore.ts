@@ -1,6 +1,29 @@
 import type { AuditRecord } from '../domain/audit.ts'
-import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
-import type { RestorableIdempotency } from '../store/store.ts'
+import { isSignerError } from '../domain/errors.ts'
+import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
+import type { RestorableIdempotency, Store } from '../store/store.ts'
+
+/** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
+export function replayInto({ idempotency, keys }: Pick<Store, 'idempotency' | 'keys'>) {
+  const restore = restorer(idempotency)
+  return async (record: AuditRecord): Promise<void> => {
+    await restore(record)
+    await restoreQuarantine(keys, record)
+  }
+}
+
+/** The last word about a version wins, and what was revoked or destroyed in the meantime stays so. */
+async function restoreQuarantine(keys: Pick<KeyRegistry, 'setState'>, record: AuditRecord): Promise<void> {
+  if (record.kind !== 'event') return
+  const { key, version } = record.detail
+  if (typeof key !== 'string' || typeof version !== 'number') return
+  try {
+    if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', ['active', 'overlap'])
+    if (record.event === 'key-restored') await keys.setState(key, version, 'active', ['quarantined'])
+  } catch (error) {
+    if (!isSignerError(error) || error.code !== 'key/unknown') throw error // a key that is not there cannot sign
+  }
+}
 
 /** Rebuilds idempotency entries from intents and outcomes, in the order of the log. */
 export function restorer(idempotency: RestorableIdempotency) {

@@ -9,8 +9,8 @@ import type { IdempotencyStore, World } from '../domain/ports.ts'
 import { lagHead } from '../store/lagging-head.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import { auditPath, storePath } from './places.ts'
-import { restorer } from './restore.ts'
+import { auditPath, readFileText, storePath } from './places.ts'
+import { replayInto } from './restore.ts'
 import { closeAll } from './running.ts'
 
 export type Environment = 'development' | 'staging' | 'production'
@@ -46,18 +46,18 @@ export async function openRoom(settings: RoomSettings, world: World): Promise<Ro
   })
   try {
     const { idempotency, auditIndex } = lagHead(store)
-    const restore = restorer(store.idempotency)
     const { log, recovery } = await openAuditLog({
       files: await nodeAuditFiles(auditPath(settings.dataDirectory), { access: 'write' }),
       clock: world.clock,
       random: world.random,
       instance: settings.instance,
       index: auditIndex,
-      onRecord: restore,
+      onRecord: replayInto(store),
       ...(settings.segmentBytes === undefined ? {} : { limits: { segmentBytes: settings.segmentBytes } }),
     })
-    const providers = lazily(settings, config => openProvider(config, { ...world, environment: settings.environment }))
-    const admins = lazily(settings, config => openAdmin(config, { ...world, environment: settings.environment }))
+    const around = { ...world, environment: settings.environment, readFile: readFileText }
+    const providers = lazily(settings, config => openProvider(config, around))
+    const admins = lazily(settings, config => openAdmin(config, around))
     return {
       store,
       idempotency,

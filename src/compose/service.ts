@@ -9,7 +9,8 @@ import { type Check, dataPlane } from '../http/app.ts'
 import type { Listening, Runtime } from '../runtime/index.ts'
 import { createSigner } from '../service/signer.ts'
 import { KEPT_MS } from '../store/store.ts'
-import { attemptsOf, custodyOf } from './custody.ts'
+import { breakerJournal, providersCheck } from './breakers.ts'
+import { custodyOf, type GuardLimits, guardedAttempts } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
@@ -18,12 +19,7 @@ import { closeAll } from './running.ts'
 /** A configuration, reduced to what the service needs. */
 export interface ServiceSettings extends RoomSettings {
   readonly server: { readonly host: string; readonly port: number; readonly socket?: string }
-  readonly limits: {
-    readonly bodyBytes: number
-    readonly concurrency: number
-    readonly deadlineMs: number
-    readonly tries: number
-  }
+  readonly limits: GuardLimits & { readonly bodyBytes: number }
   readonly tokens: Parameters<typeof createTokenVerifier>[0]
 }
 
@@ -67,16 +63,20 @@ export async function startService(
       clock: world.clock,
       newAuditId: () => randomId(world.random, 'a'),
     })
+    const newAuditId = (): string => randomId(world.random, 'a')
+    const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
+    const guarded = guardedAttempts(world, settings.limits, journal)
     const signer = createSigner({
       world,
       logger,
       limits: settings.limits,
       catalogue: room.store.keys,
+      setState: room.store.keys.setState,
       idempotency: room.idempotency,
       audit: room.audit,
       authenticate: createTokenVerifier(settings.tokens),
       authorize: (caller: Caller, action, key) => authorize(caller, action, key),
-      custody: custodyOf(attemptsOf(world, settings.limits), room.provider, room.store.keys.envelope),
+      custody: custodyOf(guarded.attempts, room.provider, room.store.keys.envelope),
       mayServe: async ({ key: { chain, network } }, binding) => {
         const place = { environment: settings.environment, chain, network }
         if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
@@ -93,7 +93,11 @@ export async function startService(
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
       },
     })
-    const checks = async (): Promise<readonly Check[]> => [auditCheck(room), await storeCheck(room)]
+    const checks = async (): Promise<readonly Check[]> => [
+      auditCheck(room),
+      await storeCheck(room),
+      providersCheck(Object.keys(settings.providers), guarded),
+    ]
     const plane = {
       sign: signer.sign,
       getKey: signer.getKey,

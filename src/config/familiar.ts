@@ -11,6 +11,8 @@ export const FAMILIAR: readonly { readonly variable: string; readonly path: stri
   ),
   { variable: 'KMS_KEY_ID', path: 'keys.reference' },
   { variable: 'AWS_KMS_KEY_ID', path: 'keys.reference' },
+  { variable: 'KMS_MAX_RETRIES', path: 'limits.tries' },
+  { variable: 'KMS_TIMEOUT', path: 'limits.deadlineMs' },
   { variable: 'HSM_PROVIDER', path: 'providers' },
   { variable: 'HSM_KEY_MAPPING', path: 'keys.mapping' },
   { variable: 'HSM_KEY_<address>', path: 'keys.mapping' },
@@ -32,10 +34,49 @@ export function fillFamiliar(layers: Layers, env: Environment): void {
   for (const [name, provider] of Object.entries(tableAt(layers.values, 'providers') ?? {})) {
     if (!isTable(provider)) continue
     for (const { familiar } of PROVIDERS.filter(({ kind }) => kind === provider['kind']))
-      for (const { variable, field } of familiar) fill(layers, env, ['providers', name, field], first(variable))
+      for (const { variable, field, secret, unless = [] } of familiar) {
+        if (unless.some(other => other !== field && provider[other] !== undefined)) continue
+        fill(layers, env, ['providers', name, field], first(variable), secret)
+      }
   }
   fill(layers, env, ['keys', 'reference'], first('KMS_KEY_ID', 'AWS_KMS_KEY_ID'))
   fillMapping(layers, env)
+  fillLimit(layers, env, 'KMS_MAX_RETRIES', 'tries', triesOf)
+  fillLimit(layers, env, 'KMS_TIMEOUT', 'deadlineMs', deadlineOf)
+}
+
+type Understood = { readonly value: number } | { readonly problem: string; readonly fix: string }
+
+/** A number that others count differently; what is in the file or in a variable of ours is not looked at twice. */
+function fillLimit(
+  layers: Layers,
+  env: Environment,
+  variable: string,
+  field: string,
+  understand: (number: number) => Understood,
+): void {
+  const text = env[variable] ?? ''
+  if (text === '' || tableAt(layers.values, 'limits')?.[field] !== undefined) return
+  const found = /^\d{1,9}$/.test(text) ? understand(Number(text)) : NO_NUMBER
+  if ('problem' in found) layers.problems.push({ path: variable, problem: found.problem, fix: found.fix })
+  else setAt(layers, ['limits', field], found.value, variable)
+}
+
+const NO_NUMBER: Understood = { problem: 'is not a whole number', fix: 'use digits alone, or unset it' }
+
+/** Retries follow the first try: 2 of them are 3 tries. */
+function triesOf(retries: number): Understood {
+  if (retries <= 2) return { value: retries + 1 }
+  return {
+    problem: `asks for ${retries} retries`,
+    fix: 'use 0, 1 or 2: more would only be load on a service that fails',
+  }
+}
+
+/** Milliseconds, as the SDKs that read it take it. Somebody who meant seconds would have every call cut off. */
+function deadlineOf(ms: number): Understood {
+  if (ms >= 100) return { value: ms }
+  return { problem: `is ${ms} milliseconds`, fix: `use at least 100; if seconds were meant, ${Math.max(1, ms)}000` }
 }
 
 /** `HSM_PROVIDER` names the kind of the only provider, when none is configured. */
@@ -82,11 +123,18 @@ function parsedTable(json: string): Table | undefined {
   }
 }
 
-function fill(layers: Layers, env: Environment, path: readonly string[], variable: string | undefined): void {
+function fill(
+  layers: Layers,
+  env: Environment,
+  path: readonly string[],
+  variable: string | undefined,
+  secret?: boolean,
+): void {
   if (variable === undefined) return
   let table: Table | undefined = layers.values
   for (const step of path.slice(0, -1)) table = table === undefined ? undefined : tableAt(table, step)
-  if (table?.[path.at(-1) as string] === undefined) setAt(layers, path, env[variable], variable)
+  if (table?.[path.at(-1) as string] === undefined)
+    setAt(layers, path, secret === true ? `env:${variable}` : env[variable], variable)
 }
 
 const isTable = (value: unknown): value is Table => value !== null && typeof value === 'object' && !Array.isArray(value)

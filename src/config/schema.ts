@@ -65,6 +65,16 @@ const limits = z.strictObject({
     .describe('time for one signature, all tries together')
     .meta({ unit: 'ms' }),
   tries: whole(1, 3).default(3).describe('attempts at a call of the key service'),
+  providerConcurrency: whole(1, 4096)
+    .optional()
+    .describe('calls under way at one key service at one time; half of limits.concurrency when left out'),
+  breakerFailures: whole(1, 1000)
+    .default(5)
+    .describe('failures in a row after which a key or key service is left alone'),
+  breakerResetMs: whole(100, MINUTE_MS)
+    .default(5_000)
+    .describe('longest time until one call tries it again')
+    .meta({ unit: 'ms' }),
   idempotencyHours: whole(24, 168)
     .default(24)
     .describe('how long an answer is kept for replay')

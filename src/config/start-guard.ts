@@ -97,6 +97,7 @@ export function checkStart(facts: StartFacts): StartVerdict {
   ;(development ? warnings : refusals).push(...rawSecrets(facts.env))
   refusals.push(...developmentProviders(facts, environment))
   refusals.push(...(serve ? incomplete(facts.config) : notForDev(facts.config)))
+  warnings.push(...passphrases(facts.config))
   return { refusals, warnings }
 }
 
@@ -155,6 +156,18 @@ function developmentProviders({ config, env, registry = [] }: StartFacts, enviro
   }
   return found
 }
+
+/** Allowed, for what it is; said at every start, since what it is not is easily forgotten. */
+const passphrases = (config: Config | undefined): ConfigProblem[] =>
+  Object.entries(config?.providers ?? {}).flatMap(([name, { kind }]) =>
+    kind !== 'passphrase'
+      ? []
+      : {
+          path: `providers.${name}`,
+          problem: 'opens keys in this process: whoever has its passphrase and the database has every key under it',
+          fix: 'keep channel accounts of low value there, and no treasury',
+        },
+  )
 
 function incomplete(config: Config | undefined): ConfigProblem[] {
   const missing = (path: string, fix: string) => ({ path, problem: 'is missing, and serve needs it', fix })

@@ -1,6 +1,8 @@
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Clock, Random } from '../domain/ports.ts'
-import type { Call } from '../domain/provider.ts'
+import type { Call, KeyRef } from '../domain/provider.ts'
+import { fraction } from './jitter.ts'
+import { isShed } from './shed.ts'
 
 export interface AttemptsOptions {
   readonly clock: Clock
@@ -18,29 +20,34 @@ export interface AttemptsOptions {
 
 export interface Remote<T> {
   readonly provider: string
+  /** What the provider is asked about; guards tell keys apart by it. Not for logs: a reference may hold an account number. */
+  readonly key: KeyRef
+  /** Our id of the binding that is served, for logs. */
+  readonly binding?: string
   readonly requestId: string
   /** `sign`: an unanswered call may have made a signature. `read`: an unanswered call has changed nothing. */
   readonly effect: 'sign' | 'read'
   readonly run: (call: Call) => Promise<T>
   /** An answer that nobody waits for any more; an opened key is wiped here. */
   readonly onLate?: (answer: T) => void
+  /** Asked before every try after the first; guards put it here. */
+  readonly mayRetry?: () => boolean
 }
 
-/**
- * Makes a remote call under one deadline. A circuit breaker, a retry budget and a bulkhead are functions of this same
- * type around this one, chosen where it is made.
- */
+/** Makes a remote call. */
 export type Attempts = <T>(remote: Remote<T>) => Promise<T>
+
+/** Deadline and tries, without guards: for operators' commands, which make a handful of calls. */
+export const createAttempts = (options: AttemptsOptions): Attempts => inTime(options)(createTries(options))
 
 /**
  * At most three tries, full jitter, one deadline for everything, and only `provider/unavailable` is tried again: it
  * alone says that nothing was signed and that another try can work. After `provider/ambiguous` a signature may exist, so
- * asking again could make two.
+ * asking again could make two. What a guard shed is not tried again either: it would be shed again.
  *
- * @returns a function that throws what the last try threw. When the deadline passes without a word from the provider:
- *          `provider/ambiguous` for a sign, `provider/unavailable` for a read.
+ * @returns a function that throws what the last try threw, and hands every try the signal of the deadline.
  */
-export function createAttempts(options: AttemptsOptions): Attempts {
+export function createTries(options: AttemptsOptions): Attempts {
   const { clock, deadlineMs = 5_000, triesMax = 3 } = options
   return async remote => {
     const deadline = new AbortController()
@@ -53,10 +60,11 @@ export function createAttempts(options: AttemptsOptions): Attempts {
     try {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await once(remote, deadline.signal, options)
+          return await remote.run({ requestId: remote.requestId, signal: deadline.signal })
         } catch (error) {
           const pause = attempt < triesMax ? pauseAfter(error, attempt, options) : undefined
           if (pause === undefined || clock.monotonic() + pause >= endsAt) throw error
+          if (remote.mayRetry?.() === false) throw error
           if (!(await slept(clock, pause, deadline.signal))) throw error
         }
       }
@@ -66,9 +74,21 @@ export function createAttempts(options: AttemptsOptions): Attempts {
   }
 }
 
-/** One try. Ends at the deadline even when the provider does not. */
-async function once<T>(remote: Remote<T>, signal: AbortSignal, options: AttemptsOptions): Promise<T> {
-  const answer = remote.run({ requestId: remote.requestId, signal })
+/**
+ * Around all other guards, so that its end of a call is the nearest to the wire: every try ends at the deadline even when
+ * the provider does not, and the guards see it end.
+ *
+ * @returns when the deadline passes without a word from the provider: `provider/ambiguous` for a sign,
+ *          `provider/unavailable` for a read.
+ */
+export const inTime =
+  (options: Pick<AttemptsOptions, 'clock' | 'graceMs'>) =>
+  (inner: Attempts): Attempts =>
+  remote =>
+    inner({ ...remote, run: call => once(remote, call, options) })
+
+async function once<T>(remote: Remote<T>, call: Call, options: Pick<AttemptsOptions, 'clock' | 'graceMs'>): Promise<T> {
+  const answer = remote.run(call)
   let late = false
   answer.then(
     value => (late ? remote.onLate?.(value) : undefined),
@@ -76,7 +96,7 @@ async function once<T>(remote: Remote<T>, signal: AbortSignal, options: Attempts
   )
   const over = new AbortController()
   try {
-    return await Promise.race([answer, silence(remote, signal, over.signal, options)])
+    return await Promise.race([answer, silence(remote, call.signal, over.signal, options)])
   } catch (error) {
     late = true
     throw error
@@ -90,7 +110,7 @@ async function silence(
   remote: Pick<Remote<unknown>, 'provider' | 'requestId' | 'effect'>,
   signal: AbortSignal,
   over: AbortSignal,
-  { clock, graceMs = 100 }: AttemptsOptions,
+  { clock, graceMs = 100 }: Pick<AttemptsOptions, 'clock' | 'graceMs'>,
 ): Promise<never> {
   await aborted(signal)
   await slept(clock, graceMs, over)
@@ -109,15 +129,10 @@ const aborted = (signal: AbortSignal): Promise<void> =>
 
 /** Milliseconds to wait before the next try; undefined when there may be none. */
 function pauseAfter(error: unknown, attempt: number, options: AttemptsOptions): number | undefined {
-  if (!isSignerError(error) || error.code !== 'provider/unavailable') return undefined
+  if (!isSignerError(error) || error.code !== 'provider/unavailable' || isShed(error)) return undefined
   const { random, pauseMs = 50, pauseMsMax = 1_000 } = options
   const jitter = fraction(random) * Math.min(pauseMsMax, pauseMs * 2 ** (attempt - 1))
   return Math.max(error.detail.retryAfterMs ?? 0, jitter)
-}
-
-const fraction = (random: Random): number => {
-  const [a = 0, b = 0, c = 0] = random.bytes(3)
-  return ((a << 16) | (b << 8) | c) / 2 ** 24
 }
 
 /** @returns false when the signal came first. */

@@ -43,6 +43,8 @@ export async function signByEnvelope(job: EnvelopeJob, deps: EnvelopeDeps): Prom
   const row = checkedRow(job, provider, await deps.readRow(job.binding.id))
   const opened = await deps.attempts({
     provider: provider.name,
+    key: job.binding.reference,
+    binding: job.binding.id,
     requestId: job.requestId,
     effect: 'read',
     run: call => provider.unwrap(job.binding.reference, row.ciphertext, row.context, call),

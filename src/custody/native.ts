@@ -22,6 +22,8 @@ export async function signNatively(
   }
   return attempts({
     provider: provider.name,
+    key: binding.reference,
+    binding: binding.id,
     requestId,
     effect: 'sign',
     run: call => provider.sign(binding.reference, input, call),

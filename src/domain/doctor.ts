@@ -1,4 +1,4 @@
-import type { Call, KeyRef, Scheme } from './provider.ts'
+import type { Call, EnvelopeContext, KeyRef, Scheme } from './provider.ts'
 
 /** What a key is used for; decides which rights are needed. `wrap` is for operators who import keys. */
 export const KEY_USES = ['sign', 'unwrap', 'wrap'] as const
@@ -10,6 +10,8 @@ export interface Patient {
   readonly use: KeyUse
   /** What the binding says, when there is one. */
   readonly scheme?: Scheme
+  /** `unwrap` and `wrap`: the context of a row that is there, since rights may hold for such contexts alone. */
+  readonly context?: EnvelopeContext
 }
 
 /**

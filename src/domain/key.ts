@@ -3,7 +3,16 @@ import type { EnvelopeContext, KeyRef, Scheme } from './provider.ts'
 export type Chain = 'stellar' | 'evm'
 /** `native`: the service signs. `envelope`: the service decrypts the key for one call, we sign and wipe. */
 export type Custody = 'native' | 'envelope'
-export const VERSION_STATES = ['pending', 'active', 'overlap', 'retired', 'destroyed', 'revoked'] as const
+/** `quarantined`: the key service or the registry gave a wrong answer about it; an operator looks, then restores it. */
+export const VERSION_STATES = [
+  'pending',
+  'active',
+  'overlap',
+  'quarantined',
+  'retired',
+  'destroyed',
+  'revoked',
+] as const
 export type VersionState = (typeof VERSION_STATES)[number]
 
 /** What a caller names: one chain, one network, one policy, one or more versions. */

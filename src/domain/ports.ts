@@ -31,7 +31,11 @@ export interface KeyCatalogue {
 export interface KeyRegistry extends KeyCatalogue {
   /** All or nothing, in one transaction. @throws `key/exists` */
   add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
-  setState(key: string, version: number, state: VersionState): Promise<void>
+  /**
+   * One atomic step. With `from`, only from one of these states: what was revoked in the meantime stays revoked.
+   * @returns false when the version is in another state; nothing was changed then. @throws `key/unknown`
+   */
+  setState(key: string, version: number, state: VersionState, from?: readonly VersionState[]): Promise<boolean>
 }
 
 /** What is kept under an idempotency key: enough to give the same answer again, never the payload. */

@@ -121,14 +121,14 @@ export const PROBLEMS = {
   'key/not-active': {
     status: 409,
     title: 'The key version may not sign',
-    meaning: 'Its state is neither active nor overlap: it is pending, retired, revoked or destroyed.',
-    fix: 'Ask an operator; a revoked version never signs again.',
+    meaning: 'Its state is neither active nor overlap: it is pending, quarantined, retired, revoked or destroyed.',
+    fix: 'Ask an operator; one in quarantine may be restored, a revoked version never signs again.',
   },
   'key/mismatch': {
     status: 503,
     title: 'The key is in quarantine',
     meaning: 'What the key service or the registry says about this key is no longer what was pinned at registration.',
-    fix: 'An operator must find out who changed the key, its alias or the registry.',
+    fix: 'An operator must find out who changed the key, its alias or the registry, then run `countersign keys restore`.',
   },
   'provider/unavailable': {
     status: 503,
@@ -163,26 +163,28 @@ export const PROBLEMS = {
   'envelope/unreadable': {
     status: 502,
     title: 'The encrypted key cannot be opened',
-    meaning: 'Ciphertext, context and wrapping key do not belong together. Nothing was signed.',
-    fix: 'An operator must compare the row with its backup; rows may have been exchanged.',
+    meaning:
+      'Ciphertext, context and wrapping key do not belong together. Nothing was signed; the key is in quarantine.',
+    fix: 'An operator must compare the row with its backup, since rows may have been exchanged, then run `countersign keys restore`.',
   },
   'envelope/mismatch': {
     status: 502,
     title: 'The encrypted key is not the key it claims to be',
-    meaning: 'The opened key does not give the pinned public key. Nothing was signed.',
-    fix: 'An operator must compare the row with its backup; rows may have been exchanged.',
+    meaning: 'The opened key does not give the pinned public key. Nothing was signed; the key is in quarantine.',
+    fix: 'An operator must compare the row with its backup, since rows may have been exchanged, then run `countersign keys restore`.',
   },
   'signature/malformed': {
     status: 502,
     title: 'The key service gave a malformed signature',
-    meaning: 'It was not released.',
-    fix: 'An operator must look at the key service.',
+    meaning: 'It was not released; the key is in quarantine.',
+    fix: 'An operator must look at the key service, then run `countersign keys restore`.',
   },
   'signature/unverified': {
     status: 502,
     title: 'The signature does not verify',
-    meaning: 'The answer of the key service does not verify under the pinned public key. Nothing was released.',
-    fix: 'An operator must look at the key service at once: an alias may point at another key.',
+    meaning:
+      'The answer of the key service does not verify under the pinned public key. Nothing was released; the key is in quarantine.',
+    fix: 'An operator must look at the key service at once, since an alias may point at another key, then run `countersign keys restore`.',
   },
   'audit/sealed': {
     status: 503,

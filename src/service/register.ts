@@ -208,7 +208,11 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
 }
 
 /** A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. */
-async function provePossession(deps: RegisterDeps, key: ResolvedKey, row: EnvelopeRow | undefined): Promise<void> {
+export async function provePossession(
+  deps: RegisterDeps,
+  key: ResolvedKey,
+  row: EnvelopeRow | undefined,
+): Promise<void> {
   const purpose = new TextEncoder().encode('countersign proof of possession v1\n')
   const message = new Uint8Array(purpose.length + 32)
   message.set(purpose)

@@ -17,6 +17,7 @@ import {
   releasedRecord,
   storedResult,
 } from './records.ts'
+import { type Arrest, INNOCENT, type Suspect } from './quarantine.ts'
 import { release } from './release.ts'
 import { fingerprintOf, readIdempotencyKey, readPayload } from './request.ts'
 import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -89,9 +90,14 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   try {
     signed = await deps.custody(resolved, binding, asked.input, job.request.requestId)
     verified = await verifyAfterSign(asked.input, resolved.version.publicKey, signed.signature)
+  } catch (error) {
+    const failure = typed(deps, error)
+    throw await recordFailure(deps, job, failure, await deps.suspect(suspectOf(job), failure), signed)
+  }
+  try {
     await stateNow(deps, job)
   } catch (error) {
-    throw await recordFailure(deps, job, typed(deps, error), signed)
+    throw await recordFailure(deps, job, typed(deps, error), INNOCENT, signed)
   }
 
   const outcome = await deps.audit.append(releasedRecord(job, signed, elapsed(deps, job))) // on record before anyone sees it
@@ -163,23 +169,39 @@ const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promis
 
 /**
  * One outcome for every intent; then the same request may come again. When the outcome cannot be recorded the caller
- * hears `audit/sealed` and the idempotency key stays taken until the log is read again at the next start.
+ * hears `audit/sealed` and the idempotency key stays taken until the log is read again at the next start. An answer that
+ * is wrong puts its key in quarantine: on record with the outcome, and in the registry before the reservation is given
+ * back, for until then the store's head of the log stays behind that record, and a crash in between loses nothing.
  */
 async function recordFailure(
   deps: SignDeps,
   job: Job,
   failure: AnySignerError,
-  signed?: Signed,
+  arrest: Arrest,
+  signed: Signed | undefined,
 ): Promise<AnySignerError> {
   const durationMs = elapsed(deps, job)
   const outcome =
     failure.code === 'key/not-active'
       ? refusedRecord(job, 'allow', failure, durationMs)
       : failedRecord(job, failure, signed, durationMs)
-  await deps.audit.append(outcome)
-  await deps.idempotency.release(job.entry)
+  try {
+    await deps.audit.append(outcome, ...arrest.events)
+  } catch (error) {
+    await arrest.enforce(async () => {})
+    throw error
+  }
+  await arrest.enforce(() => deps.idempotency.release(job.entry))
   return failure
 }
+
+const suspectOf = ({ auditId, actor, resolved: { version }, binding }: Job): Suspect => ({
+  auditId,
+  actor,
+  key: version.key,
+  version: version.version,
+  binding: binding.id,
+})
 
 /** A request released before: the same answer again, as long as its version may still sign. */
 async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<SignAnswer> {

@@ -2,11 +2,12 @@ import { randomId } from '../bytes/ids.ts'
 import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, Key, ResolvedKey } from '../domain/key.ts'
-import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../domain/ports.ts'
+import type { IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import { decide, type Policy, readPolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from './keys.ts'
 import type { Asked } from './payloads.ts'
+import { createQuarantine } from './quarantine.ts'
 import { earlyRefusal } from './records.ts'
 import { sign } from './sign.ts'
 import type { CallerLike, SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -17,6 +18,8 @@ export interface SignerParts<Caller extends CallerLike> {
   readonly logger: Logger
   readonly limits: { readonly bodyBytes: number }
   readonly catalogue: KeyCatalogue
+  /** The one write of the data plane to the registry: a key whose service answers wrongly goes into quarantine. */
+  readonly setState: KeyRegistry['setState']
   readonly idempotency: IdempotencyStore
   readonly audit: AuditLog
   authenticate(authorization: string | undefined): Promise<Caller>
@@ -44,6 +47,7 @@ export interface Signer {
 export function createSigner<Caller extends CallerLike>(parts: SignerParts<Caller>): Signer {
   const { world, logger } = parts
   const policies = new Map<string, Policy>()
+  const { catalogue, suspect } = createQuarantine(parts.catalogue, parts.setState, logger)
 
   /** Parsed once for each hash: a policy is public data and its text never changes under its hash. */
   const policyOf = ({ key }: ResolvedKey): Policy => {
@@ -69,12 +73,13 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
     limits: parts.limits,
     authenticate: parts.authenticate,
     authorize: parts.authorize,
-    catalogue: parts.catalogue,
+    catalogue,
     idempotency: parts.idempotency,
     audit: parts.audit,
     route: resolved => firstBinding(parts, resolved),
     decide: (resolved, asked) => judge(policyOf(resolved), resolved, asked, world.clock.now()),
     custody: parts.custody,
+    suspect,
     recordRefusal: parts.recordRefusal,
     onStoreLag: error => logger.error('store-lags', faceOf(error)),
     incident,
@@ -82,7 +87,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
 
   return {
     sign: request => sign(deps, request),
-    getKey: request => getKey(parts, request, incident),
+    getKey: request => getKey({ ...parts, catalogue }, request, incident),
     incident,
   }
 }

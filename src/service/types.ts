@@ -4,6 +4,7 @@ import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { Clock, IdempotencyStore, KeyCatalogue, Random } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import type { Asked } from './payloads.ts'
+import type { Quarantine } from './quarantine.ts'
 
 /** Who asks, as far as the path needs to know. */
 export interface CallerLike {
@@ -58,6 +59,8 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   decide(key: ResolvedKey, asked: Asked): Decision
   /** Native: the service signs. Envelope: one read, one decrypt, sign, wipe. */
   custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  /** What custody or verification threw: a wrong answer puts the key in quarantine. */
+  suspect: Quarantine['suspect']
   /** Refusals before an intent exists; bounded, so that a flood of them cannot fill the disk. */
   recordRefusal(outcome: OutcomeEntry): void
   /** The store could not note a release that the log already holds. */

@@ -81,16 +81,18 @@ export function sqliteKeys(database: DatabaseSync): KeyRegistry {
       })
     },
 
-    async setState(key, version, state) {
+    async setState(key, version, state, from) {
       if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
-      transaction(database, 'change the state of a version', () => {
+      return transaction(database, 'change the state of a version', () => {
         const rows = statements.one.all({ key, version })
         if (rows.length === 0) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
         const before = readVersion(rows)
+        if (from?.includes(before.version.state) === false) return false
         const active = statements.activeVersion.get({ key })?.['version']
         if (state === 'active' && active !== undefined && active !== version) throw secondActive(key, String(active))
         const seal = sealOf({ ...before, version: { ...before.version, state } })
         statements.setState.run({ key, version, state, seal })
+        return true
       })
     },
   }

@@ -50,19 +50,21 @@ function memoryKeys(): KeyRegistry {
       bindingIds.add(binding.id)
       if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
     },
-    async setState(key, number, state) {
+    async setState(key, number, state, from) {
       if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
       const versions = keys.get(key)
       const before = versions?.get(number)
       if (versions === undefined || before === undefined) {
         throw new SignerError('key/unknown', { key: `${key} version ${number}` })
       }
+      if (from?.includes(before.version.state) === false) return false
       const active = activeOf(versions.values())?.version.version
       if (state === 'active' && active !== undefined && active !== number) {
         const reason = `version ${active} is active: move it on first`
         throw new SignerError('key/unsupported', { key, wanted: 'active', reason })
       }
       versions.set(number, resolvedKey(before.key, { ...before.version, state }, before.bindings))
+      return true
     },
   }
 }

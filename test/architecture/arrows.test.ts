@@ -167,10 +167,13 @@ describe('arrows (design §4)', () => {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-crypto/crc32c': ['src/audit', 'providers', 'local-kms'],
   '@aws-sdk/client-kms': ['providers/aws-kms', 'bench'],
+  '@aws-sdk/client-sts': ['providers/aws-kms'],
+  '@aws-sdk/credential-provider-node': ['providers/aws-kms'],
+  '@aws-sdk/credential-provider-web-identity': ['providers/aws-kms'],
   '@google-cloud/kms': ['providers/gcp-kms', 'local-kms/gcp', 'bench'],
   '@grpc/grpc-js': ['providers/gcp-kms', 'local-kms/gcp'],
   '@hono/zod-openapi': ['src/http'],
-  '@noble/ciphers': ['src/custody', 'providers/mock', 'local-kms'],
+  '@noble/ciphers': ['src/custody', 'providers/mock', 'providers/passphrase', 'local-kms'],
   '@noble/curves': ['src/access', 'src/bytes', 'src/custody', 'src/chains/evm', 'providers', 'local-kms'],
   '@noble/hashes': ['src', 'providers', 'local-kms'],
   // Policy and raw-env read addresses and seeds in Stellar's text form; the rest of Stellar stays in its chain module.
@@ -180,7 +183,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['src/cli'],
   'google-auth-library': ['providers/gcp-kms'],
   hono: ['src/http'],
-  jose: ['src/access', 'src/compose', 'src/cli'],
+  // providers/gcp-kms: a service account signs its own tokens, also where Google's library cannot run.
+  jose: ['src/access', 'src/compose', 'src/cli', 'providers/gcp-kms'],
   kysely: ['src/store'],
   libsodium: ['src/custody', 'src/bytes'],
   'node-vault': ['providers/vault-transit', 'bench'],

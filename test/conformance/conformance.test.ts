@@ -1,7 +1,12 @@
 /** One line a provider and transport. */
 import { providerConformance } from './provider.ts'
+import { passphraseSubject } from './subjects-passphrase.ts'
+import { gcpGrpcSubject, gcpRestSubject } from './subjects-gcp.ts'
 import { awsSubject, mockSubject, rawEnvSubject } from './subjects.ts'
 
 providerConformance('mock', mockSubject)
 providerConformance('raw-env', rawEnvSubject)
 providerConformance('aws-kms over the AWS SDK', awsSubject)
+providerConformance('passphrase', passphraseSubject)
+providerConformance('gcp-kms over REST', gcpRestSubject)
+providerConformance('gcp-kms over gRPC', gcpGrpcSubject)

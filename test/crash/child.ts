@@ -15,12 +15,12 @@ import { createRefusals } from '../../src/audit/refusals.ts'
 import { randomId } from '../../src/bytes/ids.ts'
 import { stellar } from '../../src/chains/stellar/index.ts'
 import { auditPath, storePath } from '../../src/compose/places.ts'
-import { restorer } from '../../src/compose/restore.ts'
+import { replayInto } from '../../src/compose/restore.ts'
 import { contextFor, createAttempts, createCustody, createEngines } from '../../src/custody/index.ts'
 import type { AuditLog } from '../../src/domain/audit.ts'
 import type { Binding, Custody, KeyVersion } from '../../src/domain/key.ts'
 import type { AuditIndex, IdempotencyStore, KeyCatalogue, KeyRegistry, World } from '../../src/domain/ports.ts'
-import type { EnvelopeProvider } from '../../src/domain/provider.ts'
+import type { EnvelopeProvider, Signed } from '../../src/domain/provider.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { dataPlane } from '../../src/http/app.ts'
 import { demoPolicy } from '../../src/policy/index.ts'
@@ -126,9 +126,19 @@ const dyingCatalogue = (real: KeyCatalogue): KeyCatalogue => {
     },
   }
 }
+const dyingSetState =
+  (real: KeyRegistry['setState']): KeyRegistry['setState'] =>
+  (...given) =>
+    between('quarantine on record', 'quarantined', () => real(...given))
+let signatures = 0
+const lying = (signed: Signed): Signed => {
+  if (plan.lie !== undefined && ++signatures >= plan.lie.nth) signed.signature[0]! ^= 1
+  return signed
+}
 const dyingProvider = (real: EnvelopeProvider): EnvelopeProvider => ({
   ...real,
-  sign: (...given) => between('key service asked', 'key service answered', () => real.sign(...given)),
+  sign: (...given) =>
+    between('key service asked', 'key service answered', async () => lying(await real.sign(...given))),
   unwrap: (...given) => between('key service asked', 'key service answered', () => real.unwrap(...given)),
 })
 
@@ -141,7 +151,7 @@ const ports = lagHead({ idempotency: store.idempotency, auditIndex: dyingIndex(s
 const { log, recovery } = await openAuditLog({
   files: dying(await nodeAuditFiles(auditPath(directory), { access: 'write' })),
   ...{ clock: world.clock, random: world.random, instance: 'crash', index: ports.auditIndex },
-  onRecord: restorer(store.idempotency),
+  onRecord: replayInto(store),
   // Small, so that kills meet rotations and heads too.
   limits: { segmentBytes: 48 * 1024, headEveryRecords: 8, headEveryMs: 20 },
 })
@@ -158,6 +168,7 @@ const signer = createSigner<Caller>({
   logger,
   limits,
   catalogue: dyingCatalogue(store.keys),
+  setState: dyingSetState(store.keys.setState),
   idempotency: dyingIdempotency(ports.idempotency),
   audit: dyingLog(log),
   authenticate: createTokenVerifier({
@@ -197,7 +208,7 @@ const ready: Ready = {
 await runtime.write('stdout', `${JSON.stringify(ready)}\n`)
 
 async function register(keys: KeyRegistry, real: EnvelopeProvider, place: World, custody: Custody): Promise<void> {
-  if ((await keys.resolve(custody)) !== undefined) return
+  if ((await keys.stateOf(custody, 1)) !== undefined) return
   const call = { requestId: 'setup', signal: new AbortController().signal }
   const admin = await createAdmin({ kind: 'mock' }, { ...place, environment: 'development' })
   const policy = demoPolicy()

@@ -62,7 +62,14 @@ before(async () => {
     instance: 'test',
     providers: { mock: { kind: 'mock' as const } },
     server: { host: '127.0.0.1', port: 0 },
-    limits: { bodyBytes: 65_536, concurrency: 64, deadlineMs: 2_000, tries: 2 },
+    limits: {
+      bodyBytes: 65_536,
+      concurrency: 64,
+      deadlineMs: 2_000,
+      tries: 2,
+      breakerFailures: 5,
+      breakerResetMs: 1000,
+    },
     tokens: { jwks, issuer: issuer.issuer, audience, clock: world.clock },
   }
   service = await startService(settings, runtime, memoryLogger(logs))
@@ -123,6 +130,8 @@ test('T41 all pairs of 5 encrypted keys exchanged in the table, with context and
         write.run(other.ciphertext, context, mine.id)
         const { code, status } = await problemOf(await sign(mine.name))
         assert.deepEqual([code, status], ['envelope/unreadable', 502], `${mine.name} with the row of ${other.name}`)
+        const { setState } = service.room.store.keys
+        assert.ok(await setState(mine.name, 1, 'active', ['quarantined']), 'and it went into quarantine for that')
         refused++
       }
     }
@@ -233,7 +242,8 @@ test('health and reading over the socket, and no incident in all of this', async
   const view = await fetch(`${service.url}/v1/keys/native`, { headers: { authorization: `Bearer ${token}` } })
   assert.equal(((await view.json()) as { name: string }).name, 'native')
   assert.deepEqual(
-    logs.filter(({ level }) => level === 'error'),
+    logs.filter(({ level, event }) => level === 'error' && event !== 'key-quarantined'),
     [],
   )
+  assert.equal(logs.filter(({ event }) => event === 'key-quarantined').length, 40, 'one for each exchanged row')
 })

@@ -14,7 +14,7 @@ import {
 import { quotaOf } from '../../local-kms/aws/quotas.ts'
 import { createLatency, LATENCY_PROFILES, type LatencyProfile } from '../../local-kms/core/latency.ts'
 import { seededStreams } from '../../local-kms/core/random.ts'
-import { type AuditRecord, type LatencyName, startLocalKms, virtualClock } from '../../local-kms/index.ts'
+import { type LatencyName, startLocalKms, virtualClock } from '../../local-kms/index.ts'
 import { bytes, createKey, failure, raw, start } from './support.ts'
 
 test('local-kms throttling: the group’s quota, then ThrottlingException, then again after time has passed (A.8, A.9)', async () => {
@@ -131,7 +131,7 @@ test('local-kms latency: calls wait on the injected clock', async () => {
 })
 
 test('local-kms audit: events as CloudTrail writes them, with the context in clear and nothing that was signed (A.10)', async () => {
-  const seen: AuditRecord[] = []
+  const seen: unknown[] = []
   const { kms, client } = await start({ onAudit: record => void seen.push(record) })
   const signer = await createKey(client, {
     KeySpec: 'ECC_NIST_EDWARDS25519',

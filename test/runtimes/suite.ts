@@ -10,6 +10,7 @@ import { isSignerError } from '../../src/domain/errors.ts'
 import { auditCases } from './cases/audit.ts'
 import { bytesCases } from './cases/bytes.ts'
 import { mockCases } from './cases/mock.ts'
+import { passphraseCases } from './cases/passphrase.ts'
 import { signCases } from './cases/sign.ts'
 import { stellarCases } from './cases/stellar.ts'
 import { storeCases } from './cases/store.ts'
@@ -31,6 +32,7 @@ export async function runSuite(capability: EngineCapability): Promise<SuiteResul
     bytes: bytesCases,
     stellar: stellarCases,
     mock: mockCases,
+    passphrase: passphraseCases,
     store: storeCases,
     audit: auditCases,
     tokens: tokenCases,

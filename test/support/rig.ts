@@ -10,12 +10,12 @@ import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.
 import { openAuditLog } from '../../src/audit/open.ts'
 import { readRecords } from '../../src/audit/read.ts'
 import { stellar } from '../../src/chains/stellar/index.ts'
-import { restorer } from '../../src/compose/restore.ts'
+import { replayInto } from '../../src/compose/restore.ts'
 import { contextFor, createAttempts, createCustody, createEngines } from '../../src/custody/index.ts'
 import type { AuditLog, AuditRecord, OutcomeEntry } from '../../src/domain/audit.ts'
 import type { Jwks } from '../../src/domain/jwks.ts'
 import type { Binding, Custody, EnvelopeRow, KeyVersion, ResolvedKey } from '../../src/domain/key.ts'
-import type { AuditIndex, IdempotencyStore, KeyCatalogue, Logger, World } from '../../src/domain/ports.ts'
+import type { AuditIndex, IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../../src/domain/ports.ts'
 import type { EnvelopeProvider } from '../../src/domain/provider.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { type Check, dataPlane } from '../../src/http/app.ts'
@@ -44,6 +44,7 @@ export interface RigOptions {
   /** Wrappers around the real parts, to watch them or to break them. */
   readonly audit?: (real: AuditLog) => AuditLog
   readonly catalogue?: (real: KeyCatalogue) => KeyCatalogue
+  readonly setState?: (real: KeyRegistry['setState']) => KeyRegistry['setState']
   readonly idempotency?: (real: IdempotencyStore) => IdempotencyStore
   readonly mayServe?: (key: ResolvedKey, binding: Binding) => void
 }
@@ -93,7 +94,8 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const log = await openLog(options, files, clock, store, ports.auditIndex)
   const real = await openMock({ kind: 'mock' }, { ...world, environment: 'development' })
   const provider = counting(options.provider?.(real) ?? real)
-  const key = (await store.keys.resolve('treasury')) ?? (await addKey(options, store, real, world))
+  const known = (await store.keys.list()).find(each => each.key.name === 'treasury') // whatever its state
+  const key = known ?? (await addKey(options, store, real, world))
 
   const logs: Record<string, unknown>[] = []
   const refusals: OutcomeEntry[] = []
@@ -104,6 +106,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     logger,
     limits: { bodyBytes: BODY_BYTES },
     catalogue: options.catalogue?.(store.keys) ?? store.keys,
+    setState: options.setState?.(store.keys.setState) ?? store.keys.setState,
     idempotency: options.idempotency?.(ports.idempotency) ?? ports.idempotency,
     audit: options.audit?.(log) ?? log,
     authenticate: createTokenVerifier({ jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock }),
@@ -149,7 +152,7 @@ async function openLog(
   index: AuditIndex,
 ): Promise<AuditLog> {
   if (log === 'memory') return openMemoryAuditLog({ clock, instance: 'test', keep: 2_000 })
-  const onRecord = restorer(store.idempotency)
+  const onRecord = replayInto(store)
   return (await openAuditLog({ files, clock, instance: 'test', index, onRecord })).log
 }
 

@@ -47,6 +47,7 @@ async function openPath(capability: EngineCapability) {
     logger: { debug: record, info: record, warn: record, error: record },
     limits: { bodyBytes: 65_536 },
     catalogue: store.keys,
+    setState: store.keys.setState,
     idempotency: store.idempotency,
     audit: log,
     authenticate: openVerifier(),

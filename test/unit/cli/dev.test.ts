@@ -20,12 +20,20 @@ const leftBehind = () => leftovers().filter(name => !before.has(name) && isOurs(
 const isOurs = (name: string) => (statSync(`${tmpdir()}/${name}`, { throwIfNoEntry: false })?.ctimeMs ?? 0) >= started
 const started = Date.now()
 
-const DEMO = [
-  { name: 'demo-mock', chain: 'stellar', network: 'testnet', provider: 'mock', custody: 'native' },
-  { name: 'demo-mock-decrypt', chain: 'stellar', network: 'testnet', provider: 'mock', custody: 'envelope' },
-  { name: 'demo-stellar', chain: 'stellar', network: 'testnet', provider: 'aws-kms', custody: 'native' },
-  { name: 'demo-stellar-decrypt', chain: 'stellar', network: 'testnet', provider: 'aws-kms', custody: 'envelope' },
-]
+/** One key for each provider and custody there is, by name. */
+const DEMO = (
+  [
+    ['demo-gcp', 'gcp-kms', 'native'],
+    ['demo-gcp-decrypt', 'gcp-kms', 'envelope'],
+    ['demo-mock', 'mock', 'native'],
+    ['demo-mock-decrypt', 'mock', 'envelope'],
+    ['demo-passphrase', 'passphrase', 'envelope'],
+    ['demo-stellar', 'aws-kms', 'native'],
+    ['demo-stellar-decrypt', 'aws-kms', 'envelope'],
+    ['demo-vault', 'vault-transit', 'native'],
+    ['demo-vault-decrypt', 'vault-transit', 'envelope'],
+  ] as const
+).map(([name, provider, custody]) => ({ name, chain: 'stellar', network: 'testnet', provider, custody }))
 const EXAMPLE = readFileSync(EXAMPLE_FILE, 'utf8').trim()
 const HASH = '0e5c91c6f107039e90e2b5a4398ffce7c7209f91c31eb86452ea6e5a0af17aae'
 
@@ -38,7 +46,7 @@ describe('dev --once signs the example natively and by decrypt', () => {
     expect({ exitCode, hardened }).toEqual({ exitCode: 0, hardened: 1 })
     expect(out).toContain('demo-stellar (aws-kms, native) signed in')
     expect(out).toContain('demo-stellar-decrypt (aws-kms, envelope) signed in')
-    expect(out.match(/verified {3}yes, by stellar-sdk/g)).toHaveLength(2)
+    expect(out.match(/verified {3}yes, by stellar-sdk/g)).toHaveLength(7)
     expect(out).toContain(HASH)
     expect(err).toContain('starting local-kms …')
     expect(err).toMatch(/the signer listens at http:\/\/127\.0\.0\.1:\d+/)
@@ -52,6 +60,11 @@ describe('dev --once signs the example natively and by decrypt', () => {
     expect(json['results'].map((r: any) => [r.key, r.provider, r.custody])).toEqual([
       ['demo-stellar', 'aws-kms', 'native'],
       ['demo-stellar-decrypt', 'aws-kms', 'envelope'],
+      ['demo-vault', 'vault-transit', 'native'],
+      ['demo-vault-decrypt', 'vault-transit', 'envelope'],
+      ['demo-gcp', 'gcp-kms', 'native'],
+      ['demo-gcp-decrypt', 'gcp-kms', 'envelope'],
+      ['demo-passphrase', 'passphrase', 'envelope'],
     ])
     for (const { address, hash, signature, verified, auditId, milliseconds } of json['results']) {
       expect(verified && verifies(address, hash, signature)).toBe(true)
@@ -101,9 +114,11 @@ describe('dev stays up', () => {
     const dev = await startDev()
     const { ready, token } = { ready: dev.ready, token: dev.ready.token }
     expect(Object.keys(ready)).toEqual(['ready', 'dataUrl', 'localKms', 'token', 'keys'])
-    expect(Object.keys(ready.localKms)).toEqual(['aws'])
+    expect(Object.keys(ready.localKms)).toEqual(['aws', 'vault', 'vaultToken', 'gcpRest', 'gcpGrpc'])
     expect(ready.dataUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
-    expect(ready.localKms.aws).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    for (const url of [ready.localKms.aws, ready.localKms.vault, ready.localKms.gcpRest])
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    expect(ready.localKms.gcpGrpc).toMatch(/^127\.0\.0\.1:\d+$/)
     expect(ready.keys.map(({ address: _, ...rest }) => rest)).toEqual(DEMO)
     const { payload } = decodeToken(token)
     expect(payload.exp - payload.iat).toBe(900)
@@ -124,7 +139,7 @@ describe('dev stays up', () => {
     const text = await dev.ready
     expect(text).toContain('NOT FOR PRODUCTION')
     const rows = text.split('\n').filter(line => /^ {2}(key|demo-)/.test(line))
-    expect(rows).toHaveLength(5)
+    expect(rows).toHaveLength(DEMO.length + 1)
     for (const column of ['network', 'provider', 'custody', 'address']) {
       const at = rows[0]?.indexOf(column) ?? -1
       for (const row of rows) expect(row.slice(at - 2, at + 1)).toMatch(/^ {2}\S$/)

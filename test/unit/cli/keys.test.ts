@@ -1,3 +1,4 @@
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { Keypair } from '@stellar/stellar-sdk/base'
@@ -457,10 +458,24 @@ describe('keygen and address', () => {
     const address = 'GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ'
     expect((await run(['address', hex])).out).toBe(`${address}\n`)
     const base64 = Buffer.from(hex, 'hex').toString('base64')
-    expect((await run(['address', base64, '--json'])).json).toEqual({ address, publicKey: base64 })
+    expect((await run(['address', base64, '--json'])).json).toEqual({
+      chain: 'stellar',
+      scheme: 'ed25519',
+      address,
+      publicKey: base64,
+    })
     const stdin = new TextEncoder().encode(`${SEED.secret()}\n`)
     expect((await run(['address', '--seed-file', '-'], { stdin })).out).toBe(`${SEED.publicKey()}\n`)
     expect(stdin.every(byte => byte === 0)).toBe(true)
+  })
+
+  test('M-65 address derives an EVM address from any form of a secp256k1 public key', async () => {
+    const point = secp256k1.Point.BASE // the public key of the secret key 1
+    const forms = [point.toHex(true), point.toHex(false), point.toHex(false).slice(2), `0x${point.toHex(false)}`]
+    for (const form of forms)
+      expect((await run(['address', form])).out).toBe('0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf\n')
+    const offCurve = `${point.toHex(false).slice(0, -2)}00`
+    expect(failed(await run(['address', offCurve, '--json']))).toEqual({ exitCode: 2, code: 'request/malformed' })
   })
 
   test('address refuses what is no key (exit 2) and repeats no seed', async () => {
@@ -470,6 +485,9 @@ describe('keygen and address', () => {
       [SEED.publicKey()],
       ['AAAA', '--seed-file', 'x'],
       ['--seed-file', files.path('none')],
+      ['--provider', 'main'],
+      ['--key', 'alias/x'],
+      ['00', '--provider', 'main', '--key', 'alias/x'],
     ])
       expect(failed(await run(['address', ...argv, '--json']))).toEqual({ exitCode: 2, code: 'request/malformed' })
     const ended = await run(['address', '--seed-file', '-', '--json'], { stdin: `${SEED.secret()}x` })

@@ -75,6 +75,7 @@ describe('serve', () => {
     expect(readyz.checks).toEqual([
       { name: 'audit', ok: true },
       { name: 'store', ok: true },
+      { name: 'providers', ok: true },
     ])
 
     const env = {
@@ -310,17 +311,41 @@ describe('local-kms', () => {
       'lenient',
     ])
     const ready = JSON.parse(await server.ready) as { aws: string }
-    expect(ready).toEqual({ ready: true, aws: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) } as never)
+    const url = expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/)
+    const gcpGrpc = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+    expect(ready).toEqual({ ready: true, aws: url, vault: url, vaultToken: 'root', gcpRest: url, gcpGrpc } as never)
     const inspected = (await (await fetch(`${ready.aws}/_local-kms/inspect`)).json()) as {
       keys: { aliases: string[] }[]
     }
     expect(inspected.keys[0]?.aliases).toEqual(['alias/mine'])
     expect(await server.stop()).toMatchObject({ exitCode: 0, err: '' })
     await expect(fetch(ready.aws)).rejects.toThrow()
+  })
+
+  test('text says how each vendor’s programs find it; --faces starts some of them', async () => {
     const text = start(['local-kms'])
     expect(await text.ready).toMatch(/^local-kms speaks AWS KMS at http/)
-    expect((await text.stop()).exitCode).toBe(0)
+    const { out, exitCode } = await text.stop()
+    expect(exitCode).toBe(0)
+    expect(out).toMatch(/export AWS_ENDPOINT_URL_KMS=http:/)
+    expect(out).toMatch(/export VAULT_ADDR=http:\S+ VAULT_TOKEN=root/)
+    expect(out).toMatch(/apiEndpoint: '127\.0\.0\.1', port: \d+, sslCreds/)
+    const some = start(['local-kms', '--json', '--faces', 'vault', '--vault-port', '0'])
+    expect(Object.keys(JSON.parse(await some.ready))).toEqual(['ready', 'vault', 'vaultToken'])
+    await some.stop()
+    const wrong = await run(['local-kms', '--faces', 'aws,azure'])
+    expect(wrong.exitCode).toBe(2)
+    expect(wrong.err).toContain('aws, vault, gcp')
   })
+
+  for (const flag of ['--port', '--vault-port', '--gcp-rest-port', '--gcp-grpc-port']) {
+    test(`a port that is taken is refused, naming ${flag}; nothing stays open`, async () => {
+      const port = new URL(kms.aws).port
+      const taken = await run(['local-kms', '--json', flag, port])
+      expect(failed(taken)).toEqual({ exitCode: 1, code: 'start/refused' })
+      expect(taken.err).toContain(`port ${port} (${flag}): EADDRINUSE`)
+    })
+  }
 
   test('--persist keeps keys; a port that is taken is refused', async () => {
     const file = files.path('kms.json')

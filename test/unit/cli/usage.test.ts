@@ -40,7 +40,9 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'keys list': ['--config', '--data', '--json'],
   'keys show': ['<name>', '--config', '--data', '--json'],
-  address: ['[public-key]', '--seed-file', '--json'],
+  'keys restore': ['<name>', '--config', '--data', '--json'],
+  address: ['[public-key]', '--provider', '--key', '--config', '--seed-file', '--json'],
+  doctor: ['--config', '--data', '--provider', '--key', '--use', '--json'],
   keygen: ['--out', '--json'],
   'audit verify': ['--data', '--json'],
   'audit tail': ['--data', '--from', '--follow', '--json'],
@@ -84,6 +86,7 @@ describe('help', () => {
       ['config', 'configCommand'],
       ['local-kms', 'localKmsCommand'],
       ['bench', 'benchCommand'],
+      ['doctor', 'doctorCommand'],
     ] as const) {
       const module = (await import(`../../../src/cli/${file}.ts`)) as Record<string, (p: Command, c: unknown) => void>
       module[add]?.(program, { services, terminal: {} })

@@ -33,7 +33,7 @@ const room = (name: string): RoomSettings => ({
 const settings = (name: string): ServiceSettings => ({
   ...room(name),
   server: { host: '127.0.0.1', port: 0 },
-  limits: { bodyBytes: 65_536, concurrency: 16, deadlineMs: 5000, tries: 1 },
+  limits: { bodyBytes: 65_536, concurrency: 16, deadlineMs: 5000, tries: 1, breakerFailures: 5, breakerResetMs: 1000 },
   tokens: { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock: world.clock },
 })
 
@@ -232,6 +232,7 @@ describe('opening and closing', () => {
     expect(await service.checks()).toEqual([
       { name: 'audit', ok: true },
       { name: 'store', ok: true },
+      { name: 'providers', ok: true },
     ])
     service.room.store.close()
     expect((await service.checks())[1]).toEqual({ name: 'store', ok: false, detail: 'the store does not answer' })

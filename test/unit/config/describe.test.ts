@@ -19,8 +19,9 @@ test('config table: every setting has a meaning and a variable of its own', () =
     required: false,
     secret: false,
     variable: 'COUNTERSIGN_LIMITS_DEADLINE_MS',
-    familiar: [],
+    familiar: ['KMS_TIMEOUT'],
   })
+  assert.deepEqual(of('limits.tries')?.familiar, ['KMS_MAX_RETRIES'])
   assert.deepEqual(of('providers.<name>.region', 'aws-kms')?.familiar, ['AWS_REGION', 'AWS_DEFAULT_REGION'])
   assert.equal(of('environment')?.required, true)
   const secrets = table.filter(({ secret }) => secret).map(({ name }) => name)
@@ -28,7 +29,13 @@ test('config table: every setting has a meaning and a variable of its own', () =
     'providers.<name>.accessKeyId',
     'providers.<name>.secretAccessKey',
     'providers.<name>.sessionToken',
+    'providers.<name>.accessToken',
+    'providers.<name>.credentials',
+    'providers.<name>.passphrases',
     'providers.<name>.keys',
+    'providers.<name>.token',
+    'providers.<name>.secretId',
+    'providers.<name>.jwt',
   ])
 })
 

@@ -19,7 +19,10 @@ test('config: a small file gives a whole configuration, frozen all the way down'
     },
     providers: { 'aws-kms': { kind: 'aws-kms', region: 'eu-central-1', name: 'aws-kms' } },
     keys: { mapping: {} },
-    limits: { bodyBytes: 65536, concurrency: 64, deadlineMs: 10000, tries: 3, idempotencyHours: 24 },
+    limits: {
+      ...{ bodyBytes: 65536, concurrency: 64, deadlineMs: 10000, tries: 3, idempotencyHours: 24 },
+      ...{ breakerFailures: 5, breakerResetMs: 5000 },
+    },
     audit: { segmentBytes: 67108864, instance: 'main' },
     log: { level: 'info' },
   })
@@ -375,4 +378,42 @@ test('config: wrong types are told without the value', async () => {
       toml,
     )
   }
+})
+
+test('config M-76: KMS_MAX_RETRIES counts what follows the first try, KMS_TIMEOUT is in milliseconds', async () => {
+  for (const retries of [0, 1, 2]) {
+    const { limits } = await load({ env: { KMS_MAX_RETRIES: String(retries), KMS_TIMEOUT: '3000' } })
+    assert.deepEqual([limits.tries, limits.deadlineMs], [retries + 1, 3000])
+  }
+  const kept = await load({
+    env: { KMS_MAX_RETRIES: '9', KMS_TIMEOUT: '5', COUNTERSIGN_LIMITS_TRIES: '2' },
+    flags: { 'limits.deadlineMs': 700 },
+  })
+  assert.deepEqual([kept.limits.tries, kept.limits.deadlineMs], [2, 700], 'our own names have the last word')
+  assert.deepEqual((await load({ env: { KMS_MAX_RETRIES: '', KMS_TIMEOUT: '' } })).limits.tries, 3)
+
+  const refused = async (env: Record<string, string>): Promise<[string, string, string]> => {
+    const [{ path, problem, fix } = { path: '', problem: '', fix: '' }, ...more] = await problemsOf({ env })
+    assert.deepEqual(more, [])
+    return [path, problem, fix]
+  }
+  assert.deepEqual(await refused({ KMS_TIMEOUT: '30' }), [
+    'KMS_TIMEOUT',
+    'is 30 milliseconds',
+    'use at least 100; if seconds were meant, 30000',
+  ])
+  assert.deepEqual((await refused({ KMS_TIMEOUT: '0' }))[2], 'use at least 100; if seconds were meant, 1000')
+  assert.deepEqual(await refused({ KMS_MAX_RETRIES: '3' }), [
+    'KMS_MAX_RETRIES',
+    'asks for 3 retries',
+    'use 0, 1 or 2: more would only be load on a service that fails',
+  ])
+  for (const text of ['-1', '2.5', '3s', 'many', '1e3', '9999999999'])
+    for (const variable of ['KMS_TIMEOUT', 'KMS_MAX_RETRIES'])
+      assert.deepEqual((await refused({ [variable]: text })).slice(0, 2), [variable, 'is not a whole number'])
+  assert.deepEqual(await refused({ KMS_TIMEOUT: '60001' }), [
+    'limits.deadlineMs',
+    'is out of range (from KMS_TIMEOUT)',
+    'use at most 60000 (ms)',
+  ])
 })

@@ -32,6 +32,7 @@ function run(
   const result = clock.settle(
     attempts<string>({
       provider: 'fake',
+      key: 'key/1',
       requestId: 'req_7',
       effect: 'sign',
       run: call => {

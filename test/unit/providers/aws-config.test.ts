@@ -8,6 +8,7 @@ import { providerWorld } from '../../support/provider-world.ts'
 
 const config = (more: Record<string, unknown>): AwsKmsConfig => ({ kind: 'aws-kms', region: 'eu-central-1', ...more })
 const secret = () => new Secret('canary-secret-value', 'AWS_SECRET')
+const role = { roleArn: 'arn:aws:iam::123456789012:role/signer' }
 
 async function problems(more: Record<string, unknown>) {
   const error = await refusal(create(config(more), providerWorld()), 'config/invalid', ['canary-secret-value'])
@@ -27,6 +28,15 @@ test('good configurations open without a single request', async () => {
     { accessKeyId: secret(), secretAccessKey: secret() },
     { accessKeyId: secret(), secretAccessKey: secret(), sessionToken: secret() },
     { profile: 'signer' },
+    { fips: true },
+    { dualstack: true, fips: true },
+    { fips: false, endpoint: 'https://kms.example' },
+    { roleArn: 'arn:aws:iam::123456789012:role/path/signer' },
+    { roleArn: 'arn:aws-us-gov:iam::123456789012:role/signer', profile: 'base' },
+    { ...role, accessKeyId: secret(), secretAccessKey: secret(), externalId: 'x1', roleSessionName: 'pay@1' },
+    { ...role, webIdentityTokenFile: '/var/run/secrets/token' },
+    { ...role, fips: true, stsEndpoint: 'https://vpce-1.sts.eu-central-1.vpce.amazonaws.com' },
+    { ...role, endpoint: 'http://127.0.0.1:4566', stsEndpoint: 'http://127.0.0.1:4566' },
     { region: 'us-gov-west-1' },
     { region: 'cn-north-1' },
   ]
@@ -121,4 +131,36 @@ test("the schema takes the configuration's own schema for secret references", ()
   const schema = awsKmsSchema()
   assert.ok(schema.safeParse(config({})).success)
   assert.ok(!schema.safeParse({ kind: 'mock' }).success)
+})
+
+test('combinations that would mean something else than they say are refused, each with the field and the fix', async () => {
+  const rows: [Record<string, unknown>, string, RegExp][] = [
+    [{ fips: true, endpoint: 'https://kms.example' }, 'fips', /remove endpoint, or name the fips endpoint there/],
+    [{ dualstack: true, endpoint: 'https://kms.example' }, 'dualstack', /remove endpoint/],
+    [{ roleSessionName: 'pay' }, 'roleSessionName', /give roleArn/],
+    [{ externalId: 'x1' }, 'externalId', /give roleArn/],
+    [{ webIdentityTokenFile: '/token' }, 'webIdentityTokenFile', /give roleArn/],
+    [{ ...role, webIdentityTokenFile: '/token', profile: 'x' }, 'webIdentityTokenFile', /remove one of them/],
+    [{ ...role, webIdentityTokenFile: '/token', externalId: 'x1' }, 'webIdentityTokenFile', /remove one of them/],
+    [
+      { ...role, webIdentityTokenFile: '/token', accessKeyId: secret(), secretAccessKey: secret() },
+      'webIdentityTokenFile',
+      /remove one of them/,
+    ],
+    [{ ...role, endpoint: 'http://127.0.0.1:4566' }, 'stsEndpoint', /give stsEndpoint/],
+    [{ roleArn: 'signer' }, 'roleArn', /arn:aws:iam::ACCOUNT:role\/NAME/],
+    [{ roleArn: 'arn:aws:iam::123456789012:user/x' }, 'roleArn', /role\/NAME/],
+    [{ ...role, roleSessionName: 'a b' }, 'roleSessionName', /./],
+    [{ ...role, externalId: 'x' }, 'externalId', /./],
+    [{ ...role, stsEndpoint: 'http://sts.example' }, 'stsEndpoint', /https:\/\/HOST/],
+  ]
+  for (const [more, path, fix] of rows) {
+    const found = await problems(more)
+    assert.deepEqual(
+      found.map(problem => problem.path),
+      [path],
+      JSON.stringify(more),
+    )
+    assert.match(found[0]?.fix ?? '', fix)
+  }
 })

@@ -1,7 +1,7 @@
 /** Where requests may go, and what the SDK's own credential requests may do. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createHandler, type WireRequest } from '../../../providers/aws-kms/handler.ts'
+import { createCredentialHandler, createHandler, type WireRequest } from '../../../providers/aws-kms/handler.ts'
 import { create } from '../../../providers/aws-kms/index.ts'
 import { TransportError } from '../../../providers/one-fetch.ts'
 import { Secret } from '../../../src/domain/secret.ts'
@@ -121,7 +121,7 @@ test('the runtime writes host and length, and asks for no compression', async ()
     seen.push(init)
     return new Response('<xml/>', { headers: { 'x-b': 'c' } })
   }
-  const { response } = await createHandler(providerWorld('production', fetch), undefined).handle(
+  const { response } = await createCredentialHandler(providerWorld('production', fetch), undefined).handle(
     wire({ query: { a: ['1', '2'], b: 'x y', c: null } }),
   )
   assert.equal(response.statusCode, 200)
@@ -130,16 +130,20 @@ test('the runtime writes host and length, and asks for no compression', async ()
   assert.deepEqual(seen[0]?.headers, { 'x-a': 'b', 'accept-encoding': 'identity' })
 })
 
-test('credentials are asked for over https or on this machine, without redirects, and not for ever', async () => {
+test('credentials are asked for over https, or where the configuration says, without redirects, and not for ever', async () => {
   const { urls, fetch } = recorder()
-  const handler = createHandler(providerWorld('production', fetch), undefined)
+  const world = providerWorld('production', fetch)
+  const handler = createCredentialHandler(world, undefined)
   await assert.rejects(handler.handle(wire({ protocol: 'http:' })))
-  await assert.rejects(handler.handle(wire({ protocol: 'http:', hostname: '169.254.170.2.example' })))
+  await assert.rejects(handler.handle(wire({ protocol: 'http:', hostname: '127.0.0.1', port: 9911 })))
+  const pinned = createCredentialHandler(world, 'http://127.0.0.1:9911')
+  await assert.rejects(pinned.handle(wire()))
+  await assert.rejects(pinned.handle(wire({ protocol: 'http:', hostname: '127.0.0.1', port: 9912 })))
   assert.deepEqual(urls, [])
-  await handler.handle(wire({ protocol: 'http:', hostname: '127.0.0.1', port: 9911, path: '/role' }))
+  await pinned.handle(wire({ protocol: 'http:', hostname: '127.0.0.1', port: 9911, path: '/role' }))
   assert.deepEqual(urls, ['http://127.0.0.1:9911/role'])
 
-  const redirecting = createHandler(
+  const redirecting = createCredentialHandler(
     providerWorld('production', async () => new Response(null, { status: 302, headers: { location: 'https://x' } })),
     undefined,
   )
@@ -153,9 +157,15 @@ test('credentials are asked for over https or on this machine, without redirects
     clock: { now: () => 0, monotonic: () => 0, sleep: async () => {} },
   }
   await assert.rejects(
-    createHandler(ticking, undefined).handle(wire()),
+    createCredentialHandler(ticking, undefined).handle(wire()),
     (error: unknown) => error instanceof TransportError && error.kind === 'aborted',
   )
+})
+
+test('a request that no call of ours made does not go out under its name', async () => {
+  const { urls, fetch } = recorder()
+  await assert.rejects(createHandler(providerWorld('production', fetch), undefined).handle(wire()))
+  assert.deepEqual(urls, [])
 })
 
 test('a caller who left before the SDK was ready sends nothing', async () => {

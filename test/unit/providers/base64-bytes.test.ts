@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { decodeBase64Bytes } from '../../../providers/aws-kms/base64-bytes.ts'
+import { decodeBase64Bytes, encodeBase64Bytes } from '../../../providers/base64-bytes.ts'
 import { fromBase64 } from '../../../src/bytes/base64.ts'
 
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, c => c.charCodeAt(0))
@@ -65,5 +65,26 @@ test('agrees with the text decoder, which was written apart from it, on anything
       assert.deepEqual(decodeBase64Bytes(ascii(text)), fromBase64(text))
     }),
     { numRuns: 3_000 },
+  )
+})
+
+test('what is encoded is what every encoder gives, and decodes to itself, for each length and each character', () => {
+  for (let length = 0; length <= 100; length++) {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * 83 + length * 29) & 0xff)
+    const text = encodeBase64Bytes(bytes)
+    assert.equal(Buffer.from(text).toString('latin1'), Buffer.from(bytes).toString('base64'))
+    assert.deepEqual(decodeBase64Bytes(text), bytes)
+  }
+  const every = Uint8Array.from({ length: 48 }, (_, i) =>
+    Number.parseInt(
+      Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'base64')
+        .toString('hex')
+        .slice(i * 2, i * 2 + 2),
+      16,
+    ),
+  )
+  assert.equal(
+    Buffer.from(encodeBase64Bytes(every)).toString(),
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
   )
 })

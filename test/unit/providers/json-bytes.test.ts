@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { ScanError, scanObject, withValue } from '../../../providers/aws-kms/json-bytes.ts'
+import { ScanError, scanObject, withValue } from '../../../providers/json-bytes.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const slice = (text: string, { from, to }: { from: number; to: number }): string =>

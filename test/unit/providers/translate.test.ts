@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as sdk from '@aws-sdk/client-kms'
+import { CredentialError, toCredentialError } from '../../../providers/aws-kms/credential-error.ts'
 import {
   bytesOf,
   type Failure,
@@ -74,7 +75,8 @@ test('a transport failure is ambiguous only for a request that makes something a
 })
 
 test('nothing sent is always safe to retry, and missing credentials are named', () => {
-  const credentials = toSignerError(failure(named('CredentialsProviderError'), { sent: false, answered: false }))
+  const none = toCredentialError('default chain', named('CredentialsProviderError'))
+  const credentials = toSignerError(failure(none, { sent: false, answered: false }))
   assert.equal(credentials.code, 'provider/unavailable')
   assert.match((credentials.detail as { reason: string }).reason, /no AWS credentials/)
   for (const error of [undefined, null, 'text', new TypeError('x'), { name: 7 }]) {
@@ -132,4 +134,44 @@ test('members are taken for what they are', () => {
   for (const odd of [undefined, null, 1, {}, [], ['x']])
     assert.deepEqual([textOf(odd), bytesOf(odd)], [undefined, undefined])
   assert.equal(bytesOf(new Uint8Array(0)), undefined)
+})
+
+test('R-14 whatever keeps credentials from us, nothing was signed: never ambiguous, never in the vendor’s words', () => {
+  const rows: [unknown, string, RegExp][] = [
+    [named('AccessDenied'), 'provider/refused', /trust policy, the external id, or no right to sts:AssumeRole/],
+    [named('ExpiredToken'), 'provider/refused', /credentials that were to become the role have expired/],
+    [named('ExpiredTokenException'), 'provider/refused', /web identity token has expired/],
+    [named('InvalidIdentityTokenException'), 'provider/refused', /does not accept the web identity token/],
+    [named('IDPRejectedClaimException'), 'provider/refused', /identity provider rejects/],
+    [named('IDPCommunicationErrorException'), 'provider/unavailable', /cannot reach the identity provider/],
+    [named('RegionDisabledException'), 'provider/refused', /not activated in this Region/],
+    [named('InvalidClientTokenId'), 'provider/refused', /does not accept the credentials/],
+    [named('SignatureDoesNotMatch', 'Signature expired: 2026'), 'provider/refused', /check the clock/],
+    [named('SignatureDoesNotMatch'), 'provider/refused', /does not accept the credentials/],
+    [named('Throttling'), 'provider/unavailable', /throttling/],
+    [named('ThrottlingException'), 'provider/unavailable', /throttling/],
+    [Object.assign(named('X'), { $metadata: { httpStatusCode: 503 } }), 'provider/unavailable', /status 503/],
+    [Object.assign(named('X'), { $metadata: { httpStatusCode: 429 } }), 'provider/unavailable', /status 429/],
+    [Object.assign(named('X'), { $metadata: { httpStatusCode: 418 } }), 'provider/refused', /status 418/],
+    [Object.assign(named('X'), { $metadata: { httpStatusCode: 200 } }), 'provider/malformed', /not the form/],
+    [Object.assign(named('Error'), { code: 'ENOENT' }), 'provider/refused', /file .* cannot be read/],
+    [new TransportError('lost'), 'provider/unavailable', /no answer in time/],
+    [new TransportError('aborted'), 'provider/unavailable', /no answer in time/],
+    [new TransportError('unreachable'), 'provider/unavailable', /cannot be reached/],
+    [new TransportError('redirected'), 'provider/malformed', /redirect/],
+    [new TransportError('oversized'), 'provider/malformed', /larger/],
+    [new Error('x', { cause: new TransportError('lost') }), 'provider/unavailable', /no answer in time/],
+    [undefined, 'provider/unavailable', /source failed/],
+    [{ name: 7 }, 'provider/unavailable', /source failed/],
+  ]
+  for (const [error, code, reason] of rows) {
+    const wrapped = toCredentialError('role', error)
+    assert.ok(wrapped instanceof CredentialError && wrapped.cause === error)
+    const told = toSignerError(failure(wrapped, { sent: false, answered: false }))
+    assert.equal(told.code, code, String(error))
+    assert.match((told.detail as { reason: string }).reason, reason)
+    assert.doesNotMatch(JSON.stringify(told.detail), /123456789012/)
+  }
+  const profile = toCredentialError('profile', named('CredentialsProviderError'))
+  assert.match(profile.reason, /the profile gives none/)
 })

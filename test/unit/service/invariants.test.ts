@@ -28,9 +28,10 @@ async function refusedAsUnverified(rig: Rig): Promise<void> {
   const problem = await problemOf(await rig.sign())
   assert.equal(problem.code, 'signature/unverified')
   assert.equal(problem['retryable'], false)
-  const [intent, outcome, ...more] = (await rig.records()).slice(before)
+  const [intent, outcome, event, ...more] = (await rig.records()).slice(before)
   assert.deepEqual(more, [])
   assert.equal(intent?.kind, 'intent')
+  assert.ok(event?.kind === 'event' && event.event === 'key-quarantined' && event.auditId === intent.auditId)
   assert.ok(outcome?.kind === 'outcome' && outcome.result === 'failed' && outcome.errorCode === 'signature/unverified')
   assert.equal(outcome.signature, undefined)
 }
@@ -73,6 +74,7 @@ test('I1 R-15 each of the 512 single-bit flips of a signature is refused on the 
   for (bit = 0; bit < 512; bit++) {
     const { code } = await problemOf(await rig.sign())
     codes.set(code, (codes.get(code) ?? 0) + 1)
+    assert.ok(await rig.store.keys.setState('treasury', 1, 'active', ['quarantined']))
   }
   assert.deepEqual([...codes], [['signature/unverified', 512]])
   const outcomes = (await rig.records()).filter(record => record.kind === 'outcome')
@@ -129,9 +131,15 @@ async function isSealed(rig: Rig): Promise<void> {
 
 test('I2 T47 a sync that hangs: nothing is released, and after its deadline the log is sealed', async () => {
   const rig = await openRig()
-  rig.files.fault = ({ kind }) => (kind === 'datasync' ? 'hang' : undefined)
+  const hangs = new Promise<void>(resolve => {
+    rig.files.fault = ({ kind }) => {
+      if (kind !== 'datasync') return undefined
+      resolve()
+      return 'hang'
+    }
+  })
   const answer = rig.sign()
-  for (let n = 0; n < 50; n++) await new Promise(resolve => setImmediate(resolve))
+  await hangs
   rig.clock.advance(5_001)
   assert.equal((await problemOf(await answer)).code, 'audit/sealed')
   assert.equal(rig.signatures(), 0)

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -342,4 +352,45 @@ test('sqlite: a key has one active version, and the bindings of each version in 
     await store.keys.setState('treasury', 2, 'active')
     assert.equal((await store.keys.resolve('treasury'))?.version.address, 'G-2')
     store.close()
+  }))
+
+test('sqlite M-79: a store of the first release is brought up to date, with all its rows, once', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    writeFileSync(path, '', { mode: 0o600 })
+    tamper(path, readFileSync(new URL('store-0001.sql', import.meta.url), 'utf8'))
+    for (let round = 0; round < 2; round++) {
+      const store = await open(path)
+      const { keys } = store
+      const states = (await keys.list()).map(({ version }) => [version.key, version.state])
+      assert.deepEqual(states, [
+        ['gone', 'revoked'],
+        ['treasury', round === 0 ? 'active' : 'quarantined'],
+        ['vaulted', 'active'],
+      ])
+      assert.deepEqual([...((await keys.envelope('b-vaulted'))?.ciphertext ?? [])], [1, 2, 3, 0, 255])
+      assert.deepEqual(await store.idempotency.reserve(sampleEntry()), { kind: 'replay', result: sampleResult() })
+      assert.deepEqual({ ...(await store.auditIndex.head()) }, { seq: 7, hash: 'h7' })
+      assert.equal(await keys.setState('treasury', 1, 'quarantined', ['active', 'overlap']), round === 0)
+      if (round === 0) await keys.add(sampleAddition('new'))
+      if (round === 0) await assert.rejects(keys.add(sampleAddition('new')), { code: 'key/exists' })
+      store.close()
+      if (round === 0) tamper(path, "DELETE FROM bindings WHERE id = 'b-new'", "DELETE FROM versions WHERE key = 'new'")
+    }
+    // What guarded the rows before guards them now, and nothing of the old tables is left.
+    const raw = new DatabaseSync(path)
+    raw.exec('PRAGMA foreign_keys = ON')
+    assert.deepEqual(raw.prepare('PRAGMA foreign_key_check').all(), [])
+    for (const bad of [
+      "UPDATE versions SET state = 'fine'",
+      "DELETE FROM versions WHERE key = 'treasury'",
+      "DELETE FROM bindings WHERE id = 'b-vaulted'",
+      "INSERT INTO versions SELECT key, 2, scheme, public_key, address, 'active', seal FROM versions WHERE key = 'vaulted'",
+    ])
+      assert.throws(() => raw.exec(bad), /constraint/i, bad)
+    const names = raw
+      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%!_2' ESCAPE '!'")
+      .all()
+    assert.deepEqual(names, [])
+    raw.close()
   }))

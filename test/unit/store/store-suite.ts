@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { VERSION_STATES } from '../../../src/domain/key.ts'
+import { VERSION_STATES, type VersionState } from '../../../src/domain/key.ts'
 import type { IdempotencyEntry, Reservation } from '../../../src/domain/ports.ts'
 import { KEPT_MS, type Store } from '../../../src/store/store.ts'
 import { type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
@@ -129,6 +129,33 @@ function registrySuite(name: string, using: With): void {
       await assert.rejects(keys.setState('other', 1, 'active'), { code: 'key/unknown' })
       await assert.rejects(keys.setState('treasury', 1, 'ACTIVE' as never), { code: 'key/mismatch' })
       assert.equal(await keys.stateOf('treasury', 1), 'active')
+    }))
+
+  test(`${name} keys: into quarantine and out of it, from every state: what was revoked or destroyed never comes back`, () =>
+    using(async ({ keys }) => {
+      await keys.add(sampleAddition('treasury'))
+      const move = async (to: VersionState, from: readonly VersionState[]) => {
+        const changed = await keys.setState('treasury', 1, to, from)
+        return [changed, await keys.stateOf('treasury', 1)]
+      }
+      for (const state of VERSION_STATES) {
+        const mayEnter = state === 'active' || state === 'overlap'
+        await keys.setState('treasury', 1, state)
+        assert.deepEqual(
+          await move('quarantined', ['active', 'overlap']),
+          [mayEnter, mayEnter ? 'quarantined' : state],
+          state,
+        )
+        await keys.setState('treasury', 1, state)
+        const mayLeave = state === 'quarantined'
+        assert.deepEqual(await move('active', ['quarantined']), [mayLeave, mayLeave ? 'active' : state], state)
+      }
+      await keys.setState('treasury', 1, 'quarantined')
+      await assert.rejects(keys.resolve('treasury'), {
+        code: 'key/not-active',
+        detail: { key: 'treasury', version: 1, state: 'quarantined' },
+      })
+      await assert.rejects(keys.setState('other', 1, 'quarantined', ['active']), { code: 'key/unknown' })
     }))
 }
 

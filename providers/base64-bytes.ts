@@ -3,7 +3,7 @@
  * that depends on a secret character. Strict: canonical padding, zero tail bits, no white space.
  */
 
-import { secretRoom } from '../../src/bytes/secret-room.ts'
+import { secretRoom } from '../src/bytes/secret-room.ts'
 
 /** @returns undefined when `text` is not canonical base64. The caller owns the result. */
 export function decodeBase64Bytes(text: Uint8Array): Uint8Array | undefined {
@@ -45,3 +45,27 @@ function sextet(c: number): number {
 
 /** All bits set when `low` ≤ `c` ≤ `high`, else 0. */
 const within = (c: number, low: number, high: number): number => ((low - 1 - c) & (c - high - 1)) >> 31
+
+/** @returns padded base64 as ASCII, in room of its own. The caller owns both and wipes both. */
+export function encodeBase64Bytes(bytes: Uint8Array): Uint8Array {
+  const out = secretRoom(Math.ceil(bytes.length / 3) * 4)
+  for (let at = 0, to = 0; at < bytes.length; at += 3, to += 4) {
+    const left = bytes.length - at
+    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0)
+    out[to] = character(word >> 18)
+    out[to + 1] = character((word >> 12) & 63)
+    out[to + 2] = left > 1 ? character((word >> 6) & 63) : 0x3d
+    out[to + 3] = left > 2 ? character(word & 63) : 0x3d
+  }
+  return out
+}
+
+/** The character of 0 to 63, without a branch or a table. */
+function character(value: number): number {
+  let code = value + 0x41
+  code += within(value, 26, 63) & 6 // a
+  code += within(value, 52, 63) & -75 // 0
+  code += within(value, 62, 63) & -15 // +
+  code += within(value, 63, 63) & 3 // /
+  return code
+}

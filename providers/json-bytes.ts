@@ -20,7 +20,7 @@ const COLON = 0x3a
 
 /**
  * @param bytes one JSON object, nothing after it but white space.
- * @returns its own members, in order. Escapes in member names are refused at every level: no AWS name needs one.
+ * @returns its own members, in order. Escapes in member names are refused at every level: no name of a key service needs one.
  * @throws ScanError; its message never quotes the input.
  */
 export function scanObject(bytes: Uint8Array): Member[] {

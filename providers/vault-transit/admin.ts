@@ -1,0 +1,77 @@
+import { toHex } from '../../src/bytes/hex.ts'
+import { SignerError } from '../../src/domain/errors.ts'
+import type { Call, KeyAdmin } from '../../src/domain/provider.ts'
+import type { ProviderWorld } from '../world.ts'
+import type { VaultTransitConfig } from './config.ts'
+import { describeKey, readKey } from './describe.ts'
+import { openVaultClient } from './provider.ts'
+import { pinned } from './reference.ts'
+import type { JsonObject } from './wire.ts'
+
+/** What is asked for, and must be read back: keys that leave the service by no way. */
+const KEPT = { exportable: false, allow_plaintext_backup: false, derived: false } as const
+
+/**
+ * Makes keys; needs `create`, `update` and `read` on `MOUNT/keys/*` and cannot sign. Vault answers the creation of a key that
+ * exists as if it had made it, so the name is random, is looked up before, and is read back after.
+ */
+export async function createAdmin(config: VaultTransitConfig, world: ProviderWorld): Promise<KeyAdmin> {
+  const { openNodeVault } = await import('./node-vault.ts')
+  const client = openVaultClient(config, world, openNodeVault)
+  const { name: provider, mount } = client
+
+  async function make(type: 'ed25519' | 'aes256-gcm96', label: string, call: Call): Promise<string> {
+    const name = keyName(label, world.random.bytes(8))
+    if (await exists(name, call)) throw new SignerError('key/exists', { key: `${mount}/${name}` })
+    const { output, providerRequestId } = await client.attempt(
+      { name: 'CreateKey', kind: 'effect' },
+      { method: 'POST', path: `${mount}/keys/${name}`, body: { type, ...KEPT } },
+      call,
+    )
+    const { warnings } = output
+    if (Array.isArray(warnings) && warnings.some(text => String(text).includes('already existed'))) {
+      throw new SignerError('key/exists', { key: `${mount}/${name}` })
+    }
+    const { data } = await readKey(client, name, call)
+    if (isAsAsked(data, name, type)) return name
+    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
+    const reason = 'CreateKey: the key that is there is not the one that was asked for'
+    throw new SignerError('provider/malformed', { provider, reason, ...requestId })
+  }
+
+  async function exists(name: string, call: Call): Promise<boolean> {
+    const record = await client.look({ method: 'GET', path: `${mount}/keys/${name}` }, 'with token', call, 'ReadKey')
+    if (record.output !== undefined) return true
+    // Only this is "no such key": a mount that is not there answers 404 too, with words.
+    if (record.answered && record.status === 404 && record.texts.length === 0) return false
+    throw client.told(record)
+  }
+
+  return Object.freeze({
+    async create({ scheme, label }, call) {
+      if (scheme !== 'ed25519') {
+        const reason = 'Vault Transit makes Ed25519 keys only; keep a secp256k1 key as an envelope'
+        throw new SignerError('key/unsupported', { key: label, wanted: scheme, reason })
+      }
+      const name = await make('ed25519', label, call)
+      return describeKey(client, pinned(mount, name, 1), call)
+    },
+    createWrappingKey: async ({ label }, call) => `${mount}/${await make('aes256-gcm96', label, call)}`,
+  } satisfies KeyAdmin)
+}
+
+const isAsAsked = (data: JsonObject, name: string, type: string): boolean =>
+  data['name'] === name &&
+  data['type'] === type &&
+  data['latest_version'] === 1 &&
+  Object.entries(KEPT).every(([member, value]) => data[member] === value)
+
+/** The label in Transit's alphabet, and 64 random bits: readable in policies, never the name of a key that exists. */
+export function keyName(label: string, random: Uint8Array): string {
+  const word = label
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .slice(0, 48)
+    .replaceAll(/^-|-$/g, '')
+  return `${word === '' ? 'key' : word}-${toHex(random)}`
+}

@@ -1,0 +1,118 @@
+import { openDoctor } from '../../providers/doctor.ts'
+import type { ProviderConfig } from '../../providers/index.ts'
+import { randomId } from '../bytes/ids.ts'
+import type { Diagnosis, DoctorOptions } from '../cli/context.ts'
+import type { Config } from '../config/schema.ts'
+import type { Finding, Patient } from '../domain/doctor.ts'
+import { type ConfigProblem, isSignerError, SignerError } from '../domain/errors.ts'
+import type { World } from '../domain/ports.ts'
+import { openSqliteStore } from '../store/sqlite.ts'
+import { exists, readFileText, storePath } from './places.ts'
+
+/** For one provider, everything together. */
+const DEADLINE_MS = 60_000
+
+interface Options extends DoctorOptions {
+  readonly refusals: readonly ConfigProblem[]
+  readonly warnings: readonly ConfigProblem[]
+}
+
+/** What stands in the way of signing: first what this program refuses by itself, then what each key service says. */
+export async function* diagnose(config: Config, options: Options, world: World): AsyncIterable<Diagnosis> {
+  yield* ofSurroundings(options)
+  const wanted = Object.entries(config.providers).filter(
+    ([name]) => options.provider === undefined || name === options.provider,
+  )
+  if (wanted.length === 0) throw noProvider(config, options.provider)
+  const registered = options.patient === undefined ? await patientsOf(config, world) : new Map<string, Patient[]>()
+  for (const [name, provider] of wanted) {
+    const patients = options.patient === undefined ? (registered.get(name) ?? []) : [options.patient]
+    for await (const finding of examine(provider, patients, config, options.signal, world))
+      yield { provider: name, ...finding }
+  }
+}
+
+function* ofSurroundings({ refusals, warnings }: Options): Iterable<Diagnosis> {
+  for (const { path, problem, fix } of refusals) {
+    yield { check: 'configuration', outcome: 'failed', meaning: `${path} ${problem}`, fix }
+  }
+  for (const { path, problem, fix } of warnings) {
+    yield { check: 'configuration', outcome: 'warning', meaning: `${path} ${problem}`, fix }
+  }
+  if (refusals.length === 0) yield { check: 'configuration', outcome: 'ok' }
+}
+
+async function* examine(
+  provider: ProviderConfig,
+  patients: readonly Patient[],
+  { environment }: Config,
+  stopped: AbortSignal,
+  world: World,
+): AsyncIterable<Finding> {
+  const over = new AbortController()
+  const end = () => over.abort(new Error('stopped'))
+  stopped.addEventListener('abort', end, { once: true })
+  const done = new AbortController()
+  world.clock.sleep(DEADLINE_MS, done.signal).then(end, () => {})
+  try {
+    const doctor = await openDoctor(provider, { ...world, environment, readFile: readFileText })
+    if (doctor === undefined) {
+      const meaning = 'its keys live in this process: there is no service to ask'
+      return yield { check: 'reachable', outcome: 'skipped', meaning }
+    }
+    try {
+      yield* doctor.examine(patients, { requestId: randomId(world.random, 'r'), signal: over.signal })
+    } finally {
+      await doctor.close()
+    }
+  } catch (error) {
+    if (!isSignerError(error)) throw error
+    yield {
+      check: 'configuration',
+      outcome: 'failed',
+      meaning: reasonOf(error),
+      fix: 'mend the table of this provider',
+    }
+  } finally {
+    done.abort()
+    stopped.removeEventListener('abort', end)
+  }
+}
+
+const reasonOf = (error: SignerError): string =>
+  'problems' in error.detail
+    ? error.detail.problems.map(({ path, problem }) => `${path} ${problem}`).join('; ')
+    : 'reason' in error.detail
+      ? String(error.detail.reason)
+      : error.code
+
+/** Where the registered keys live, by provider. The service may run beside it: reading takes nothing from it. */
+async function patientsOf({ data }: Config, world: World): Promise<Map<string, Patient[]>> {
+  const patients = new Map<string, Patient[]>()
+  if (data.directory === undefined || !(await exists(storePath(data.directory)))) return patients
+  const store = await openSqliteStore({ path: storePath(data.directory), clock: world.clock, role: 'guest' })
+  try {
+    for (const { version, bindings } of await store.keys.list()) {
+      for (const { provider, custody, reference } of bindings) {
+        const patient: Patient =
+          custody === 'native' ? { reference, use: 'sign', scheme: version.scheme } : { reference, use: 'unwrap' }
+        const known = patients.get(provider) ?? []
+        if (!known.some(each => each.reference === reference && each.use === patient.use)) known.push(patient)
+        patients.set(provider, known)
+      }
+    }
+  } finally {
+    store.close()
+  }
+  return patients
+}
+
+const noProvider = ({ providers }: Config, name: string | undefined): SignerError =>
+  new SignerError('request/malformed', {
+    field: '--provider',
+    reason: name === undefined ? 'no provider is configured' : `${JSON.stringify(name.slice(0, 80))} is not configured`,
+    fix:
+      Object.keys(providers).length === 0
+        ? 'add a table [providers.NAME] to the configuration, or set HSM_PROVIDER'
+        : `use one of ${Object.keys(providers).join(', ')}`,
+  })

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Server, Socket } from 'node:net'
 import type { Clock } from './clock.ts'
+import { answerList } from './list-method.ts'
 import { send } from './send.ts'
 
 /** One request, read whole, with header names in lower case and repeated headers joined by a comma. */
@@ -94,6 +95,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const peer = peerOf(socket)
       if (seen.get(peer) === socket) seen.delete(peer)
     })
+  })
+  server.on('clientError', (problem: Error, socket) => {
+    answerList(problem, socket, options.handle).then(
+      answered => answered || socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'),
+      () => socket.destroy(),
+    )
   })
   const port = await listen(server, options)
 

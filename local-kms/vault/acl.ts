@@ -81,7 +81,8 @@ export function allows(
   if (acl.root) return { allowed: true, sudo: true }
   const grant = find(acl, path, operation === 'list')
   const needed = NEEDED[operation]
-  if (grant === undefined || needed === undefined || grant.capabilities.has('deny')) return { allowed: false, sudo: false }
+  if (grant === undefined || needed === undefined || grant.capabilities.has('deny'))
+    return { allowed: false, sudo: false }
   const sudo = grant.capabilities.has('sudo')
   return { allowed: grant.capabilities.has(needed) && parametersFit(grant, parameters), sudo }
 }

@@ -56,7 +56,11 @@ export function requestRecord(core: Core, facts: AuditFacts, error: string | und
 export function responseRecord(
   core: Core,
   facts: AuditFacts,
-  answer: { data?: Record<string, unknown> | null | undefined; auth?: Auth | null | undefined; warnings?: readonly string[] | null },
+  answer: {
+    data?: Record<string, unknown> | null | undefined
+    auth?: Auth | null | undefined
+    warnings?: readonly string[] | null
+  },
   error: string | undefined,
 ): VaultAuditRecord {
   const shown = error === undefined ? answer.data : { error }
@@ -104,7 +108,8 @@ function requestMembers(core: Core, facts: AuditFacts): Record<string, unknown> 
     ...mountMembers(facts, 'mount_running_version', core),
     ...(clientToken === '' ? {} : { client_token: auditHmac(core, clientToken) }),
     ...(token === undefined || token.accessor === '' ? {} : { client_token_accessor: auditHmac(core, token.accessor) }),
-    namespace: namespace === undefined ? {} : { id: namespace.id, ...(namespace.path === '' ? {} : { path: namespace.path }) },
+    namespace:
+      namespace === undefined ? {} : { id: namespace.id, ...(namespace.path === '' ? {} : { path: namespace.path }) },
     path: facts.path,
     ...(Object.keys(data).length === 0 ? {} : { data: marked(core, data) }),
     remote_address: incoming.remoteAddress,

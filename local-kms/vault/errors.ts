@@ -7,7 +7,12 @@ export class VaultError extends Error {
   readonly texts: readonly string[]
   readonly framed: boolean
   readonly headers: Readonly<Record<string, string>>
-  constructor(status: number, texts: readonly string[], framed = false, headers: Readonly<Record<string, string>> = {}) {
+  constructor(
+    status: number,
+    texts: readonly string[],
+    framed = false,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(texts[0] ?? `status ${status}`)
     this.status = status
     this.texts = texts

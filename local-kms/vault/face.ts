@@ -24,7 +24,9 @@ import { wrapAnswer } from './wrapping.ts'
 export interface VaultFaceOptions {
   readonly seed?: VaultSeed | undefined
   /** Rate-limit quotas from the start; their answers carry Retry-After. */
-  readonly throttle?: readonly { path?: string; rate: number; intervalSeconds?: number; blockSeconds?: number }[] | undefined
+  readonly throttle?:
+    | readonly { path?: string; rate: number; intervalSeconds?: number; blockSeconds?: number }[]
+    | undefined
   /** Default `root`. */
   readonly rootToken?: string | undefined
   /** Default `openbao`. */
@@ -96,7 +98,12 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
     now: () => world.clock.now(),
   }
   const rootNamespace = core.state.namespaces['']!
-  const rootRequest = { namespace: rootNamespace, type: 'service', policies: ['root'], path: 'auth/token/create' } as const
+  const rootRequest = {
+    namespace: rootNamespace,
+    type: 'service',
+    policies: ['root'],
+    path: 'auth/token/create',
+  } as const
   createToken(core, { ...rootRequest, displayName: 'token', orphan: true, ttl: 0, renewable: false, id: rootToken }, [])
   const seed = parseSeed(options.seed ?? { version: 1 }, options.jwt)
   await applySeed(core, seed)
@@ -115,13 +122,19 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
   let trail: VaultAuditRecord[] = []
 
   async function handle(incoming: Incoming): Promise<Reply> {
-    const progress: Progress = { requestId: uuid(streams('vault request ids')), faults: [], facts: undefined, login: false }
+    const progress: Progress = {
+      requestId: uuid(streams('vault request ids')),
+      faults: [],
+      facts: undefined,
+      login: false,
+    }
     try {
       return await answer(incoming, progress)
     } catch (problem) {
       if (problem instanceof Replaced) return problem.reply
       const error = problem instanceof VaultError ? problem : new VaultError(500, ['internal error'], true)
-      if (progress.facts !== undefined) record(responseRecord(core, progress.facts, {}, wireTexts(error, progress.login)[0] ?? ''))
+      if (progress.facts !== undefined)
+        record(responseRecord(core, progress.facts, {}, wireTexts(error, progress.login)[0] ?? ''))
       return damageReply(refusal(error, progress.login, core.now()), undefined, progress.faults, core.now())
     }
   }
@@ -211,7 +224,9 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
     }
     // A path with a table of its own tells a new object from one that is there
     const kind =
-      asked.operation === 'update' && matched?.route.exists !== undefined && !matched.route.exists(makeCall(undefined, false))
+      asked.operation === 'update' &&
+      matched?.route.exists !== undefined &&
+      !matched.route.exists(makeCall(undefined, false))
         ? 'create'
         : asked.operation
     const pass = authorize(core, clientToken, asked, kind, given, matched?.route.root === true)
@@ -239,7 +254,8 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
 
   function written(result: Result | undefined, call: Call, progress: Progress, incoming: Incoming): Reply {
     const now = core.now()
-    const warnings = result === undefined && call.warnings.every(text => text.startsWith('Endpoint ')) ? [] : call.warnings
+    const warnings =
+      result === undefined && call.warnings.every(text => text.startsWith('Endpoint ')) ? [] : call.warnings
     const answered = { data: result?.data ?? null, auth: result?.auth ?? null, warnings }
     record(responseRecord(core, progress.facts!, answered, undefined))
     if (result === undefined && warnings.length === 0) {

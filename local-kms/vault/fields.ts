@@ -81,7 +81,9 @@ const unconvertible = (wanted: string, value: unknown): GoError =>
   )
 const unparsable = (kind: 'int' | 'bool' | 'float'): GoError => {
   const call = { int: 'ParseInt', bool: 'ParseBool', float: 'ParseFloat' }[kind]
-  return new GoError(`'' cannot parse value as '${kind === 'float' ? 'float64' : kind}': strconv.${call}: invalid syntax`)
+  return new GoError(
+    `'' cannot parse value as '${kind === 'float' ? 'float64' : kind}': strconv.${call}: invalid syntax`,
+  )
 }
 
 function text(value: unknown): string {
@@ -129,7 +131,8 @@ function pairs(value: unknown): Record<string, unknown> {
   if (typeof value === 'object') return value as Record<string, unknown>
   try {
     const parsed: unknown = JSON.parse(String(value))
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>
   } catch {
     // said below
   }

@@ -80,7 +80,8 @@ export function parseDuration(value: unknown): number {
   if (/^\d+d$/.test(text)) return Number(text.slice(0, -1)) * 86_400
   if (!DURATION.test(text)) throw new GoError(`time: invalid duration ${JSON.stringify(text)}`)
   let seconds = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) seconds += Number(amount) * UNITS[unit!]!
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g))
+    seconds += Number(amount) * UNITS[unit!]!
   return Math.trunc(text.startsWith('-') ? -seconds : seconds)
 }
 

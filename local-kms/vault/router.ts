@@ -55,7 +55,13 @@ export function handlerOf(route: Route, operation: OperationKind): Handler {
 }
 
 export function labelOf(route: Route): string {
-  return route.label ?? route.path.split('/').filter(part => !/^[:*]/.test(part)).join('/')
+  return (
+    route.label ??
+    route.path
+      .split('/')
+      .filter(part => !/^[:*]/.test(part))
+      .join('/')
+  )
 }
 
 /** What the path says wins over what the body says, and the caller is told so. */
@@ -69,7 +75,8 @@ export function mergeParams(
   const ignored = Object.keys(given).filter(name => !Object.hasOwn(fields, name))
   const replaced = Object.keys(params).filter(name => Object.hasOwn(given, name))
   const warnings = []
-  if (ignored.length > 0) warnings.push(`Endpoint ignored these unrecognized parameters: [${ignored.toSorted().join(' ')}]`)
+  if (ignored.length > 0)
+    warnings.push(`Endpoint ignored these unrecognized parameters: [${ignored.toSorted().join(' ')}]`)
   if (replaced.length > 0) {
     const names = replaced.toSorted().join(' ')
     warnings.push(

@@ -193,14 +193,24 @@ function namespaceAt(core: Core, given: string): Namespace {
   return core.state.namespaces[path]!
 }
 
-function mountAt(core: Core, entry: { path: string; namespace: string }, table: 'mounts' | 'auths', type: string): Mount {
+function mountAt(
+  core: Core,
+  entry: { path: string; namespace: string },
+  table: 'mounts' | 'auths',
+  type: string,
+): Mount {
   const mounts = namespaceAt(core, entry.namespace)[table]
   const path = withSlash(entry.path)
   mounts[path] ??= newMount(core.streams, { path, type, auth: table === 'auths' })
   return mounts[path]
 }
 
-async function seedOneKey(core: Core, entry: z.output<typeof seedKey>, where: string, problems: Problems): Promise<void> {
+async function seedOneKey(
+  core: Core,
+  entry: z.output<typeof seedKey>,
+  where: string,
+  problems: Problems,
+): Promise<void> {
   const mount = mountAt(core, { path: entry.mount, namespace: entry.namespace }, 'mounts', 'transit')
   const type = readType(core, entry.type)
   if (type === undefined || mount.type !== 'transit') {
@@ -224,7 +234,10 @@ async function seedOneKey(core: Core, entry: z.output<typeof seedKey>, where: st
   if (key === undefined) return
   for (const [i, version] of (entry.versions ?? [{ material: entry.material }]).entries()) {
     const given = version.material
-    const pair = given === undefined ? undefined : problems.try(`${where}.versions.${i}`, () => pairOf(type, readMaterial(type, given)))
+    const pair =
+      given === undefined
+        ? undefined
+        : problems.try(`${where}.versions.${i}`, () => pairOf(type, readMaterial(type, given)))
     if (given === undefined || pair !== undefined) await addVersion(core, key, pair)
   }
   key.deletionAllowed = entry.deletionAllowed
@@ -313,7 +326,8 @@ function seedOneApprole(core: Core, entry: z.output<typeof seedApprole>): void {
 
 function checkKeys(keys: readonly string[], where: string, problems: Problems): void {
   for (const [i, pem] of keys.entries()) {
-    if (readPublicKey(pem) === undefined) problems.list.push(`${where}.publicKeys.${i}: not a public key or certificate in PEM`)
+    if (readPublicKey(pem) === undefined)
+      problems.list.push(`${where}.publicKeys.${i}: not a public key or certificate in PEM`)
   }
 }
 

@@ -32,7 +32,8 @@ export function answerBelow(core: Core, path: string, incoming: Incoming, standb
       return json(200, sealStatus(core), now)
     case 'sys/leader':
       only('GET')
-      if (core.state.server === 'sealed' || core.state.server === 'uninitialised') return json(200, { ha_enabled: false }, now)
+      if (core.state.server === 'sealed' || core.state.server === 'uninitialised')
+        return json(200, { ha_enabled: false }, now)
       return json(200, leaderStatus(core, standby), now)
     case 'sys/init':
       if (method === 'GET') return json(200, { initialized: core.state.server !== 'uninitialised' }, now)
@@ -70,12 +71,15 @@ export function sealStatus(core: Core): Record<string, unknown> {
     nonce: '',
     recovery_seal: false,
     version: core.serverVersion,
-    commit_date: COMMIT_DATE,
+    [core.flavour === 'vault' ? 'build_date' : 'commit_date']: COMMIT_DATE,
     migration: false,
     ...(open ? { cluster_name: core.state.cluster.name, cluster_id: core.state.cluster.id } : {}),
     storage_type: 'inmem',
   }
 }
+
+/** What Vault adds. */
+const VAULT_HEALTH = { enterprise: false, echo_duration_ms: 0, clock_skew_ms: 0, replication_primary_canary_age_ms: 0 }
 
 function health(core: Core, incoming: Incoming): Reply {
   const query = new URLSearchParams(splitOnce(incoming.target, '?')[1] ?? '')
@@ -111,6 +115,7 @@ function health(core: Core, incoming: Incoming): Reply {
     replication_dr_mode: server === 'dr-secondary' ? 'secondary' : mode,
     server_time_utc: Math.floor(core.now() / 1000),
     version: core.serverVersion,
+    ...(core.flavour === 'vault' ? VAULT_HEALTH : {}),
     ...(open ? { cluster_name: cluster.name, cluster_id: cluster.id } : {}),
   }
   const status = lenient ? codes.active : codes[server]
@@ -153,7 +158,11 @@ function readBody(incoming: Incoming): Record<string, unknown> {
 }
 
 /** What a server that is not the active one makes of a call. Undefined: it serves it. @throws VaultError */
-export function turnAway(core: Core, incoming: Incoming, { mode = 'forward', leader }: StandbyOptions): Reply | undefined {
+export function turnAway(
+  core: Core,
+  incoming: Incoming,
+  { mode = 'forward', leader }: StandbyOptions,
+): Reply | undefined {
   switch (core.state.server) {
     case 'sealed':
     case 'uninitialised':

@@ -163,7 +163,12 @@ export function newNamespace(streams: Streams, path: string, defaultPolicy: stri
     ]),
     auths: {
       'token/': {
-        ...newMount(streams, { path: 'token/', type: root ? 'token' : 'ns_token', auth: true, description: 'token based credentials' }),
+        ...newMount(streams, {
+          path: 'token/',
+          type: root ? 'token' : 'ns_token',
+          auth: true,
+          description: 'token based credentials',
+        }),
         options: null,
       },
     },

@@ -89,7 +89,10 @@ function replaceAt(object: Members, path: readonly string[], value: unknown): Me
   const [name, ...rest] = path
   if (rest.length === 0) return { ...object, [name!]: value }
   const inside = object[name!]
-  return { ...object, [name!]: replaceAt(typeof inside === 'object' && inside !== null ? (inside as Members) : {}, rest, value) }
+  return {
+    ...object,
+    [name!]: replaceAt(typeof inside === 'object' && inside !== null ? (inside as Members) : {}, rest, value),
+  }
 }
 
 /** The first member of that name, however deep; batches and versions of a key are looked into. */
@@ -134,7 +137,12 @@ function flipText(text: string, bit: number | undefined): string {
 const wrapLines = (text: string): string => text.replaceAll(/.{64}(?=.)/g, line => `${line}\n`)
 
 /** Damage to the written answer and to its way over the wire. */
-export function damageReply(reply: Reply, envelope: Envelope | undefined, faults: readonly Fault[], now: number): Reply {
+export function damageReply(
+  reply: Reply,
+  envelope: Envelope | undefined,
+  faults: readonly Fault[],
+  now: number,
+): Reply {
   let out = reply
   for (const fault of faults) {
     if (fault.kind === 'duplicate-json-keys' && envelope !== undefined) {

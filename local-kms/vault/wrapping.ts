@@ -101,4 +101,3 @@ function lookup(call: Call): { data: Record<string, unknown> } {
     },
   }
 }
-

@@ -142,7 +142,9 @@ export function* permissionFindings({ patient, key, held }: Chart, identity: Ide
       yield { ...about, outcome: 'ok' }
     } else {
       const meaning = `the identity does not hold ${permission} on the key, or there is no such key`
-      yield { ...about, outcome: 'failed', meaning, fix: grantFix(key, role, identity) }
+      // There is no error to quote: the service answers with the list of what is held.
+      const vendorError = `testIamPermissions does not list ${permission}`
+      yield { ...about, outcome: 'failed', vendorError, meaning, fix: grantFix(key, role, identity) }
     }
   }
   if (!(held instanceof Set)) return

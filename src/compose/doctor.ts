@@ -5,7 +5,9 @@ import type { Diagnosis, DoctorOptions } from '../cli/context.ts'
 import type { Config } from '../config/schema.ts'
 import type { Finding, Patient } from '../domain/doctor.ts'
 import { type ConfigProblem, isSignerError, SignerError } from '../domain/errors.ts'
-import type { World } from '../domain/ports.ts'
+import type { Binding } from '../domain/key.ts'
+import type { KeyCatalogue, World } from '../domain/ports.ts'
+import type { Scheme } from '../domain/provider.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { exists, readFileText, storePath } from './places.ts'
 
@@ -93,18 +95,27 @@ async function patientsOf({ data }: Config, world: World): Promise<Map<string, P
   const store = await openSqliteStore({ path: storePath(data.directory), clock: world.clock, role: 'guest' })
   try {
     for (const { version, bindings } of await store.keys.list()) {
-      for (const { provider, custody, reference } of bindings) {
-        const patient: Patient =
-          custody === 'native' ? { reference, use: 'sign', scheme: version.scheme } : { reference, use: 'unwrap' }
-        const known = patients.get(provider) ?? []
-        if (!known.some(each => each.reference === reference && each.use === patient.use)) known.push(patient)
-        patients.set(provider, known)
+      for (const binding of bindings) {
+        const known = patients.get(binding.provider) ?? []
+        known.push(await patientOf(binding, version.scheme, store.keys))
+        patients.set(binding.provider, known)
       }
     }
   } finally {
     store.close()
   }
   return patients
+}
+
+/** A policy may let us open rows of this context alone, so the row's own is asked about. */
+async function patientOf(
+  { id, custody, reference }: Binding,
+  scheme: Scheme,
+  keys: Pick<KeyCatalogue, 'envelope'>,
+): Promise<Patient> {
+  if (custody === 'native') return { reference, use: 'sign', scheme }
+  const context = (await keys.envelope(id))?.context
+  return { reference, use: 'unwrap', ...(context === undefined ? {} : { context }) }
 }
 
 const noProvider = ({ providers }: Config, name: string | undefined): SignerError =>

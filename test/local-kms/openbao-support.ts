@@ -86,7 +86,11 @@ export async function play(url: string, lines: readonly string[]): Promise<Excha
       const found = where.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)?.[key], json)
       if (typeof found === 'string') kept[name] = found
     }
-    out.push({ request: line, status: response.status, shape: json === undefined ? text.trim() : JSON.stringify(masked(json)) })
+    out.push({
+      request: line,
+      status: response.status,
+      shape: json === undefined ? text.trim() : JSON.stringify(masked(json)),
+    })
   }
   return out
 }
@@ -121,7 +125,9 @@ function masked(value: unknown, name = ''): unknown {
   if (typeof value === 'object' && value !== null) {
     const members = Object.entries(value).filter(([member]) => member !== 'secret/')
     return Object.fromEntries(
-      members.map(([member, each]): [string, unknown] => [mask(member), masked(each, member)]).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      members
+        .map(([member, each]): [string, unknown] => [mask(member), masked(each, member)])
+        .toSorted(([a], [b]) => (a < b ? -1 : 1)),
     )
   }
   if (typeof value === 'number') {
@@ -136,7 +142,9 @@ function masked(value: unknown, name = ''): unknown {
 }
 
 const kindOf = (text: string): string =>
-  text.startsWith('-----BEGIN') ? `${text.split('\n')[0]}${text.endsWith('\n') ? '⏎' : ''}` : `${/^[sb]\./.exec(text)?.[0] ?? ''}…`
+  text.startsWith('-----BEGIN')
+    ? `${text.split('\n')[0]}${text.endsWith('\n') ? '⏎' : ''}`
+    : `${/^[sb]\./.exec(text)?.[0] ?? ''}…`
 
 /** Keys and ids that stand where one does not expect them: as members, in lists, in export maps. */
 function mask(text: string): string {

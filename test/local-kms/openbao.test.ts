@@ -29,7 +29,8 @@ for (const [group, lines] of Object.entries(GROUPS)) {
       const mine = ours[i]!
       if (mine.status === status && mine.shape === shape) continue
       differences.push(request)
-      if (LEFT[request] === undefined) wrong.push(`${request}\n  OpenBao   ${status} ${shape}\n  local-kms ${mine.status} ${mine.shape}`)
+      if (LEFT[request] === undefined)
+        wrong.push(`${request}\n  OpenBao   ${status} ${shape}\n  local-kms ${mine.status} ${mine.shape}`)
     }
     assert.deepEqual(wrong, [])
   })
@@ -58,7 +59,9 @@ async function importAt(url: string, name: string, material: Uint8Array, body: R
 const edDer = (seed: Uint8Array): Uint8Array =>
   Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), seed])
 
-test('OpenBao and local-kms with the same keys: signatures, HMACs and ciphertexts are those of the other', { skip }, async () => {
+test('OpenBao and local-kms with the same keys: signatures, HMACs and ciphertexts are those of the other', {
+  skip,
+}, async () => {
   const second = await startBao(binary!)
   const fresh = await serve()
   ;[theirs, ours] = [second.url, fresh.url]
@@ -82,7 +85,16 @@ test('OpenBao and local-kms with the same keys: signatures, HMACs and ciphertext
     for (const input of ['', 'hello', 'x'.repeat(5000)]) {
       const [a, b] = await both('transit/sign/ed', { input: b64(input) })
       assert.equal(a.signature, b.signature)
-      for (const algorithm of ['sha2-224', 'sha2-256', 'sha2-384', 'sha2-512', 'sha3-224', 'sha3-256', 'sha3-384', 'sha3-512']) {
+      for (const algorithm of [
+        'sha2-224',
+        'sha2-256',
+        'sha2-384',
+        'sha2-512',
+        'sha3-224',
+        'sha3-256',
+        'sha3-384',
+        'sha3-512',
+      ]) {
         const [c, d] = await both(`transit/hmac/mac/${algorithm}`, { input: b64(input) })
         assert.equal(c.hmac, d.hmac, algorithm)
         const [e, f] = await both(`transit/hash/${algorithm}`, { input: b64(input) })
@@ -94,12 +106,23 @@ test('OpenBao and local-kms with the same keys: signatures, HMACs and ciphertext
       for (const more of [{}, { associated_data: b64('row 7') }]) {
         for (const suffix of name === 'aes128-gcm96' ? [''] : ['', '-derived']) {
           const context = suffix === '' ? {} : { context: b64('tenant') }
-          for (const [from, to] of [[theirs, ours], [ours, theirs]] as const) {
-            const sealed = await ask(from, 'POST', `transit/encrypt/${name}${suffix}`, { plaintext: b64('a secret'), ...context, ...more })
+          for (const [from, to] of [
+            [theirs, ours],
+            [ours, theirs],
+          ] as const) {
+            const sealed = await ask(from, 'POST', `transit/encrypt/${name}${suffix}`, {
+              plaintext: b64('a secret'),
+              ...context,
+              ...more,
+            })
             const { ciphertext } = sealed.json.data
             const plain = await ask(to, 'POST', `transit/decrypt/${name}${suffix}`, { ciphertext, ...context, ...more })
             assert.equal(plain.json.data.plaintext, b64('a secret'), `${name}${suffix}`)
-            const wrong = await ask(to, 'POST', `transit/decrypt/${name}${suffix}`, { ciphertext, ...context, associated_data: b64('row 8') })
+            const wrong = await ask(to, 'POST', `transit/decrypt/${name}${suffix}`, {
+              ciphertext,
+              ...context,
+              associated_data: b64('row 8'),
+            })
             assert.match(wrong.json.errors[0], /^(cipher|chacha20poly1305): message authentication failed$/)
             opened++
           }
@@ -118,7 +141,10 @@ test('OpenBao and local-kms with the same keys: signatures, HMACs and ciphertext
 async function crossVerify(): Promise<void> {
   const types = ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'rsa-2048']
   for (const type of types) {
-    for (const [from, to] of [[theirs, ours], [ours, theirs]] as const) {
+    for (const [from, to] of [
+      [theirs, ours],
+      [ours, theirs],
+    ] as const) {
       const made = await ask(from, 'POST', `transit/keys/${type}-signer`, { type })
       const name = `${type}-public-${from === theirs ? 'a' : 'b'}`
       const { public_key } = made.json.data.keys['1']

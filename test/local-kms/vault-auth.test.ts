@@ -53,7 +53,12 @@ test('Vault face: JWT login takes tokens its keys signed, and no others', async 
   ] as const) {
     const { json } = await login(served, 'jwt', jwt(CLAIMS, privateKey, alg))
     assert.deepEqual(json.auth.policies, ['default', 'sign'], alg)
-    const signed = await served.call('POST', 'transit/sign/k', { input: b64('x') }, { 'x-vault-token': json.auth.client_token })
+    const signed = await served.call(
+      'POST',
+      'transit/sign/k',
+      { input: b64('x') },
+      { 'x-vault-token': json.auth.client_token },
+    )
     assert.equal(signed.status, 200)
   }
   const refusals: [string, string, RegExp][] = [
@@ -66,7 +71,11 @@ test('Vault face: JWT login takes tokens its keys signed, and no others', async 
     ['issuer', jwt({ ...CLAIMS, iss: 'x' }, EC.privateKey, 'ES256'), /invalid issuer/],
     ['algorithm none', `${base64url({ alg: 'none' })}.${base64url(CLAIMS)}.`, /unexpected signature algorithm/],
     ['public key as HMAC secret', hmacToken(), /unexpected signature algorithm/],
-    ['ES256 under an RSA header', jwt(CLAIMS, EC.privateKey, 'ES256').replace(/^[^.]+/, base64url({ alg: 'RS256' })), /no known key/],
+    [
+      'ES256 under an RSA header',
+      jwt(CLAIMS, EC.privateKey, 'ES256').replace(/^[^.]+/, base64url({ alg: 'RS256' })),
+      /no known key/,
+    ],
     ['two parts', 'a.b', /three parts/],
   ]
   for (const [what, token, text] of refusals) {
@@ -113,7 +122,12 @@ test('Vault face: Kubernetes login binds service account, namespace and audience
   assert.equal((await login(served, 'kubernetes', bound, 'strict')).status, 200)
   const refusals: [string, string, string, RegExp][] = [
     ['r', 'another namespace', jwt(inNamespace('x'), EC.privateKey, 'ES256'), /namespace not authorized/],
-    ['r', 'another account', jwt(inNamespace('pay', 'x'), EC.privateKey, 'ES256'), /service account name not authorized/],
+    [
+      'r',
+      'another account',
+      jwt(inNamespace('pay', 'x'), EC.privateKey, 'ES256'),
+      /service account name not authorized/,
+    ],
     ['r', 'another key', jwt(ACCOUNT, OTHER.privateKey, 'ES256'), /permission denied/],
     ['r', 'expired', jwt({ ...ACCOUNT, exp: NOW - 100 }, EC.privateKey, 'ES256'), /token is expired/],
     ['strict', 'audience', jwt(ACCOUNT, EC.privateKey, 'ES256'), /invalid audience/],
@@ -129,7 +143,15 @@ test('Vault face: Kubernetes login binds service account, namespace and audience
 
 test('Vault face: tokens end with their time, renew to their limit, and take their children along', async () => {
   const clock = virtualClock()
-  const { call } = await serve({ seed: { ...TRANSIT, policies: [{ name: 'make', policy: 'path "auth/token/create" { capabilities = ["update"] }' }] } }, { clock })
+  const { call } = await serve(
+    {
+      seed: {
+        ...TRANSIT,
+        policies: [{ name: 'make', policy: 'path "auth/token/create" { capabilities = ["update"] }' }],
+      },
+    },
+    { clock },
+  )
   const made = await call('POST', 'auth/token/create', { policies: ['make'], ttl: '1h', explicit_max_ttl: '2h' })
   const parent = { 'x-vault-token': made.json.auth.client_token as string }
   const child = await call('POST', 'auth/token/create', { policies: ['default'] }, parent)
@@ -155,7 +177,15 @@ test('Vault face: AppRole secrets are counted and end; periodic tokens go on for
       seed: {
         version: 1,
         approle: [
-          { name: 'api', roleId: 'api-role', secretIds: [{ id: 's1', numUses: 2 }, { id: 's2', ttl: 60 }], period: 600 },
+          {
+            name: 'api',
+            roleId: 'api-role',
+            secretIds: [
+              { id: 's1', numUses: 2 },
+              { id: 's2', ttl: 60 },
+            ],
+            period: 600,
+          },
           { name: 'job', roleId: 'job-role', secretIds: [{ id: 's3' }], tokenType: 'batch', ttl: 300 },
         ],
       },
@@ -179,13 +209,17 @@ test('Vault face: AppRole secrets are counted and end; periodic tokens go on for
   const batch = await logIn('job-role', 's3')
   const batchToken = { 'x-vault-token': batch.json.auth.client_token as string }
   assert.match(batchToken['x-vault-token'], /^b\./)
-  assert.deepEqual((await call('POST', 'auth/token/renew-self', {}, batchToken)).json.errors, ['batch tokens cannot be renewed'])
+  assert.deepEqual((await call('POST', 'auth/token/renew-self', {}, batchToken)).json.errors, [
+    'batch tokens cannot be renewed',
+  ])
   await clock.advance(301_000)
   assert.equal((await call('GET', 'auth/token/lookup-self', undefined, batchToken)).status, 403)
 })
 
 test('Vault face: a token of three uses serves three requests, whatever becomes of them', async () => {
-  const { call } = await serve({ seed: { version: 1, keys: [KEY], policies: [POLICY], tokens: [{ id: 'thrice', policies: ['sign'], numUses: 3 }] } })
+  const { call } = await serve({
+    seed: { version: 1, keys: [KEY], policies: [POLICY], tokens: [{ id: 'thrice', policies: ['sign'], numUses: 3 }] },
+  })
   const own = { 'x-vault-token': 'thrice' }
   assert.equal((await call('GET', 'transit/keys/k', undefined, own)).status, 403)
   assert.equal((await call('POST', 'transit/sign/k', { input: '' }, own)).status, 200)
@@ -199,7 +233,10 @@ test('Vault face: namespaces keep keys, policies and tokens apart', async () => 
     seed: {
       version: 1,
       namespaces: ['team', 'team/sub'],
-      keys: [{ ...KEY, namespace: 'team' }, { ...KEY, namespace: 'team/sub' }],
+      keys: [
+        { ...KEY, namespace: 'team' },
+        { ...KEY, namespace: 'team/sub' },
+      ],
       policies: [{ ...POLICY, namespace: 'team' }],
       tokens: [{ id: 'insider', policies: ['sign'], namespace: 'team' }],
     },
@@ -209,7 +246,10 @@ test('Vault face: namespaces keep keys, policies and tokens apart', async () => 
   assert.equal(inside.status, 200)
   assert.equal((await sign('team/transit/sign/k', { 'x-vault-token': 'insider' })).status, 200)
   assert.equal((await sign('transit/sign/k', { 'x-vault-token': 'insider' })).status, 403)
-  assert.equal((await sign('transit/sign/k', { 'x-vault-token': 'insider', 'x-vault-namespace': 'team/sub' })).status, 403)
+  assert.equal(
+    (await sign('transit/sign/k', { 'x-vault-token': 'insider', 'x-vault-namespace': 'team/sub' })).status,
+    403,
+  )
   assert.equal((await sign('transit/sign/k', { 'x-vault-namespace': 'team/sub' })).status, 200)
   assert.notEqual(
     (await sign('transit/sign/k', { 'x-vault-namespace': 'team/sub' })).json.data.signature,

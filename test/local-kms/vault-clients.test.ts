@@ -10,7 +10,11 @@ import { b64, serve } from './vault-support.ts'
 
 const ED_SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 const verifyEd25519 = (publicKey: string, message: string | Uint8Array, signature: Uint8Array): boolean => {
-  const key = createPublicKey({ key: Buffer.concat([ED_SPKI, Buffer.from(publicKey, 'base64')]), format: 'der', type: 'spki' })
+  const key = createPublicKey({
+    key: Buffer.concat([ED_SPKI, Buffer.from(publicKey, 'base64')]),
+    format: 'der',
+    type: 'spki',
+  })
   return verify(null, Buffer.from(message), key, signature)
 }
 const bytesOf = (signature: string): Uint8Array => Buffer.from(signature.split(':')[2]!, 'base64')
@@ -35,17 +39,23 @@ test('Vault face: node-vault mounts, makes keys, logs in by AppRole, signs, encr
   const { data } = await signer.write('transit/sign/payer', { input: b64('pay') })
   const key = await vault.read('transit/keys/payer')
   assert.ok(verifyEd25519(key.data.keys['1'].public_key, 'pay', bytesOf(data.signature)))
-  await assert.rejects(signer.read('transit/keys/payer'), (error: { response: { statusCode: number; body: unknown } }) => {
-    assert.equal(error.response.statusCode, 403)
-    assert.deepEqual(error.response.body, { errors: ['1 error occurred:\n\t* permission denied\n\n'] })
-    return true
-  })
+  await assert.rejects(
+    signer.read('transit/keys/payer'),
+    (error: { response: { statusCode: number; body: unknown } }) => {
+      assert.equal(error.response.statusCode, 403)
+      assert.deepEqual(error.response.body, { errors: ['1 error occurred:\n\t* permission denied\n\n'] })
+      return true
+    },
+  )
   assert.equal((await signer.tokenLookupSelf()).data.display_name, 'approle')
   assert.equal((await signer.tokenRenewSelf()).auth.lease_duration, 1200)
 
   const context = b64('row 7')
   const sealed = await vault.write('transit/encrypt/rows', { plaintext: b64('seed'), associated_data: context })
-  const opened = await vault.write('transit/decrypt/rows', { ciphertext: sealed.data.ciphertext, associated_data: context })
+  const opened = await vault.write('transit/decrypt/rows', {
+    ciphertext: sealed.data.ciphertext,
+    associated_data: context,
+  })
   assert.equal(opened.data.plaintext, b64('seed'))
   assert.deepEqual((await vault.list('transit/keys')).data.keys, ['payer', 'rows'])
 })
@@ -69,14 +79,22 @@ test('Vault face: @litehex/node-vault mounts, makes keys, signs, verifies, encry
   assert.match(second, /^vault:v2:/)
   assert.equal(got(await transit.decrypt({ mountPath, name: 'rows', ciphertext: second })).data.plaintext, b64('seed'))
   assert.equal(got(await transit.readKey({ mountPath, name: 'rows' })).data.latest_version, 2)
-  assert.equal(Object.keys(got(await transit.exportKey({ mountPath, name: 'rows', type: 'encryption-key', version: '2' } as never)).data.keys).length, 1)
+  assert.equal(
+    Object.keys(
+      got(await transit.exportKey({ mountPath, name: 'rows', type: 'encryption-key', version: '2' } as never)).data
+        .keys,
+    ).length,
+    1,
+  )
 
   await call('POST', 'transit/keys/payer', { type: 'ed25519' })
   const input = b64('pay')
   const { signature } = got(await transit.sign({ mountPath, name: 'payer', input })).data
   const { public_key } = (await call('GET', 'transit/keys/payer')).json.data.keys['1']
   assert.ok(verifyEd25519(public_key, 'pay', bytesOf(signature!)))
-  const verified = got(await transit.verify({ mountPath, name: 'payer', algorithm: 'sha2-256', input, signature: signature! }))
+  const verified = got(
+    await transit.verify({ mountPath, name: 'payer', algorithm: 'sha2-256', input, signature: signature! }),
+  )
   assert.equal(verified.data.valid, true)
   const refused = await transit.sign({ mountPath, name: 'nobody', input })
   assert.match(String(refused.error), /signing key not found/)
@@ -90,7 +108,10 @@ test('Vault face: @solana/keychain-vault signs through it, and the signature is 
     seed: { version: 1, keys: [{ name: 'solana', type: 'ed25519', material: { hex: seed } }] },
   })
   const publicKey: string = (await call('GET', 'transit/keys/solana')).json.data.keys['1'].public_key
-  assert.equal(Buffer.from(publicKey, 'base64').toString('hex'), 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a')
+  assert.equal(
+    Buffer.from(publicKey, 'base64').toString('hex'),
+    'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a',
+  )
   const signer = new VaultSigner({
     vaultAddr: url,
     vaultToken: 'root',

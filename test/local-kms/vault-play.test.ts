@@ -104,7 +104,10 @@ test('Vault face: faults of the answer', async () => {
   assert.deepEqual([sealed.status, sealed.json], [503, { errors: ['Vault is sealed'] }])
   const said = await strike({ kind: 'error', name: 'x', message: 'lease expired', status: 400 })
   assert.deepEqual([said.status, said.json], [400, { errors: ['lease expired'] }])
-  assert.equal((await strike({ kind: 'redirect', location: 'http://127.0.0.1:9/' })).headers.get('location'), 'http://127.0.0.1:9/')
+  assert.equal(
+    (await strike({ kind: 'redirect', location: 'http://127.0.0.1:9/' })).headers.get('location'),
+    'http://127.0.0.1:9/',
+  )
   const twice = await strike({ kind: 'duplicate-json-keys', second: { signature: 'vault:v1:AAAA' } })
   assert.equal(twice.text.split('"signature"').length, 3)
   assert.equal(twice.json.data.signature, 'vault:v1:AAAA')
@@ -122,7 +125,10 @@ test('Vault face: faults of the answer', async () => {
 
 test('Vault face: quotas hold callers back with Retry-After, and let them go on', async () => {
   const clock = virtualClock()
-  const { call } = await serve({ seed: KEYS, throttle: [{ path: 'transit/', rate: 2, intervalSeconds: 10 }] }, { clock })
+  const { call } = await serve(
+    { seed: KEYS, throttle: [{ path: 'transit/', rate: 2, intervalSeconds: 10 }] },
+    { clock },
+  )
   const sign = () => call('POST', 'transit/sign/k', INPUT)
   assert.deepEqual([(await sign()).status, (await sign()).status], [200, 200])
   await clock.advance(4000)
@@ -156,7 +162,10 @@ test('Vault face: the trail has two records a request, with marks for texts', as
   const signed = await call('POST', 'transit/sign/k', INPUT)
   await call('GET', 'transit/keys/k', undefined, { 'x-vault-token': 'wrong' })
   const trail = face.audit()
-  assert.deepEqual(trail.map(({ type }) => type), ['request', 'response', 'request', 'response'])
+  assert.deepEqual(
+    trail.map(({ type }) => type),
+    ['request', 'response', 'request', 'response'],
+  )
   assert.deepEqual(seen, trail)
   const text = JSON.stringify(trail)
   for (const secret of [INPUT.input, signed.json.data.signature, 'wrong']) assert.ok(!text.includes(secret))
@@ -192,7 +201,10 @@ test('Vault face: calls are counted, inspect shows no secrets, snapshots bring e
 
 test('Vault face: a master seed gives the same keys, tokens and ids', async () => {
   const run = async (masterSeed: string) => {
-    const { call } = await serve({ seed: { ...KEYS, keys: [...KEYS.keys!, { name: 'r', type: 'hmac' }] } }, { masterSeed, clock: virtualClock() })
+    const { call } = await serve(
+      { seed: { ...KEYS, keys: [...KEYS.keys!, { name: 'r', type: 'hmac' }] } },
+      { masterSeed, clock: virtualClock() },
+    )
     const made = await call('POST', 'transit/keys/new', { type: 'ed25519' })
     const token = await call('POST', 'auth/token/create', { ttl: '1h' })
     const random = await call('POST', 'transit/random/16')
@@ -206,7 +218,10 @@ test('Vault face: a master seed gives the same keys, tokens and ids', async () =
 test('Vault face: soft-deleted keys, rotation by the clock, the request header', async () => {
   const clock = virtualClock()
   const { call, face } = await serve(
-    { seed: { version: 1, keys: [{ name: 'k', type: 'ed25519', autoRotateSeconds: 3600 }] }, requireRequestHeader: true },
+    {
+      seed: { version: 1, keys: [{ name: 'k', type: 'ed25519', autoRotateSeconds: 3600 }] },
+      requireRequestHeader: true,
+    },
     { clock },
   )
   const headers = { 'x-vault-request': 'true' }
@@ -270,7 +285,10 @@ test('Vault face: a seed’s problems are named, all of them, and no secret with
       { name: 'c', type: 'rsa-2048', derived: true },
     ],
     policies: [{ name: 'p', policy: 'path "a" { capabilities = ["fly"] }' }],
-    tokens: [{ id: 't', policies: [] }, { id: 't', policies: [] }],
+    tokens: [
+      { id: 't', policies: [] },
+      { id: 't', policies: [] },
+    ],
     jwt: { publicKeys: ['no pem'], roles: [] },
   }
   await assert.rejects(make(bad), (error: Error) => {

@@ -4,7 +4,11 @@ import { allows, capabilitiesOf, createAcl } from '../../local-kms/vault/acl.ts'
 import type { OperationKind } from '../../local-kms/vault/context.ts'
 import { parsePolicy, PolicyError } from '../../local-kms/vault/policy.ts'
 
-const acl = (...texts: string[]) => createAcl(texts.map(text => ({ prefix: '', rules: parsePolicy(text) })), false)
+const acl = (...texts: string[]) =>
+  createAcl(
+    texts.map(text => ({ prefix: '', rules: parsePolicy(text) })),
+    false,
+  )
 const may = (texts: string[], path: string, operation: OperationKind = 'update', parameters = {}): boolean =>
   allows(acl(...texts), path, operation, parameters).allowed
 const rule = (path: string, capabilities: string[], more = ''): string =>
@@ -54,7 +58,11 @@ test('Vault policies: the more particular rule decides, whatever the order', () 
 })
 
 test('Vault policies: of one path all policies count together, and deny wins', () => {
-  assert.deepEqual(capabilitiesOf(acl(rule('a', ['read']), rule('a', ['update', 'sudo'])), 'a'), ['read', 'sudo', 'update'])
+  assert.deepEqual(capabilitiesOf(acl(rule('a', ['read']), rule('a', ['update', 'sudo'])), 'a'), [
+    'read',
+    'sudo',
+    'update',
+  ])
   assert.deepEqual(capabilitiesOf(acl(rule('a', ['read']), rule('a', ['deny'])), 'a'), ['deny'])
   assert.deepEqual(capabilitiesOf(acl(rule('a', ['deny', 'read'])), 'a'), ['deny'])
   assert.deepEqual(capabilitiesOf(acl(), 'a'), ['deny'])
@@ -68,7 +76,9 @@ test('Vault policies: lists are asked for with a slash at the end', () => {
 })
 
 test('Vault policies: parameters allowed, denied, required', () => {
-  const allowed = [rule('a', ['update'], 'allowed_parameters = { "input" = [] "mode" = ["fast", "slow*"] "flag" = [false] }')]
+  const allowed = [
+    rule('a', ['update'], 'allowed_parameters = { "input" = [] "mode" = ["fast", "slow*"] "flag" = [false] }'),
+  ]
   assert.equal(may(allowed, 'a', 'update', {}), true)
   assert.equal(may(allowed, 'a', 'update', { input: 'anything', mode: 'slower', flag: false }), true)
   assert.equal(may(allowed, 'a', 'update', { INPUT: 'anything' }), true)
@@ -110,7 +120,14 @@ test('Vault policies: HCL with comments, old words, JSON', () => {
   const json = JSON.stringify({ path: { 'a/*': { capabilities: ['read'] }, b: { capabilities: ['deny'] } } })
   assert.equal(may([json], 'a/x', 'read'), true)
   assert.equal(may([json], 'b', 'read'), false)
-  assert.equal(may([JSON.stringify({ path: [{ a: { capabilities: ['read'] } }, { b: { capabilities: ['read'] } }] })], 'b', 'read'), true)
+  assert.equal(
+    may(
+      [JSON.stringify({ path: [{ a: { capabilities: ['read'] } }, { b: { capabilities: ['read'] } }] })],
+      'b',
+      'read',
+    ),
+    true,
+  )
 })
 
 test('Vault policies: what cannot be read is refused', () => {
@@ -128,7 +145,11 @@ test('Vault policies: what cannot be read is refused', () => {
     ['&', /illegal character/],
   ]
   for (const [text, message] of refused) {
-    assert.throws(() => parsePolicy(text), (error: Error) => error instanceof PolicyError && message.test(error.message), text)
+    assert.throws(
+      () => parsePolicy(text),
+      (error: Error) => error instanceof PolicyError && message.test(error.message),
+      text,
+    )
   }
 })
 

@@ -134,7 +134,7 @@ export function scratch(): { readonly path: (...names: string[]) => string; remo
 export interface DevReady {
   readonly ready: true
   readonly dataUrl: string
-  readonly localKms: { readonly aws: string }
+  readonly localKms: Readonly<Record<'aws' | 'vault' | 'vaultToken' | 'gcpRest' | 'gcpGrpc', string>>
   readonly token: string
   readonly keys: readonly {
     name: string

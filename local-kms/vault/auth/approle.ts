@@ -3,7 +3,7 @@ import type { Call, Result, Route } from '../context.ts'
 import { bad, bare, failed, VaultError } from '../errors.ts'
 import { formatTime } from '../go.ts'
 import type { Mount } from '../state.ts'
-import { logIn, NEW_TOKEN_ROLE, readTokenRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
+import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
 
 export interface AppRole extends TokenRole {
   role_id: string
@@ -68,11 +68,14 @@ function writeRole(call: Call): undefined {
     role_id: data.string('role_id') || before.role_id,
     bind_secret_id: data.bool('bind_secret_id', before.bind_secret_id),
     local_secret_ids: data.bool('local_secret_ids', before.local_secret_ids),
-    secret_id_bound_cidrs: data.has('secret_id_bound_cidrs') ? data.strings('secret_id_bound_cidrs') : before.secret_id_bound_cidrs,
+    secret_id_bound_cidrs: data.has('secret_id_bound_cidrs')
+      ? data.strings('secret_id_bound_cidrs')
+      : before.secret_id_bound_cidrs,
     secret_id_num_uses: data.int('secret_id_num_uses', before.secret_id_num_uses),
     secret_id_ttl: data.duration('secret_id_ttl', before.secret_id_ttl),
   }
-  const bound = role.bind_secret_id || role.token_bound_cidrs.length > 0 || (role.secret_id_bound_cidrs ?? []).length > 0
+  const bound =
+    role.bind_secret_id || role.token_bound_cidrs.length > 0 || (role.secret_id_bound_cidrs ?? []).length > 0
   if (!bound) throw failed('at least one constraint should be enabled on the role')
   approles(call.mount)[nameOf(call)] = role
 }
@@ -81,7 +84,7 @@ function readRole(call: Call): Result | undefined {
   const role = roleOf(call)
   if (role === undefined) return undefined
   const { role_id: _, secrets: __, ...shown } = role
-  return { data: { ...shown } }
+  return { data: shownRole(shown) }
 }
 
 const SECRET_FIELDS = {
@@ -157,7 +160,11 @@ function login(call: Call): Result {
     }
     ;({ metadata } = secret)
   }
-  return logIn(call, role, { displayName: mount.path.replace(/\/$/, ''), alias: role.role_id, meta: { ...metadata, role_name: name } })
+  return logIn(call, role, {
+    displayName: mount.path.replace(/\/$/, ''),
+    alias: role.role_id,
+    meta: { ...metadata, role_name: name },
+  })
 }
 
 function lookupSecret(call: Call): Result | undefined {
@@ -209,7 +216,13 @@ export const approleRoutes: readonly Route[] = [
   {
     path: 'role/:role_name/secret-id',
     fields: SECRET_FIELDS,
-    list: call => ({ data: { keys: Object.values(existing(call).secrets).map(each => each.accessor).toSorted() } }),
+    list: call => ({
+      data: {
+        keys: Object.values(existing(call).secrets)
+          .map(each => each.accessor)
+          .toSorted(),
+      },
+    }),
     update: call => addSecret(call, uuid(call.core.streams('vault approles'))),
   },
   {

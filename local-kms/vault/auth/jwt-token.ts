@@ -89,7 +89,8 @@ export function checkTimes(claims: Claims, nowMs: number, { expiration, notBefor
   const begins = nbf ?? iat ?? (exp ?? now) - notBefore
   if (begins > now + skew) throw new GoError('invalid not before (nbf) claim: token not yet valid')
   if (expires < now - skew) throw new GoError('invalid expiration time (exp) claim: token is expired')
-  if (iat !== undefined && iat > now + skew) throw new GoError('invalid issued at (iat) claim: token issued in the future')
+  if (iat !== undefined && iat > now + skew)
+    throw new GoError('invalid issued at (iat) claim: token issued in the future')
 }
 
 export function audiences(claims: Claims): string[] {

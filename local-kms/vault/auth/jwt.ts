@@ -4,7 +4,7 @@ import { bad } from '../errors.ts'
 import { GoError } from '../go.ts'
 import type { Mount } from '../state.ts'
 import { audiences, type Claims, checkTimes, readPublicKey, verifyJwt } from './jwt-token.ts'
-import { logIn, NEW_TOKEN_ROLE, readTokenRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
+import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
 
 export interface JwtConfig {
   bound_issuer: string
@@ -27,7 +27,8 @@ export interface JwtRole extends TokenRole {
 }
 
 export const jwtConfig = (mount: Mount): JwtConfig | undefined => mount.state['config'] as JwtConfig | undefined
-export const jwtRoles = (mount: Mount): Record<string, JwtRole> => (mount.state['roles'] ??= {}) as Record<string, JwtRole>
+export const jwtRoles = (mount: Mount): Record<string, JwtRole> =>
+  (mount.state['roles'] ??= {}) as Record<string, JwtRole>
 
 const CONFIG_FIELDS = {
   bound_issuer: 'string',
@@ -166,7 +167,7 @@ function readRole(call: Call): Result | undefined {
   if (role === undefined) return undefined
   return {
     data: {
-      ...role,
+      ...shownRole(role),
       allowed_redirect_uris: null,
       callback_mode: 'client',
       groups_claim: '',
@@ -222,7 +223,8 @@ function validate(token: string, config: JwtConfig, role: JwtRole, nowMs: number
     if (config.bound_issuer !== '' && claims['iss'] !== config.bound_issuer) {
       throw new GoError('invalid issuer (iss) claim')
     }
-    if (role.bound_subject !== '' && claims['sub'] !== role.bound_subject) throw new GoError('invalid subject (sub) claim')
+    if (role.bound_subject !== '' && claims['sub'] !== role.bound_subject)
+      throw new GoError('invalid subject (sub) claim')
     const wanted = role.bound_audiences ?? []
     if (wanted.length > 0 && !audiences(claims).some(aud => wanted.includes(aud))) {
       throw new GoError('invalid audience (aud) claim: audience claim does not match any expected audience')
@@ -247,13 +249,20 @@ function checkBoundClaims(claims: Claims, role: JwtRole): void {
     const fits = (value: unknown, want: unknown): boolean =>
       role.bound_claims_type === 'glob' ? globMatches(String(want), String(value)) : value === want
     if (!values.some(value => expected.some(want => fits(value, want)))) {
-      throw bad(`error validating claims: claim ${JSON.stringify(name)} does not match any associated bound claim values`)
+      throw bad(
+        `error validating claims: claim ${JSON.stringify(name)} does not match any associated bound claim values`,
+      )
     }
   }
 }
 
 export const jwtRoutes: readonly Route[] = [
-  { path: 'login', open: true, fields: { role: 'string', jwt: 'string', distributed_claim_access_token: 'string' }, update: login },
+  {
+    path: 'login',
+    open: true,
+    fields: { role: 'string', jwt: 'string', distributed_claim_access_token: 'string' },
+    update: login,
+  },
   { path: 'config', fields: CONFIG_FIELDS, read: readConfig, update: writeConfig },
   { path: 'role', list: call => ({ data: { keys: Object.keys(jwtRoles(call.mount)).toSorted() } }) },
   {

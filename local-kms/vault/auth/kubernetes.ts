@@ -4,7 +4,7 @@ import { bad, bare, VaultError } from '../errors.ts'
 import { GoError } from '../go.ts'
 import type { Mount } from '../state.ts'
 import { audiences, type Claims, checkTimes, readPublicKey, verifyJwt } from './jwt-token.ts'
-import { logIn, NEW_TOKEN_ROLE, readTokenRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
+import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
 
 export interface KubernetesConfig {
   disable_iss_validation: boolean
@@ -107,9 +107,7 @@ function readRole(call: Call): Result | undefined {
   const role = kubernetesRoles(call.mount)[nameOf(call)]
   if (role === undefined) return undefined
   const { audience, ...rest } = role
-  // What was given by an old name is shown by both
-  const old = role.token_ttl === 0 ? {} : { ttl: role.token_ttl }
-  return { data: { ...rest, ...(audience === '' ? {} : { audience }), ...old } }
+  return { data: { ...shownRole(rest), ...(audience === '' ? {} : { audience }) } }
 }
 
 /** Claims of a service account, projected or of the older flat form. */
@@ -133,7 +131,9 @@ function login(call: Call): Result {
   const name = data.string('role')
   if (name === '') throw bad('missing role')
   if (token === '') throw bad('missing jwt')
-  const role = Object.hasOwn(kubernetesRoles(mount), name.toLowerCase()) ? kubernetesRoles(mount)[name.toLowerCase()]! : undefined
+  const role = Object.hasOwn(kubernetesRoles(mount), name.toLowerCase())
+    ? kubernetesRoles(mount)[name.toLowerCase()]!
+    : undefined
   if (role === undefined) throw bad(`invalid role name ${JSON.stringify(name)}`)
   const config = kubernetesConfig(mount)
   if (config === undefined) throw new VaultError(500, ['could not load backend configuration'])

@@ -14,6 +14,8 @@ export interface TokenRole {
   token_strictly_bind_ip: boolean
   token_ttl: number
   token_type: string
+  /** Older names a field was last set by; it is shown under both. */
+  old_names: string[]
 }
 
 export const TOKEN_FIELDS = {
@@ -47,6 +49,7 @@ export const NEW_TOKEN_ROLE: TokenRole = {
   token_strictly_bind_ip: false,
   token_ttl: 0,
   token_type: 'default',
+  old_names: [],
 }
 
 const OLD_NAMES = {
@@ -57,6 +60,13 @@ const OLD_NAMES = {
   period: 'token_period',
   bound_cidrs: 'token_bound_cidrs',
 } as const
+
+/** As reading a role shows it. */
+export function shownRole<T extends TokenRole>(role: T): Omit<T, 'old_names'> & Record<string, unknown> {
+  const { old_names: old, ...shown } = role
+  const twice = old.map(name => [name, role[OLD_NAMES[name as keyof typeof OLD_NAMES]]])
+  return { ...shown, ...Object.fromEntries(twice) }
+}
 
 /** The role as it was with what the request sets. @throws VaultError 400 */
 export function readTokenRole({ data }: Call, before: TokenRole): TokenRole {
@@ -79,6 +89,9 @@ export function readTokenRole({ data }: Call, before: TokenRole): TokenRole {
     token_strictly_bind_ip: pick('token_strictly_bind_ip', data.bool, before.token_strictly_bind_ip),
     token_ttl: pick('token_ttl', data.duration, before.token_ttl),
     token_type: pick('token_type', data.string, before.token_type) || 'default',
+    old_names: Object.entries(OLD_NAMES)
+      .filter(([old, now]) => data.has(old) || (before.old_names.includes(old) && !data.has(now)))
+      .map(([old]) => old),
   }
   if (!['default', 'service', 'batch', 'default-service', 'default-batch'].includes(role.token_type)) {
     throw bad(`invalid 'token_type' value ${JSON.stringify(role.token_type)}`)

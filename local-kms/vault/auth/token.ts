@@ -74,10 +74,14 @@ function create(call: Call, orphaned = false): Result {
   if (request.id !== '') checkId(call, request.id)
   if (data.bool('no_parent') && !privileged) throw bad('root or sudo privileges required to create orphan token')
   const parents = new Set(parent.policies)
-  const policies = cleanPolicies(wanted.length > 0 ? wanted : parent.policies, data.bool('no_default_policy') || parents.has('root') && wanted.length === 0)
+  const policies = cleanPolicies(
+    wanted.length > 0 ? wanted : parent.policies,
+    data.bool('no_default_policy') || (parents.has('root') && wanted.length === 0),
+  )
   const outside = policies.filter(name => name !== 'default' && !parents.has(name))
   if (!privileged && outside.length > 0) throw bad('child policies must be subset of parent')
-  if (policies.includes('root') && !parents.has('root')) throw bad('root tokens may not be created without parent token being root')
+  if (policies.includes('root') && !parents.has('root'))
+    throw bad('root tokens may not be created without parent token being root')
   if (request.period > 0 && !privileged) throw bad('root or sudo privileges required to create periodic token')
   for (const name of policies) {
     if (name === 'root' || Object.hasOwn(namespace.policies, name)) continue
@@ -145,7 +149,10 @@ function checkId(call: Call, id: string): void {
 }
 
 function displayName(given: string): string {
-  const clean = given.replaceAll(/[^a-zA-Z0-9-]/g, '-').replaceAll(/-{2,}/g, '-').replace(/-$/, '')
+  const clean = given
+    .replaceAll(/[^a-zA-Z0-9-]/g, '-')
+    .replaceAll(/-{2,}/g, '-')
+    .replace(/-$/, '')
   return clean === '' ? 'token' : `token-${clean}`
 }
 
@@ -252,7 +259,11 @@ export const tokenRoutes: readonly Route[] = [
     path: 'accessors',
     root: true,
     list: call => ({
-      data: { keys: Object.values(call.core.state.tokens).filter(each => each.namespace === call.namespace.path).map(each => each.accessor) },
+      data: {
+        keys: Object.values(call.core.state.tokens)
+          .filter(each => each.namespace === call.namespace.path)
+          .map(each => each.accessor),
+      },
     }),
   },
 ]

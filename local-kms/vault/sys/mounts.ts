@@ -98,7 +98,8 @@ function tableRoutes(name: 'mounts' | 'auth'): Route[] {
 
   function readTune(call: Call): Result {
     const mount = table(call)[pathOf(call)]
-    if (mount === undefined) throw bad(`cannot fetch sysview for path ${JSON.stringify(`${isAuth ? 'auth/' : ''}${pathOf(call)}`)}`)
+    if (mount === undefined)
+      throw bad(`cannot fetch sysview for path ${JSON.stringify(`${isAuth ? 'auth/' : ''}${pathOf(call)}`)}`)
     return {
       flat: true,
       data: {

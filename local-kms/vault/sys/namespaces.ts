@@ -53,8 +53,14 @@ export const namespaceRoutes: readonly Route[] = [
         throw bad(`${JSON.stringify(`${name}/`)} is a reserved path and cannot be used as a namespace name`)
       }
       const { core } = call
-      const made = (core.state.namespaces[fullPath(call)] ??= newNamespace(core.streams, fullPath(call), DEFAULT_POLICY, core.now()))
-      if (call.data.has('custom_metadata')) made.customMetadata = call.data.map('custom_metadata') as Record<string, string>
+      const made = (core.state.namespaces[fullPath(call)] ??= newNamespace(
+        core.streams,
+        fullPath(call),
+        DEFAULT_POLICY,
+        core.now(),
+      ))
+      if (call.data.has('custom_metadata'))
+        made.customMetadata = call.data.map('custom_metadata') as Record<string, string>
       return { data: shown(call.namespace, made) }
     },
     remove(call) {

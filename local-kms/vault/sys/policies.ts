@@ -58,7 +58,15 @@ function remove(call: Call): undefined {
   delete call.namespace.policies[name]
 }
 
-const FIELDS = { name: 'string', policy: 'string', rules: 'string', cas: 'int', cas_required: 'bool', expiration: 'string', ttl: 'string' } as const
+const FIELDS = {
+  name: 'string',
+  policy: 'string',
+  rules: 'string',
+  cas: 'int',
+  cas_required: 'bool',
+  expiration: 'string',
+  ttl: 'string',
+} as const
 
 /** Capabilities a token has on each path asked for; a single one also stands under a name of its own. */
 function capabilities(call: Call, token: Token): Result {

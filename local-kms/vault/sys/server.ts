@@ -103,5 +103,13 @@ function initialise(call: Call): { flat: true; data: Record<string, unknown> } {
   )
   core.state.server = 'sealed'
   const key = core.state.unsealKey
-  return { flat: true, data: { keys: [toHex(decodeBase64(key))], keys_base64: [key], root_token: token.id, nonce: uuid(core.streams('vault cluster')) } }
+  return {
+    flat: true,
+    data: {
+      keys: [toHex(decodeBase64(key))],
+      keys_base64: [key],
+      root_token: token.id,
+      nonce: uuid(core.streams('vault cluster')),
+    },
+  }
 }

@@ -4,7 +4,16 @@ import { decodeBase64, encodeBase64, GoError } from '../go.ts'
 import { type AeadJob, open, seal } from './aead.ts'
 import { type Item, strictItems, textOf } from './batch.ts'
 import { rsaDecrypt, rsaEncrypt } from './material.ts'
-import { addVersion, findKey, newKey, readType, SOFT_DELETED, type TransitKey, transitState, versionOf } from './model.ts'
+import {
+  addVersion,
+  findKey,
+  newKey,
+  readType,
+  SOFT_DELETED,
+  type TransitKey,
+  transitState,
+  versionOf,
+} from './model.ts'
 import { rowOf } from './types.ts'
 
 const FIELDS = {
@@ -105,7 +114,12 @@ function rsaSeal(key: TransitKey, number: number, plaintext: Uint8Array): Uint8A
 }
 
 /** @throws VaultError */
-function decryptWith(key: TransitKey, text: string, context: Uint8Array, readAad: () => Uint8Array | undefined): Uint8Array {
+function decryptWith(
+  key: TransitKey,
+  text: string,
+  context: Uint8Array,
+  readAad: () => Uint8Array | undefined,
+): Uint8Array {
   const row = rowOf(key.type)
   if (key.softDeleted) throw bad(SOFT_DELETED)
   if (!row.encrypts) throw bad(`message decryption not supported for key type ${key.type}`)
@@ -126,7 +140,8 @@ function decryptWith(key: TransitKey, text: string, context: Uint8Array, readAad
   }
   const plain = open(jobOf(key, number, context, readAad()), sealed)
   if (plain === undefined) throw bad('invalid ciphertext length')
-  if (plain === null) throw bad(`${key.type.includes('chacha') ? 'chacha20poly1305' : 'cipher'}: message authentication failed`)
+  if (plain === null)
+    throw bad(`${key.type.includes('chacha') ? 'chacha20poly1305' : 'cipher'}: message authentication failed`)
   return plain
 }
 
@@ -223,7 +238,8 @@ async function keyToEncrypt(call: Call, derived: boolean): Promise<TransitKey> {
   }
   const wanted = data.string('type', 'aes256-gcm96')
   const type = readType(core, wanted)
-  if (wanted.startsWith('ecdsa-') && type !== undefined) throw bad(`key type ${wanted} not supported for this operation`)
+  if (wanted.startsWith('ecdsa-') && type !== undefined)
+    throw bad(`key type ${wanted} not supported for this operation`)
   if (type === undefined || rowOf(type).family !== 'aead') throw bad(`unknown key type ${wanted}`)
   const state = transitState(mount)
   if (state.disableUpsert) throw bad('encryption key not found')
@@ -245,7 +261,9 @@ function sealedItems(call: Call): readonly Item[] {
   if (!isBatch(call)) {
     if (data.string('ciphertext') === '') throw bad('missing ciphertext to decrypt')
     const members = ['ciphertext', 'context', 'associated_data']
-    return [{ ...Object.fromEntries(members.map(name => [name, data.string(name)])), key_version: data.int('key_version') }]
+    return [
+      { ...Object.fromEntries(members.map(name => [name, data.string(name)])), key_version: data.int('key_version') },
+    ]
   }
   const items = strictItems(data.raw['batch_input'], { member: 'ciphertext', missing: 'missing ciphertext to decrypt' })
   if (items.length === 0) throw bad('missing batch input to process')
@@ -256,7 +274,9 @@ function opened(key: TransitKey, item: Item, index: number): Uint8Array {
   const ciphertext = textOf(item, 'ciphertext') ?? ''
   if (ciphertext === '') throw bad('missing ciphertext to decrypt')
   const context = decoded(textOf(item, 'context') ?? '')
-  return decryptWith(key, ciphertext, context, () => readAssociatedData(key, textOf(item, 'associated_data') ?? '', index))
+  return decryptWith(key, ciphertext, context, () =>
+    readAssociatedData(key, textOf(item, 'associated_data') ?? '', index),
+  )
 }
 
 async function decrypt(call: Call): Promise<Result> {

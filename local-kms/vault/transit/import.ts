@@ -64,7 +64,9 @@ async function importKey(call: Call): Promise<undefined> {
   const type = readType(core, wanted)
   if (type === undefined) throw bad(`unknown key type: ${wanted}`)
   if ((await findKey(call)) !== undefined) {
-    throw failed('the import path cannot be used with an existing key; use import-version to rotate an existing imported key')
+    throw failed(
+      'the import path cannot be used with an existing key; use import-version to rotate an existing imported key',
+    )
   }
   const pair = await readPair(call, type, 'error importing key: ')
   const key = newKey(data.string('name'), type, {
@@ -137,7 +139,11 @@ async function unwrap(call: Call, text: string, hash: string): Promise<Uint8Arra
   }
 }
 
-const GO_TYPES: Record<string, string> = { ed25519: 'ed25519.PrivateKey', ec: '*ecdsa.PrivateKey', rsa: '*rsa.PrivateKey' }
+const GO_TYPES: Record<string, string> = {
+  ed25519: 'ed25519.PrivateKey',
+  ec: '*ecdsa.PrivateKey',
+  rsa: '*rsa.PrivateKey',
+}
 
 /** Raw bytes for symmetric keys, PKCS#8 for the others. */
 function readSecret(type: KeyType, bytes: Uint8Array, before: string): KeyPair {

@@ -1,6 +1,16 @@
 import type { Call, Result, Route } from '../context.ts'
 import { bad, failed } from '../errors.ts'
-import { addVersion, findKey, newKey, readContext, readType, shownKey, SOFT_DELETED, type TransitKey, transitState } from './model.ts'
+import {
+  addVersion,
+  findKey,
+  newKey,
+  readContext,
+  readType,
+  shownKey,
+  SOFT_DELETED,
+  type TransitKey,
+  transitState,
+} from './model.ts'
 
 const CREATE_FIELDS = {
   name: 'string',

@@ -37,7 +37,8 @@ const NONE = new Uint8Array(0)
 export async function generateMaterial(core: Core, type: KeyType, keySize: number): Promise<KeyPair> {
   const row = rowOf(type)
   const random = core.streams('vault keys')
-  if (row.family === 'rsa') return pairOf(type, await generateRsa(row.bytes * 8, core.world.seeded ? random : undefined))
+  if (row.family === 'rsa')
+    return pairOf(type, await generateRsa(row.bytes * 8, core.world.seeded ? random : undefined))
   if (row.family === 'hmac') return pairOf(type, random.bytes(keySize))
   if (row.family !== 'ecdsa') return pairOf(type, random.bytes(row.bytes))
   const curve = row.curve!
@@ -80,7 +81,8 @@ export function isSecretOf(type: KeyType, material: Uint8Array): boolean {
   }
 }
 
-export const isPoint = (curve: EcCurve, point: Uint8Array): boolean => CURVES[curve].utils.isValidPublicKey(point, false)
+export const isPoint = (curve: EcCurve, point: Uint8Array): boolean =>
+  CURVES[curve].utils.isValidPublicKey(point, false)
 
 export function pem(label: string, der: Uint8Array): string {
   const body = toBase64(der).replaceAll(/.{64}(?=.)/g, line => `${line}\n`)
@@ -131,7 +133,13 @@ export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signat
 }
 
 /** DER, s as it falls. */
-export function signEcdsa(core: Core, curve: EcCurve, scalar: Uint8Array, digest: Uint8Array, compact: boolean): Uint8Array {
+export function signEcdsa(
+  core: Core,
+  curve: EcCurve,
+  scalar: Uint8Array,
+  digest: Uint8Array,
+  compact: boolean,
+): Uint8Array {
   const extraEntropy = core.entropy.bytes(32)
   return CURVES[curve].sign(digest, scalar, {
     prehash: false,
@@ -149,7 +157,11 @@ export function verifyEcdsa(
   compact: boolean,
 ): boolean {
   try {
-    return CURVES[curve].verify(signature, digest, point, { prehash: false, lowS: false, format: compact ? 'compact' : 'der' })
+    return CURVES[curve].verify(signature, digest, point, {
+      prehash: false,
+      lowS: false,
+      format: compact ? 'compact' : 'der',
+    })
   } catch {
     return false
   }

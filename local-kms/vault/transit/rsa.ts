@@ -20,7 +20,8 @@ interface PrivateNumbers extends PublicNumbers {
   readonly q: bigint
 }
 
-const toBig = (bytes: Uint8Array): bigint => (bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`))
+const toBig = (bytes: Uint8Array): bigint =>
+  bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
 const fromBig = (value: bigint, length: number): Uint8Array =>
   new Uint8Array(Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex'))
 const number = (text: string | undefined): bigint => toBig(new Uint8Array(Buffer.from(text ?? '', 'base64url')))
@@ -85,7 +86,12 @@ export function signPkcs1(pkcs8: Uint8Array, digest: Uint8Array, hash: HashRow |
   return privately(key, encodePkcs1(digest, hash, key.bytes))
 }
 
-export function verifyPkcs1(spki: Uint8Array, digest: Uint8Array, hash: HashRow | undefined, signature: Uint8Array): boolean {
+export function verifyPkcs1(
+  spki: Uint8Array,
+  digest: Uint8Array,
+  hash: HashRow | undefined,
+  signature: Uint8Array,
+): boolean {
   if (hash !== undefined && digest.length !== hash.hash.outputLen) return false
   const key = readPublic(spki)
   const encoded = publicly(key, signature)

@@ -48,7 +48,8 @@ interface Terms {
 class Inner extends Error {}
 
 function readTerms({ data }: Call): Terms {
-  const hashName = data.string('urlalgorithm') || data.string('hash_algorithm') || data.string('algorithm') || 'sha2-256'
+  const hashName =
+    data.string('urlalgorithm') || data.string('hash_algorithm') || data.string('algorithm') || 'sha2-256'
   const hash = hashNamed(hashName)
   if (hash === undefined && hashName !== 'none') throw bad(`invalid hash algorithm ${JSON.stringify(hashName)}`)
   const marshaling = data.string('marshaling_algorithm', 'asn1')
@@ -134,7 +135,14 @@ function signItem(call: Call, key: TransitKey, terms: Terms, item: Item, wanted:
   const version = versionOf(key, number)
   if (number < key.minDecryption || version === undefined) throw new Inner('key version does not exist')
   if (version.material === '') throw says('does not contain a private part')
-  const { bytes, publicKey } = signBytes(call, key, decodeBase64(version.material), terms, digestOf(key, terms, input), context)
+  const { bytes, publicKey } = signBytes(
+    call,
+    key,
+    decodeBase64(version.material),
+    terms,
+    digestOf(key, terms, input),
+    context,
+  )
   const text = terms.jws ? encodeBase64Url(bytes) : encodeBase64(bytes)
   return { signature: `vault:v${number}:${text}`, version: number, publicKey }
 }

@@ -10,7 +10,14 @@ export interface TypeRow {
   readonly derives: boolean
 }
 
-const aead = (shown: string, bytes: number): TypeRow => ({ family: 'aead', bytes, shown, encrypts: true, signs: false, derives: true })
+const aead = (shown: string, bytes: number): TypeRow => ({
+  family: 'aead',
+  bytes,
+  shown,
+  encrypts: true,
+  signs: false,
+  derives: true,
+})
 const rsa = (bits: number): TypeRow => ({
   family: 'rsa',
   bytes: bits / 8,

@@ -32,6 +32,8 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
     '--reference',
     '--seed-file',
     '--ciphertext-file',
+    '--passphrase-row',
+    '--passphrase-file',
     '--wrapping-key',
     '--address',
     '--provider',
@@ -49,7 +51,18 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
   'audit reopen': ['--data', '--json'],
   'config check': ['--config', '--json'],
   'config schema': [],
-  'local-kms': ['--port', '--seed-file', '--latency', '--sigv4', '--persist', '--json'],
+  'local-kms': [
+    '--faces',
+    '--vault-port',
+    '--gcp-rest-port',
+    '--gcp-grpc-port',
+    '--port',
+    '--seed-file',
+    '--latency',
+    '--sigv4',
+    '--persist',
+    '--json',
+  ],
   bench: ['--short', '--json'],
 }
 

@@ -95,7 +95,11 @@ interface Server {
   close(): Promise<void>
 }
 
-async function ask(server: Server, token: string, [method, path, body]: readonly [string, string, Body?]) {
+async function ask(
+  server: Server,
+  token: string,
+  [method, path, body]: readonly [string, string, (Body | undefined)?],
+) {
   const response = await fetch(`${server.address}/v1/${path}`, {
     method,
     headers: { 'x-vault-token': token, 'x-vault-request': 'true' },

@@ -25,6 +25,7 @@ const FULL_BRANCHES = [
   'src/bytes/verify.ts',
   'src/service/verify-after-sign.ts',
   'src/service/release.ts',
+  'src/service/quarantine.ts',
   'src/audit/log.ts',
   'src/access/authorize.ts',
   'src/access/tokens.ts',
@@ -189,6 +190,7 @@ async function node(): Promise<Outcome> {
   const files = PORTABLE_ROOMS.map(room => join(ROOT, 'test/unit', room))
     .filter(folder => existsSync(folder))
     .flatMap(testsBelow)
+    .concat(join(ROOT, 'test/conformance/conformance.test.ts'))
     .filter(file => !/from 'bun[:']/.test(readFileSync(file, 'utf8')))
     .map(file => relative(ROOT, file))
   const out = (reporter: string, file: string) => [

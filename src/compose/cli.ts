@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { AuditRoom, LocalKmsFlags, Running, Services } from '../cli/context.ts'
+import type { AuditRoom, Services } from '../cli/context.ts'
 import type { Config } from '../config/schema.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Logger, World } from '../domain/ports.ts'

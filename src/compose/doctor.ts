@@ -85,7 +85,7 @@ const reasonOf = (error: SignerError): string =>
   'problems' in error.detail
     ? error.detail.problems.map(({ path, problem }) => `${path} ${problem}`).join('; ')
     : 'reason' in error.detail
-      ? String(error.detail.reason)
+      ? error.detail.reason
       : error.code
 
 /** Where the registered keys live, by provider. The service may run beside it: reading takes nothing from it. */

@@ -75,7 +75,7 @@ const SIGNS = Object.fromEntries(
   ['ED25519_SHA_512', 'ED25519_PH_SHA_512', 'ECDSA_SHA_256'].flatMap(algorithm =>
     ['RAW', 'DIGEST'].map(type => [
       `${algorithm} ${type}`,
-      { 'kms:SigningAlgorithm': algorithm, 'kms:MessageType': type } as Context,
+      { 'kms:SigningAlgorithm': algorithm, 'kms:MessageType': type },
     ]),
   ),
 )
@@ -86,7 +86,7 @@ const MAKES = Object.fromEntries(
     ['SYMMETRIC_DEFAULT', 'ENCRYPT_DECRYPT'],
     ['RSA_2048', 'SIGN_VERIFY'],
     ['RSA_2048', 'ENCRYPT_DECRYPT'],
-  ].map(([spec = '', usage = '']) => [`${spec} ${usage}`, { 'kms:KeySpec': spec, 'kms:KeyUsage': usage } as Context]),
+  ].map(([spec = '', usage = '']) => [`${spec} ${usage}`, { 'kms:KeySpec': spec, 'kms:KeyUsage': usage }]),
 )
 const PLAIN = { '': {} as Context }
 const ADMINISTRATION = [

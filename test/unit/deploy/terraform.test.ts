@@ -17,7 +17,9 @@ for (const cloud of readdirSync(join(DEPLOY, 'terraform'))) {
     const calls = [...tf.matchAll(/templatefile\("\$\{local\.iam\}\/([a-z-]+\.[a-z]+)",\s*\{([^}]*)\}/g)]
     assert.ok(calls.length > 0)
     for (const [, file = '', given = ''] of calls) {
-      const names = [...given.matchAll(/^\s*([a-z_]+)\s*=/gm), ...given.matchAll(/^ ([a-z_]+) =/g)].map(([, n]) => n)
+      const names = [...given.matchAll(/^\s*([a-z_]+)\s*=/gm), ...given.matchAll(/^ ([a-z_]+) =/g)].map(
+        ([, n = '']) => n,
+      )
       assert.deepEqual([...new Set(names)].toSorted(), asked(readFileSync(join(folder, file), 'utf8')).toSorted(), file)
     }
     const plain = [...tf.matchAll(/(?:^|[^e])file\("\$\{local\.iam\}\/([a-z-]+\.[a-z]+)"\)/g)].map(

@@ -1,4 +1,4 @@
-/** R-14 for AWS KMS: what can go wrong on the wire, through the real SDK, for each kind of call. One row a fault. */
+/** R-14 for AWS KMS: what can go wrong on the wire, over each transport, for each kind of call. One row a fault. */
 import assert from 'node:assert/strict'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
@@ -27,12 +27,16 @@ const SEED = Uint8Array.from({ length: 32 }, (_, i) => 200 - i * 3)
 const CANARIES = [AWS_SECRET, ...spellings(SEED)]
 const VENDOR_TEXTS = ['vendor text', '000000000000', 'arn:aws']
 
-const open = (endpoint: string): Promise<EnvelopeProvider> =>
+const TRANSPORTS = ['sdk', 'lean'] as const
+type AwsTransport = (typeof TRANSPORTS)[number]
+
+const open = (endpoint: string, transport: AwsTransport): Promise<EnvelopeProvider> =>
   create(
     {
       kind: 'aws-kms',
       region: 'eu-central-1',
       endpoint,
+      transport,
       accessKeyId: new Secret('AKIAFAULTS', 'id'),
       secretAccessKey: new Secret(AWS_SECRET, 'secret'),
     },
@@ -302,18 +306,20 @@ async function oneCall(
   return server.requests.length - before
 }
 
-for (const [title, fault] of Object.entries(FAULTS)) {
-  test(`R-14 aws-kms: ${title}`, async () => {
-    const server = await scriptedServer(fault.reply)
-    const provider = await open(server.url)
-    try {
-      for (const name of Object.keys(CALLS))
-        assert.equal(await oneCall(fault, name, server, provider), 1, `${name}: one attempt a call`)
-    } finally {
-      await provider.close()
-      await server.close()
-    }
-  })
+for (const transport of TRANSPORTS) {
+  for (const [title, fault] of Object.entries(FAULTS)) {
+    test(`R-14 aws-kms ${transport}: ${title}`, async () => {
+      const server = await scriptedServer(fault.reply)
+      const provider = await open(server.url, transport)
+      try {
+        for (const name of Object.keys(CALLS))
+          assert.equal(await oneCall(fault, name, server, provider), 1, `${name}: one attempt a call`)
+      } finally {
+        await provider.close()
+        await server.close()
+      }
+    })
+  }
 }
 
 test('R-14 there are at least 26 faults, and 5 kinds of call', () => {
@@ -321,8 +327,16 @@ test('R-14 there are at least 26 faults, and 5 kinds of call', () => {
   assert.equal(Object.keys(CALLS).length, 5)
 })
 
-async function unreachable(endpoint: string, signing: readonly ErrorCode[] = ['provider/unavailable']): Promise<void> {
-  const provider = await open(endpoint)
+async function unreachable(endpoint: string, signing?: readonly ErrorCode[]): Promise<void> {
+  for (const transport of TRANSPORTS) await unreachableOver(transport, endpoint, signing)
+}
+
+async function unreachableOver(
+  transport: AwsTransport,
+  endpoint: string,
+  signing: readonly ErrorCode[] = ['provider/unavailable'],
+): Promise<void> {
+  const provider = await open(endpoint, transport)
   for (const [name, run] of Object.entries(CALLS)) {
     const codes = name.startsWith('Sign') ? signing : (['provider/unavailable'] as const)
     await refusal(run(provider, new AbortController().signal), codes, CANARIES, VENDOR_TEXTS)
@@ -364,32 +378,36 @@ test('R-14 aws-kms: reset in the TLS handshake', async () => {
 })
 
 for (const status of [301, 302, 303, 307, 308]) {
-  test(`R-14 T51 aws-kms: a ${status} to another host gets 0 bytes there`, async () => {
-    const second = await scriptedServer(() => awsAnswer('{}'))
-    const first = await scriptedServer(() => ({ status, headers: { ...AWS_HEADERS, location: `${second.url}/` } }))
-    const provider = await open(first.url)
-    for (const run of Object.values(CALLS)) {
-      await refusal(run(provider, new AbortController().signal), 'provider/malformed', [...CANARIES, second.url])
-    }
-    assert.equal(first.requests.length, Object.keys(CALLS).length)
-    assert.equal(second.bytesIn(), 0)
-    await provider.close()
-    await Promise.all([first.close(), second.close()])
-  })
+  for (const transport of TRANSPORTS)
+    test(`R-14 T51 aws-kms ${transport}: a ${status} to another host gets 0 bytes there`, async () => {
+      const second = await scriptedServer(() => awsAnswer('{}'))
+      const first = await scriptedServer(() => ({ status, headers: { ...AWS_HEADERS, location: `${second.url}/` } }))
+      const provider = await open(first.url, transport)
+      for (const run of Object.values(CALLS)) {
+        await refusal(run(provider, new AbortController().signal), 'provider/malformed', [...CANARIES, second.url])
+      }
+      assert.equal(first.requests.length, Object.keys(CALLS).length)
+      assert.equal(second.bytesIn(), 0)
+      await provider.close()
+      await Promise.all([first.close(), second.close()])
+    })
 }
 
 const repeats =
   'Deno' in globalThis
     ? "Deno's HTTP client repeats a request on a kept connection that died; README of aws-kms"
     : false
-test('one attempt a call even when a kept connection dies under the request', { skip: repeats }, async () => {
-  const server = await scriptedServer(seen =>
-    seen.nth % 2 === 0 ? awsError('DisabledException') : socket => void socket.destroy(),
-  )
-  const provider = await open(server.url)
-  await refusal(provider.sign(KEY, sample('ed25519'), call()), 'provider/refused')
-  await refusal(provider.sign(KEY, sample('ed25519'), call()), 'provider/ambiguous')
-  assert.equal(server.requests.length, 2)
-  await provider.close()
-  await server.close()
-})
+for (const transport of TRANSPORTS)
+  test(`aws-kms ${transport}: one attempt a call even when a kept connection dies under the request`, {
+    skip: repeats,
+  }, async () => {
+    const server = await scriptedServer(seen =>
+      seen.nth % 2 === 0 ? awsError('DisabledException') : socket => void socket.destroy(),
+    )
+    const provider = await open(server.url, transport)
+    await refusal(provider.sign(KEY, sample('ed25519'), call()), 'provider/refused')
+    await refusal(provider.sign(KEY, sample('ed25519'), call()), 'provider/ambiguous')
+    assert.equal(server.requests.length, 2)
+    await provider.close()
+    await server.close()
+  })

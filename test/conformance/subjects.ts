@@ -47,8 +47,12 @@ export async function rawEnvSubject(): Promise<Subject> {
   }
 }
 
+type AwsTransport = 'sdk' | 'lean'
 /** The real SDK against our own emulator, which was written apart from it. */
-export async function awsSubject(): Promise<Subject> {
+export const awsSubject = (): Promise<Subject> => awsOver('sdk')
+export const awsLeanSubject = (): Promise<Subject> => awsOver('lean')
+
+async function awsOver(transport: AwsTransport): Promise<Subject> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
   const kms = await startLocalKms({
     region: 'eu-central-1',
@@ -59,6 +63,7 @@ export async function awsSubject(): Promise<Subject> {
     kind: 'aws-kms' as const,
     region: 'eu-central-1',
     endpoint: kms.aws,
+    transport,
     accessKeyId: new Secret('AKIACONFORMANCE', 'id'),
     secretAccessKey: new Secret(AWS_SECRET, 'secret'),
   }
@@ -77,7 +82,7 @@ export async function awsSubject(): Promise<Subject> {
     wrapping,
     unknown: [`${ed25519.reference.slice(0, -12)}000000000000`],
     canaries: [AWS_SECRET],
-    faulty: awsFaulty,
+    faulty: fault => awsFaulty(fault, transport),
     close: () => kms.close(),
   }
 }
@@ -126,11 +131,14 @@ function lie({ headers }: Seen): Record<string, unknown> {
   }
 }
 
-export async function awsFaulty(fault: Fault): Promise<Faulty> {
+async function awsFaulty(fault: Fault, transport: AwsTransport): Promise<Faulty> {
   const server = await scriptedServer(FAULTY[fault])
   const key = `${ARN}00000000-0000-4000-8000-000000000001`
   return {
-    provider: await createAws({ kind: 'aws-kms', region: 'eu-central-1', endpoint: server.url }, providerWorld()),
+    provider: await createAws(
+      { kind: 'aws-kms', region: 'eu-central-1', endpoint: server.url, transport },
+      providerWorld(),
+    ),
     keys: { ed25519: key, 'ecdsa-secp256k1': key },
     wrapping: key,
     arrived: () => server.arrived(),

@@ -15,7 +15,7 @@ const running = new Set<ChildProcess>()
 /** Variables that change what a test sees. Tests get the same world on every machine. */
 const FOREIGN = /^(AWS_|VAULT_|GOOGLE_|GCP_|GCLOUD_|KMS_|HSM_|COUNTERSIGN_|BUN_|NODE_|DENO_|OTEL_|SSL_CERT_)|_PROXY$/i
 /** Where packages come from and are kept may stay as the machine has it. */
-const KEPT = new Set(['BUN_INSTALL', 'BUN_INSTALL_CACHE_DIR', 'NODE_EXTRA_CA_CERTS', 'DENO_DIR'])
+const KEPT = new Set(['BUN_INSTALL', 'BUN_INSTALL_CACHE_DIR', 'NODE_EXTRA_CA_CERTS', 'DENO_DIR', 'COUNTERSIGN_BAO'])
 
 export function testEnvironment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => KEPT.has(name) || !FOREIGN.test(name))

@@ -159,3 +159,6 @@ export const DEVELOPMENT_LABELS: readonly string[] = Object.freeze([...new Set(P
  * mock stays out of production by itself.
  */
 export const isDevelopmentKey = (publicKey: Uint8Array): boolean => blocked.has(toHex(publicKey))
+
+/** The passphrase of `countersign dev`: as public as those keys, long enough to be taken, and copied with examples. */
+export const DEVELOPMENT_PASSPHRASE = 'countersign dev passphrase, printed in its source: 7gT2 kQ9w Zx4p'

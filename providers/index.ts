@@ -4,7 +4,7 @@ import type { ProviderConfig } from './configs.ts'
 import type { ProviderWorld } from './world.ts'
 
 export { assertMayServe, type Place } from './may-serve.ts'
-export { isDevelopmentKey } from './development-keys.ts'
+export { DEVELOPMENT_PASSPHRASE, isDevelopmentKey } from './development-keys.ts'
 export type { ProviderConfig } from './configs.ts'
 export type { Environment, ProviderWorld } from './world.ts'
 

@@ -80,7 +80,8 @@ async function request(fetch: Fetch, { url, method, headers, body, signal }: Exc
 async function cappedBody(response: Response, exchange: Exchange): Promise<Uint8Array> {
   const announced = Number(response.headers.get('content-length') ?? Number.NaN)
   if (announced > exchange.bodyBytesMax) throw new TransportError('oversized')
-  const exact = announced >= 0 && !response.headers.has('content-encoding')
+  // With a transfer coding the announced length says nothing: the coding outranks it (RFC 9112 §6.3).
+  const exact = announced >= 0 && !['content-encoding', 'transfer-encoding'].some(name => response.headers.has(name))
   return exact && !bodiesAreByteStreams() ? wholeBody(response, exchange) : bodyInPieces(response, exchange)
 }
 

@@ -148,6 +148,7 @@ async function unit(): Promise<Outcome> {
         : []),
       '--path-ignore-patterns=test/binary/**',
       '--path-ignore-patterns=test/runtimes/**',
+      '--path-ignore-patterns=test/faults/**',
       ...(filter === undefined ? [] : [filter]),
     ],
     25,
@@ -254,6 +255,13 @@ const bunStage = (name: string, folder: string, limitMinutes: number) => async (
   return { ...outcome, notes: [...(outcome.notes ?? []), ...spoken] }
 }
 
+/** M-13. Ratios within one run; counts as one test. */
+async function gate(): Promise<Outcome> {
+  const ran = await child('gate', [BUN, 'bench/gate.ts'], 5)
+  const problems = ran.ok ? [] : [[`gate: ${ran.why}`, ...tail(ran.output, 20)].join('\n    ')]
+  return { counts: { ...NO_COUNTS, passed: ran.ok ? 1 : 0 }, problems, notes: tail(ran.output, 6) }
+}
+
 const STAGES: readonly Stage[] = [
   { name: 'check', what: 'types, lint, format, unused code', run: check },
   { name: 'unit', what: 'all tests under Bun, with coverage', run: unit },
@@ -264,10 +272,16 @@ const STAGES: readonly Stage[] = [
     run: bunStage('runtimes', './test/runtimes/', 10),
   },
   {
+    name: 'faults',
+    what: 'every fault of every key service, through the whole path',
+    run: bunStage('faults', './test/faults/', 10),
+  },
+  {
     name: 'binary',
     what: 'the single binary, built twice and attacked',
     run: bunStage('binary', './test/binary/', 10),
   },
+  { name: 'gate', what: 'signing has not become slower against the vendor’s client in the same run', run: gate },
 ]
 
 async function main(): Promise<number> {

@@ -1,4 +1,4 @@
-import type { Face, FaceWorld } from '../core/face.ts'
+import type { FaceWorld } from '../core/face.ts'
 import type { Fault } from '../core/faults.ts'
 import { rememberStreams, type Streams, uuid } from '../core/random.ts'
 import type { Incoming, Reply } from '../core/server.ts'
@@ -6,47 +6,24 @@ import { type AuditFacts, requestRecord, responseRecord, type VaultAuditRecord }
 import { authorize } from './authorize.ts'
 import { DEFAULT_POLICY } from './default-policy.ts'
 import { routesOf } from './backends.ts'
-import { kindOf } from './kinds.ts'
-import type { Call, Core, Flavour, Result } from './context.ts'
+import type { Call, Core, Result } from './context.ts'
 import { notFound, unknownToken, unsupportedPath, VaultError, wireTexts } from './errors.ts'
 import { readFields } from './fields.ts'
 import { inspectState, setKeyState } from './inspect.ts'
+import { envelopeOf, membersOf, outcomeOf } from './outcome.ts'
+import type { VaultFace, VaultFaceOptions } from './options.ts'
+import { describe, tryLocate } from './locate.ts'
 import { createQuotas } from './quotas.ts'
 import { type Asked, type Located, locate, readParameters, readTarget, tokenOf } from './request.ts'
-import { handlerOf, labelOf, type Matched, matchRoute, mergeParams } from './router.ts'
-import { applySeed, parseSeed, type VaultSeed } from './seed.ts'
-import { answerBelow, type StandbyOptions, turnAway } from './server-state.ts'
+import { handlerOf, type Matched, matchRoute, mergeParams } from './router.ts'
+import { applySeed, parseSeed } from './seed.ts'
+import { answerBelow, turnAway } from './server-state.ts'
 import { newState, SERVER_STATES, type ServerState, type Token, type VaultState } from './state.ts'
 import { createToken, revokeToken } from './tokens.ts'
-import { damageMembers, damageReply, empty, type Envelope, faultReply, json, refusal } from './wire.ts'
+import { damageMembers, damageReply, empty, faultReply, json, refusal } from './wire.ts'
 import { wrapAnswer } from './wrapping.ts'
 
-export interface VaultFaceOptions {
-  readonly seed?: VaultSeed | undefined
-  /** Rate-limit quotas from the start; their answers carry Retry-After. */
-  readonly throttle?:
-    | readonly { path?: string; rate: number; intervalSeconds?: number; blockSeconds?: number }[]
-    | undefined
-  /** Default `root`. */
-  readonly rootToken?: string | undefined
-  /** Default `openbao`. */
-  readonly flavour?: Flavour | undefined
-  /** Shown by health and seal-status. Default 2.7.2, or 1.21.0 for Vault. */
-  readonly serverVersion?: string | undefined
-  /** Refuse calls without `X-Vault-Request`, as a proxy in front of the server does. Default false. */
-  readonly requireRequestHeader?: boolean | undefined
-  readonly standby?: StandbyOptions | undefined
-  /** A JWT method at `auth/jwt` in one go; the same as `seed.jwt`. */
-  readonly jwt?: VaultSeed['jwt']
-}
-
-export interface VaultFace extends Face {
-  readonly rootToken: string
-  audit(): readonly VaultAuditRecord[]
-  snapshot(): VaultState
-  /** @throws RangeError for a state there is not */
-  setServerState(state: string): void
-}
+export type { VaultFace, VaultFaceOptions } from './options.ts'
 
 /** An answer that a fault put in place of the true one. */
 class Replaced extends Error {
@@ -66,22 +43,8 @@ interface Progress {
 }
 
 const TRAIL_MAX = 100_000
-
-/** Undefined: nothing is mounted there, which is said once the caller has shown that it may ask. */
-function tryLocate(asked: Asked): Located | undefined {
-  try {
-    return locate(asked.namespace, asked.path)
-  } catch {
-    return undefined
-  }
-}
-
-/** What faults, latency and counters call a request: `transit/sign`, `auth/approle/login`, `sys/mounts`. */
-function describe(located: Located | undefined, matched: Matched | undefined): string {
-  if (located === undefined || matched === undefined) return 'unknown'
-  const kind = kindOf(located.mount)
-  return `${located.isAuth ? 'auth/' : ''}${kind === 'system' ? 'sys' : kind}/${labelOf(matched.route)}`
-}
+/** Answered in every state of the server. */
+const BELOW = ['sys/health', 'sys/seal-status', 'sys/leader', 'sys/init', 'sys/unseal']
 
 /** A Vault or OpenBao server with the Transit engine, as its clients see it. @throws RangeError for a seed that cannot be used */
 export async function createVaultFace(world: FaceWorld, options: VaultFaceOptions = {}): Promise<VaultFace> {
@@ -147,7 +110,8 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
       throw new VaultError(412, ["missing 'X-Vault-Request' header"])
     }
     const below = path.slice('/v1/'.length)
-    if (['sys/health', 'sys/seal-status', 'sys/leader', 'sys/init', 'sys/unseal'].includes(below)) {
+    const initialising = below === 'sys/init' && incoming.method !== 'GET'
+    if (BELOW.includes(below) && !initialising) {
       count(below)
       progress.faults = world.faults.match(below, [])
       await strike(progress, 'before')
@@ -155,6 +119,7 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
       await strike(progress, 'after')
       if (reply !== undefined) return damageReply(reply, undefined, progress.faults, core.now())
     }
+    if (initialising) return serve(incoming, progress)
     return turnAway(core, incoming, options.standby ?? {}) ?? serve(incoming, progress)
   }
 
@@ -220,7 +185,7 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
     if (open) {
       record(requestRecord(core, facts, undefined))
       const call = makeCall(undefined, false)
-      return { call, result: await run(call, matched!) }
+      return { call, result: await run(call, matched) }
     }
     // A path with a table of its own tells a new object from one that is there
     const kind =
@@ -254,27 +219,12 @@ export async function createVaultFace(world: FaceWorld, options: VaultFaceOption
 
   function written(result: Result | undefined, call: Call, progress: Progress, incoming: Incoming): Reply {
     const now = core.now()
-    const warnings =
-      result === undefined && call.warnings.every(text => text.startsWith('Endpoint ')) ? [] : call.warnings
-    const answered = { data: result?.data ?? null, auth: result?.auth ?? null, warnings }
-    record(responseRecord(core, progress.facts!, answered, undefined))
-    if (result === undefined && warnings.length === 0) {
-      return damageReply(empty(204, now), undefined, progress.faults, now)
-    }
-    const member = answered.data === null && answered.auth !== null ? 'auth' : 'data'
-    const members = answered[member] as Record<string, unknown> | null
-    const damaged = members === null ? null : damageMembers(members, progress.faults)
-    const envelope: Envelope = {
-      request_id: progress.requestId,
-      lease_id: '',
-      renewable: false,
-      lease_duration: 0,
-      data: member === 'data' ? damaged : answered.data,
-      wrap_info: null,
-      warnings: warnings.length === 0 ? null : warnings,
-      auth: member === 'auth' ? (damaged as unknown as Envelope['auth']) : answered.auth,
-      ...(flavour === 'vault' ? { mount_type: call.mount.type } : {}),
-    }
+    const outcome = outcomeOf(result, call)
+    record(responseRecord(core, progress.facts!, outcome, undefined))
+    if (outcome.silent) return damageReply(empty(204, now), undefined, progress.faults, now)
+    const { name, members } = membersOf(outcome)
+    const damaged = { name, members: members === null ? null : damageMembers(members, progress.faults) }
+    const envelope = envelopeOf(core, progress.requestId, outcome, damaged, call.mount.type)
     const body = result?.flat ? { ...envelope.data, ...envelope } : envelope
     const whole = wrapAnswer(call, incoming, envelope) ?? body
     return damageReply(json(result?.status ?? 200, whole, now), envelope, progress.faults, now)

@@ -1,4 +1,4 @@
-import { GoError, parseDuration } from './go.ts'
+import { GoError, parseDuration, textOf } from './go.ts'
 import { bad, type VaultError } from './errors.ts'
 
 export type FieldType =
@@ -65,7 +65,7 @@ export function readFields(fields: Fields, raw: Readonly<Record<string, unknown>
 
 function convert(name: string, type: FieldType, value: unknown): unknown {
   try {
-    return CONVERT[type](value)
+    return CONVERT[type](value, name)
   } catch (problem) {
     if (problem instanceof GoError) throw invalid(name, problem.message)
     throw problem
@@ -88,13 +88,13 @@ const unparsable = (kind: 'int' | 'bool' | 'float'): GoError => {
 
 function text(value: unknown): string {
   if (typeof value === 'object') throw unconvertible('string', value)
-  return typeof value === 'boolean' ? (value ? '1' : '0') : String(value)
+  return typeof value === 'boolean' ? (value ? '1' : '0') : textOf(value)
 }
 
 function integer(value: unknown): number {
   if (typeof value === 'boolean') return value ? 1 : 0
   if (typeof value === 'object') throw unconvertible('int', value)
-  const written = String(value)
+  const written = textOf(value)
   if (written === '') return 0
   if (!/^[+-]?(?:0x[0-9a-fA-F]+|\d+)$/.test(written)) throw unparsable('int')
   return Number(written)
@@ -106,12 +106,15 @@ const FALSE = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False', ''])
 function truth(value: unknown): boolean {
   if (typeof value === 'object') throw unconvertible('bool', value)
   if (typeof value === 'number') return value !== 0
-  if (TRUE.has(String(value))) return true
-  if (FALSE.has(String(value))) return false
+  if (TRUE.has(textOf(value))) return true
+  if (FALSE.has(textOf(value))) return false
   throw unparsable('bool')
 }
 
 function seconds(value: unknown): number {
+  if (typeof value === 'boolean' || typeof value === 'object') {
+    throw new GoError('could not parse duration from input')
+  }
   const amount = parseDuration(value)
   if (amount < 0) throw new GoError(`cannot provide negative value '${amount}'`)
   return amount
@@ -124,22 +127,29 @@ function words(value: unknown, comma: boolean): string[] {
   return comma ? one.split(',').map(part => part.trim()) : [one]
 }
 
-function pairs(value: unknown): Record<string, unknown> {
-  if (Array.isArray(value)) {
-    return Object.fromEntries(value.map(each => [text(each).split('=')[0], text(each).split('=').slice(1).join('=')]))
-  }
-  if (typeof value === 'object') return value as Record<string, unknown>
-  try {
-    const parsed: unknown = JSON.parse(String(value))
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>
-  } catch {
-    // said below
-  }
-  throw new GoError("'' expected a map, got 'string'")
+const goKind = (value: unknown): string =>
+  typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? 'json.Number' : 'string'
+
+function members(value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+  const got = Array.isArray(value) ? '[]interface {}' : goKind(value)
+  throw new GoError(`'' expected type 'map[string]interface {}', got unconvertible type '${got}'`)
 }
 
-const CONVERT: Record<FieldType, (value: unknown) => unknown> = {
+/** An object, or a list of `name=value`. */
+function pairs(value: unknown, name: string): Record<string, unknown> {
+  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+  const list = Array.isArray(value) ? value.map(text) : [text(value)]
+  return Object.fromEntries(
+    list.map((each, i) => {
+      const at = each.indexOf('=')
+      if (at < 0) throw new GoError(`invalid key pair at index ${i} in field ${JSON.stringify(name)}`)
+      return [each.slice(0, at), each.slice(at + 1)]
+    }),
+  )
+}
+
+const CONVERT: Record<FieldType, (value: unknown, name: string) => unknown> = {
   string: text,
   lower: value => text(value).toLowerCase(),
   int: integer,
@@ -154,6 +164,6 @@ const CONVERT: Record<FieldType, (value: unknown) => unknown> = {
   commaStrings: value => words(value, true),
   // Handlers look at `raw`: each says in its own words what is wrong with a batch
   list: value => value,
-  map: pairs,
+  map: members,
   kv: pairs,
 }

@@ -68,13 +68,20 @@ export function decodeBase64Url(text: string): Uint8Array | undefined {
 const UNITS: Record<string, number> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600 }
 const DURATION = /^[+-]?(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/
 
+/** Text of a scalar; '' for nothing; JSON of anything else. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  if (value === null || value === undefined) return ''
+  return JSON.stringify(value)
+}
+
 /**
  * Seconds from a number, from text of a number, from `1h30m`, or from whole days (`2d`).
  * @throws GoError
  */
 export function parseDuration(value: unknown): number {
   if (typeof value === 'number') return value
-  const text = String(value ?? '')
+  const text = textOf(value)
   if (text === '') return 0
   if (/^-?\d+$/.test(text)) return Number(text)
   if (/^\d+d$/.test(text)) return Number(text.slice(0, -1)) * 86_400

@@ -9,6 +9,8 @@ export interface HclItem {
   readonly keys: readonly string[]
   readonly value: HclValue | HclBlock
   readonly line: number
+  /** Of the value. */
+  readonly column: number
 }
 
 export class HclBlock {
@@ -44,22 +46,26 @@ export function parseHcl(text: string): HclBlock {
         next()
         return new HclBlock(items)
       }
-      items.push(item())
+      items.push(item(closing))
     }
   }
 
-  function item(): HclItem {
+  function item(closing: string | undefined): HclItem {
     const first = peek()
+    if (closing !== undefined && first.kind === 'end') {
+      throw new HclError(`At ${first.line}:${first.column}: object expected closing RBRACE got: EOF`)
+    }
     const keys: string[] = []
     while (peek().kind === 'word' || peek().kind === 'string') keys.push(next().text)
     if (keys.length === 0) throw new HclError(`At ${first.line}:${first.column}: illegal character`)
     if (isMark('{')) {
       next()
-      return { keys, value: body('}'), line: first.line }
+      return { keys, value: body('}'), line: first.line, column: first.column }
     }
     if (keys.length === 1 && (isMark('=') || isMark(':'))) {
       next()
-      return { keys, value: value(), line: first.line }
+      const { column } = peek()
+      return { keys, value: value(), line: first.line, column }
     }
     const { line, column } = peek()
     const told = keys.at(-1) ?? ''
@@ -81,6 +87,10 @@ export function parseHcl(text: string): HclBlock {
         if (isMark(']')) {
           next()
           return list
+        }
+        if (peek().kind === 'mark' && peek().text === '}') {
+          const { line, column } = peek()
+          throw new HclError(`At ${line}:${column}: error parsing list, expected comma or list end, got: RBRACE`)
         }
         const entry = value()
         list.push(entry instanceof HclBlock ? plain(entry) : entry)
@@ -164,12 +174,12 @@ function fromJson(text: string): HclBlock {
   for (const [key, content] of Object.entries(document as Record<string, unknown>)) {
     for (const group of Array.isArray(content) ? content : [content]) {
       if (typeof group !== 'object' || group === null) {
-        items.push({ keys: [key], value: group as HclValue, line: 0 })
+        items.push({ keys: [key], value: group as HclValue, line: 0, column: 0 })
         continue
       }
       for (const [label, inside] of Object.entries(group as Record<string, unknown>)) {
         for (const one of Array.isArray(inside) ? inside : [inside]) {
-          items.push({ keys: [key, label], value: jsonBlock(one as Record<string, unknown>), line: 0 })
+          items.push({ keys: [key, label], value: jsonBlock(one as Record<string, unknown>), line: 0, column: 0 })
         }
       }
     }
@@ -186,6 +196,7 @@ function jsonBlock(object: Record<string, unknown>): HclBlock {
           ? jsonBlock(value as Record<string, unknown>)
           : (value as HclValue),
       line: 0,
+      column: 0,
     })),
   )
 }

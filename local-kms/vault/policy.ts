@@ -1,4 +1,4 @@
-import { decodeBase64, GoError } from './go.ts'
+import { decodeBase64, GoError, textOf } from './go.ts'
 import { HclBlock, HclError, type HclValue, parseHcl, plain } from './hcl.ts'
 
 export const CAPABILITIES = ['create', 'delete', 'deny', 'list', 'patch', 'read', 'scan', 'sudo', 'update'] as const
@@ -65,8 +65,9 @@ function readRules(text: string): readonly PathRule[] {
       // The server counts the line of a block it does not know from nought
       throw new PolicyError(`1 error occurred:\n\t* invalid key ${JSON.stringify(keys[0])} on line ${line - 1}\n\n`)
     }
-    if (keys.length !== 2 || !(value instanceof HclBlock)) throw new PolicyError('path must be a block with one label')
-    rules.push(readRule(keys[1]!, value))
+    if (!(value instanceof HclBlock)) throw new PolicyError('path must be a block')
+    // Without a label the word itself is taken for the path; labels after the first are not looked at
+    rules.push(readRule(keys[1] ?? 'path', value))
   }
   return rules
 }
@@ -77,6 +78,10 @@ function readRule(label: string, block: HclBlock): PathRule {
   if (unknown !== undefined) {
     const key = JSON.stringify(unknown.keys[0])
     throw new PolicyError(`${where}1 error occurred:\n\t* invalid key ${key} on line ${unknown.line}\n\n`)
+  }
+  const listed = block.items.find(item => item.keys[0] === 'capabilities')
+  if (listed !== undefined && !Array.isArray(listed.value) && !(listed.value instanceof HclBlock)) {
+    throw new PolicyError(`${where}${where}At ${listed.line}:${listed.column}: unknown slice type: *ast.LiteralType`)
   }
   const members = plain(block)
   const path = label.startsWith('/') ? label.slice(1) : label
@@ -89,7 +94,7 @@ function readRule(label: string, block: HclBlock): PathRule {
     capabilities: readCapabilities(members['capabilities'], members['policy'], where),
     allowed: readParameters(members['allowed_parameters']),
     denied: readParameters(members['denied_parameters']),
-    required: asList(members['required_parameters']).map(name => String(name).toLowerCase()),
+    required: asList(members['required_parameters']).map(name => textOf(name).toLowerCase()),
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Incoming } from '../core/server.ts'
 import type { Core, OperationKind } from './context.ts'
-import { bad, bare, noHandler, unsupportedOperation, VaultError } from './errors.ts'
+import { bad, bare, noHandler, unsupportedOperation } from './errors.ts'
 import { GoError, parseJson } from './go.ts'
 import { decodePath } from './router.ts'
 import type { Mount, Namespace } from './state.ts'
@@ -25,7 +25,7 @@ const OPERATIONS: Record<string, OperationKind> = {
 
 /** @throws VaultError */
 export function readTarget(core: Core, incoming: Incoming): Asked {
-  const [encoded = '', search = ''] = splitOnce(incoming.target, '?')
+  const [encoded, search = ''] = splitOnce(incoming.target, '?')
   const whole = decodePath(encoded.slice('/v1/'.length))
   const query = readQuery(search)
   if (incoming.method === 'OPTIONS') throw bare(400, 'cannot handle internal-only request operation')
@@ -109,8 +109,4 @@ export function tokenOf(incoming: Incoming): string {
   if (own !== undefined && own !== '') return own
   const bearer = /^Bearer (\S+)$/i.exec(incoming.headers['authorization'] ?? '')
   return bearer?.[1] ?? ''
-}
-
-export function isVaultError(problem: unknown): problem is VaultError {
-  return problem instanceof VaultError
 }

@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { fromHex, uuid } from '../core/random.ts'
 import { decodePkcs8 } from '../core/der.ts'
 import type { AppRole } from './auth/approle.ts'
@@ -7,7 +6,6 @@ import { jwtRoles } from './auth/jwt.ts'
 import { readPublicKey } from './auth/jwt-token.ts'
 import { kubernetesRoles } from './auth/kubernetes.ts'
 import { NEW_TOKEN_ROLE, type TokenRole } from './auth/login.ts'
-import { ENGINES, METHODS } from './kinds.ts'
 import type { Core } from './context.ts'
 import { DEFAULT_POLICY } from './default-policy.ts'
 import { VaultError } from './errors.ts'
@@ -17,122 +15,22 @@ import { type Mount, type Namespace, newMount, newNamespace } from './state.ts'
 import { createToken } from './tokens.ts'
 import { isSecretOf, pairOf } from './transit/material.ts'
 import { addVersion, newKey, readType, transitState } from './transit/model.ts'
-import { type KeyType, rowOf, TYPES } from './transit/types.ts'
+import { type KeyType, rowOf } from './transit/types.ts'
 
-const material = z.union([z.strictObject({ hex: z.string() }), z.strictObject({ base64: z.string() })])
-const mountPath = z.string().regex(/^[\w.-]+(?:\/[\w.-]+)*\/?$/)
-const namespace = z.string().default('')
-const seconds = z.int().min(0)
-const seedKey = z.strictObject({
-  name: z.string().regex(/^\w(?:[\w.-]*\w)?$/),
-  mount: mountPath.default('transit'),
-  namespace,
-  type: z.enum(Object.keys(TYPES) as [KeyType, ...KeyType[]]),
-  /** The only version; or `versions`, oldest first. Without both, one is made. */
-  material: material.optional(),
-  versions: z.array(z.strictObject({ material: material.optional() })).optional(),
-  derived: z.boolean().default(false),
-  convergent: z.boolean().default(false),
-  exportable: z.boolean().default(false),
-  allowPlaintextBackup: z.boolean().default(false),
-  deletionAllowed: z.boolean().default(false),
-  /** As if it had come in through the import endpoint. */
-  imported: z.boolean().default(false),
-  allowRotation: z.boolean().default(true),
-  minDecryptionVersion: z.int().min(1).optional(),
-  minEncryptionVersion: z.int().min(0).optional(),
-  autoRotateSeconds: z.int().min(3600).optional(),
-  /** HMAC keys that are made: bytes. */
-  keySize: z.int().min(32).max(512).default(32),
-})
-const tokenRole = {
-  policies: z.array(z.string()).default([]),
-  ttl: seconds.default(0),
-  maxTtl: seconds.default(0),
-  explicitMaxTtl: seconds.default(0),
-  period: seconds.default(0),
-  numUses: seconds.default(0),
-  tokenType: z.enum(['default', 'service', 'batch']).default('default'),
-  noDefaultPolicy: z.boolean().default(false),
-}
-const seedToken = z.strictObject({
-  id: z.string().min(1),
-  policies: z.array(z.string()),
-  namespace,
-  ttl: seconds.default(0),
-  explicitMaxTtl: seconds.default(0),
-  period: seconds.default(0),
-  renewable: z.boolean().default(true),
-  numUses: seconds.default(0),
-  type: z.enum(['service', 'batch']).default('service'),
-  noDefaultPolicy: z.boolean().default(false),
-  displayName: z.string().default('token'),
-  meta: z.record(z.string(), z.string()).optional(),
-})
-const seedApprole = z.strictObject({
-  name: z.string().min(1),
-  path: mountPath.default('approle'),
-  namespace,
-  roleId: z.string().optional(),
-  bindSecretId: z.boolean().default(true),
-  secretIds: z
-    .array(z.strictObject({ id: z.string().min(1), numUses: seconds.default(0), ttl: seconds.default(0) }))
-    .default([]),
-  ...tokenRole,
-})
-const seedJwt = z.strictObject({
-  path: mountPath.default('jwt'),
-  namespace,
-  publicKeys: z.array(z.string()).min(1),
-  boundIssuer: z.string().default(''),
-  defaultRole: z.string().default(''),
-  roles: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      userClaim: z.string().default('sub'),
-      boundAudiences: z.array(z.string()).default([]),
-      boundSubject: z.string().default(''),
-      boundClaims: z.record(z.string(), z.unknown()).default({}),
-      ...tokenRole,
-    }),
-  ),
-})
-const seedKubernetes = z.strictObject({
-  path: mountPath.default('kubernetes'),
-  namespace,
-  publicKeys: z.array(z.string()).min(1),
-  host: z.string().default('https://kubernetes.default.svc'),
-  roles: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      serviceAccounts: z.array(z.string()).min(1),
-      namespaces: z.array(z.string()).min(1),
-      audience: z.string().default(''),
-      ...tokenRole,
-    }),
-  ),
-})
+import {
+  type Seed,
+  type SeedApprole,
+  type SeedJwt,
+  type SeedKey,
+  type SeedKubernetes,
+  type SeedMaterial,
+  type SeedToken,
+  type SeedTokenRole,
+  type VaultSeed,
+  vaultSeed,
+} from './seed-schema.ts'
 
-/** What there is from the start. Mounts that keys and roles name are made by themselves. */
-export const vaultSeed = z.strictObject({
-  $comment: z.string().optional(),
-  version: z.literal(1).default(1),
-  namespaces: z.array(z.string().regex(/^[\w.-]+(?:\/[\w.-]+)*\/?$/)).default([]),
-  mounts: z
-    .array(z.strictObject({ path: mountPath, type: z.enum(ENGINES), namespace, description: z.string().default('') }))
-    .default([]),
-  auth: z
-    .array(z.strictObject({ path: mountPath, type: z.enum(METHODS), namespace, description: z.string().default('') }))
-    .default([]),
-  keys: z.array(seedKey).default([]),
-  policies: z.array(z.strictObject({ name: z.string().min(1), policy: z.string(), namespace })).default([]),
-  tokens: z.array(seedToken).default([]),
-  approle: z.array(seedApprole).default([]),
-  jwt: seedJwt.optional(),
-  kubernetes: seedKubernetes.optional(),
-})
-export type VaultSeed = z.input<typeof vaultSeed>
-type Seed = z.output<typeof vaultSeed>
+export { type VaultSeed, vaultSeed } from './seed-schema.ts'
 
 /** @throws RangeError that names every field in question */
 export function parseSeed(value: unknown, jwt?: VaultSeed['jwt']): Seed {
@@ -205,12 +103,7 @@ function mountAt(
   return mounts[path]
 }
 
-async function seedOneKey(
-  core: Core,
-  entry: z.output<typeof seedKey>,
-  where: string,
-  problems: Problems,
-): Promise<void> {
+async function seedOneKey(core: Core, entry: SeedKey, where: string, problems: Problems): Promise<void> {
   const mount = mountAt(core, { path: entry.mount, namespace: entry.namespace }, 'mounts', 'transit')
   const type = readType(core, entry.type)
   if (type === undefined || mount.type !== 'transit') {
@@ -250,7 +143,7 @@ async function seedOneKey(
 }
 
 /** Raw bytes, or PKCS#8. The value itself is never repeated: it may be somebody's key. */
-function readMaterial(type: KeyType, given: z.output<typeof material>): Uint8Array {
+function readMaterial(type: KeyType, given: SeedMaterial): Uint8Array {
   const says = (): RangeError => new RangeError(`material does not fit a key of type ${type}`)
   let bytes: Uint8Array
   try {
@@ -265,7 +158,7 @@ function readMaterial(type: KeyType, given: z.output<typeof material>): Uint8Arr
   return inside
 }
 
-function seedOneToken(core: Core, entry: z.output<typeof seedToken>): void {
+function seedOneToken(core: Core, entry: SeedToken): void {
   if (Object.hasOwn(core.state.tokens, entry.id)) throw new RangeError('its id is there twice')
   const token = createToken(
     core,
@@ -283,7 +176,7 @@ function seedOneToken(core: Core, entry: z.output<typeof seedToken>): void {
   if (entry.type === 'batch') core.state.tokens[token.id] = { ...token, type: 'batch', accessor: '', renewable: false }
 }
 
-function tokenRoleOf(entry: z.output<z.ZodObject<typeof tokenRole>>): TokenRole {
+function tokenRoleOf(entry: SeedTokenRole): TokenRole {
   return {
     ...NEW_TOKEN_ROLE,
     token_policies: entry.policies,
@@ -297,7 +190,7 @@ function tokenRoleOf(entry: z.output<z.ZodObject<typeof tokenRole>>): TokenRole 
   }
 }
 
-function seedOneApprole(core: Core, entry: z.output<typeof seedApprole>): void {
+function seedOneApprole(core: Core, entry: SeedApprole): void {
   const mount = mountAt(core, entry, 'auths', 'approle')
   const random = core.streams('vault approles')
   const role: AppRole = {
@@ -331,7 +224,7 @@ function checkKeys(keys: readonly string[], where: string, problems: Problems): 
   }
 }
 
-function seedJwtMethod(core: Core, entry: z.output<typeof seedJwt>, problems: Problems): void {
+function seedJwtMethod(core: Core, entry: SeedJwt, problems: Problems): void {
   checkKeys(entry.publicKeys, 'jwt', problems)
   const mount = mountAt(core, entry, 'auths', 'jwt')
   mount.state['config'] = {
@@ -357,7 +250,7 @@ function seedJwtMethod(core: Core, entry: z.output<typeof seedJwt>, problems: Pr
   }
 }
 
-function seedKubernetesMethod(core: Core, entry: z.output<typeof seedKubernetes>, problems: Problems): void {
+function seedKubernetesMethod(core: Core, entry: SeedKubernetes, problems: Problems): void {
   checkKeys(entry.publicKeys, 'kubernetes', problems)
   const mount = mountAt(core, entry, 'auths', 'kubernetes')
   mount.state['config'] = {

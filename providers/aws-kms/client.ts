@@ -1,39 +1,32 @@
-import { KMSClient, type KMSClientConfig } from '@aws-sdk/client-kms'
+import {
+  DecryptCommand,
+  EncryptCommand,
+  GetPublicKeyCommand,
+  KMSClient,
+  type KMSClientConfig,
+  SignCommand,
+} from '@aws-sdk/client-kms'
 import type { Call } from '../../src/domain/provider.ts'
-import type { SecretBytes } from '../../src/domain/secret.ts'
-import { orAborted, TransportError } from '../one-fetch.ts'
+import { TransportError } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
-import { type AwsKmsConfig, isLoopback } from './config.ts'
-import { CredentialError } from './credential-error.ts'
+import { type Attempted, attempt } from './attempt.ts'
+import { type AwsKmsConfig, isLocal } from './config.ts'
 import { type Credentials, openCredentials, type PlatformSources } from './credentials.ts'
-import { type CallRecord, createHandler, type HandlerOptions } from './handler.ts'
-import { isExpiry, type Operation, toSignerError } from './translate.ts'
+import { createHandler } from './handler.ts'
+import type { Operation } from './translate.ts'
+import { type Asked, type AskedName, OPERATIONS, type Output, type Transport } from './transport.ts'
 
 type SendOptions = NonNullable<Parameters<KMSClient['send']>[1]>
 
-export interface Attempted<O> {
-  readonly output: O
-  readonly providerRequestId?: string
-  /** Decrypt only; whoever takes it wipes it. */
-  readonly plaintext?: SecretBytes
-}
-
-export interface KmsClient {
-  /** True when the endpoint is on this machine: an emulator, of which no protection level can be claimed. */
-  readonly local: boolean
+/** AWS's own SDK: every operation there is, for keys, doctor and admin. Its own retries are off. */
+export interface KmsClient extends Transport {
   readonly credentials: Credentials
-  /** Where requests go: as configured, or what the SDK chooses for the Region. */
-  readonly endpoint: string
-  /**
-   * One attempt. The SDK's own retries are off, so that nothing is retried twice and a caller can count.
-   * @throws SignerError only, by the table in translate.ts.
-   */
+  /** As `ask`, for operations that signing does not need. */
   attempt<O>(
     operation: Operation,
     call: Call,
     send: (client: KMSClient, options: SendOptions) => Promise<O>,
   ): Promise<Attempted<O>>
-  close(): void
 }
 
 export function openClient(
@@ -41,20 +34,23 @@ export function openClient(
   world: ProviderWorld,
   platform: PlatformSources | undefined,
 ): KmsClient {
-  const local = config.endpoint !== undefined && isLoopback(new URL(config.endpoint).hostname)
+  const local = isLocal(config)
   const credentials = openCredentials(config, world, local, platform)
   const client = new KMSClient(sdkConfig(config, world, credentials))
   const provider = config.name ?? config.kind
   let closed = false
+  const tryOnce: KmsClient['attempt'] = (operation, call, send) =>
+    attempt({ provider, credentials }, operation, call.signal, async handle => {
+      if (closed) throw new TransportError('not-sent')
+      return send(client, handle as SendOptions)
+    })
   return {
     local,
     credentials,
     endpoint: endpointOf(config, client),
-    attempt: (operation, call, send) =>
-      attempt({ provider, credentials }, operation, call.signal, options => {
-        if (closed) throw new TransportError('not-sent')
-        return send(client, options)
-      }),
+    attempt: tryOnce,
+    ask: (name, input, call) =>
+      tryOnce(OPERATIONS[name], call, (kms, options) => COMMANDS[name](kms, input, options) as Promise<Output>),
     close: () => {
       closed = true
       client.destroy()
@@ -62,44 +58,10 @@ export function openClient(
   }
 }
 
-async function attempt<O>(
-  { provider, credentials }: { provider: string; credentials: Credentials },
-  operation: Operation,
-  signal: AbortSignal,
-  send: (options: SendOptions) => Promise<O>,
-): Promise<Attempted<O>> {
-  const record: CallRecord = { operation, sent: false, answered: false, closed: false }
-  try {
-    if (signal.aborted) throw new TransportError('not-sent', { cause: signal.reason })
-    const options: HandlerOptions = { abortSignal: signal, record }
-    const output = await orAborted(send(options as SendOptions), signal)
-    const { requestId, plaintext } = record
-    return {
-      output,
-      ...(requestId === undefined ? {} : { providerRequestId: requestId }),
-      ...(plaintext === undefined ? {} : { plaintext }),
-    }
-  } catch (caught) {
-    record.closed = true
-    record.plaintext?.wipe()
-    const error = causeOf(record, caught, signal)
-    // One attempt stays one request: whoever called tries again, within the same deadline and budget as for anything else.
-    const renewed = record.answered && isExpiry(error) && credentials.giveUp(record.accessKeyId)
-    throw toSignerError({ provider, ...record, renewed, error })
-  }
-}
-
 function endpointOf(config: AwsKmsConfig, client: KMSClient): string {
   if (config.endpoint !== undefined) return config.endpoint
   const { region, fips = false, dualstack = false } = config
   return client.config.endpointProvider({ Region: region, UseFIPS: fips, UseDualStack: dualstack }).url.href
-}
-
-/** Abortion outranks what the SDK made of it; what the handler threw outranks how the SDK dressed it. */
-function causeOf(record: CallRecord, caught: unknown, signal: AbortSignal): unknown {
-  if (record.failure !== undefined) return record.failure
-  if (caught instanceof TransportError || caught instanceof CredentialError || !signal.aborted) return caught
-  return new TransportError(record.sent ? 'aborted' : 'not-sent', { cause: signal.reason })
 }
 
 function sdkConfig(config: AwsKmsConfig, world: ProviderWorld, { provider }: Credentials): KMSClientConfig {
@@ -118,4 +80,14 @@ function sdkConfig(config: AwsKmsConfig, world: ProviderWorld, { provider }: Cre
     credentials: provider,
   }
   return settings
+}
+
+type Commands = {
+  readonly [N in AskedName]: (client: KMSClient, input: Asked[N], options: SendOptions) => Promise<object>
+}
+const COMMANDS: Commands = {
+  Sign: (client, input, options) => client.send(new SignCommand(input), options),
+  GetPublicKey: (client, input, options) => client.send(new GetPublicKeyCommand(input), options),
+  Encrypt: (client, input, options) => client.send(new EncryptCommand(input), options),
+  Decrypt: (client, input, options) => client.send(new DecryptCommand(input), options),
 }

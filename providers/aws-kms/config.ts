@@ -30,6 +30,8 @@ export const awsKmsSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
       fips: z.boolean().optional(),
       /** The Region's endpoints for IPv4 and IPv6. */
       dualstack: z.boolean().optional(),
+      /** `lean` unless given: AWS's request signing over one fetch. `sdk`: the same requests by AWS's own client. */
+      transport: z.enum(['lean', 'sdk']).optional(),
       /** Static credentials, all or none; without them the SDK's default chain is asked, lazily. */
       accessKeyId: secret.optional(),
       secretAccessKey: secret.optional(),
@@ -81,6 +83,10 @@ export const awsKmsSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
 
 export type AwsKmsConfig = z.output<ReturnType<typeof awsKmsSchema>>
 
+/** The endpoint is on this machine: an emulator. */
+export const isLocal = ({ endpoint }: Pick<AwsKmsConfig, 'endpoint'>): boolean =>
+  endpoint !== undefined && isLoopback(new URL(endpoint).hostname)
+
 export const awsKms = providerKind({
   kind: 'aws-kms',
   schema: awsKmsSchema,
@@ -96,6 +102,7 @@ export const awsKms = providerKind({
     endpoint: 'instead of the public endpoint: https, or http on loopback',
     fips: 'true: the FIPS endpoints of the Region',
     dualstack: 'true: the IPv4 and IPv6 endpoints of the Region',
+    transport: 'lean (unless given): requests by this program; sdk: by the client of AWS itself',
     accessKeyId: 'static credentials, all or none; without them the default chain of the SDK is asked',
     secretAccessKey: 'static credentials, all or none',
     sessionToken: 'static credentials that are temporary',

@@ -2,11 +2,15 @@ import { isSignerError } from '../../src/domain/errors.ts'
 import { TransportError } from '../one-fetch.ts'
 import { CredentialError } from './credential-error.ts'
 
-/** What AWS or the runtime said: name and text. It may name accounts and keys; the SDK puts no secret there. */
+/** AWS repeats the signed headers to whom it refuses a signature, and the token of a session is one of them. */
+const SESSION_TOKEN = /(x-amz-security-token: ?)[^\s'"]+/gi
+
+/** What AWS or the runtime said: name and text. It may name accounts and keys, and shows no token. */
 export function vendorErrorOf(error: unknown): { vendorError?: string } {
   const vendor = vendorOf(error)
   if (vendor === undefined) return {}
-  const { name, message } = vendor
+  const { name } = vendor
+  const message = vendor.message.replaceAll(SESSION_TOKEN, '$1[secret]')
   return { vendorError: message === '' || message === 'UnknownError' ? name : `${name}: ${message}` }
 }
 

@@ -18,6 +18,8 @@ export interface CallRecord {
   /** Which of the credentials the request was signed with. */
   accessKeyId?: string
   retryAfterMs?: number
+  /** The `Date` of an answer that no cache kept, in milliseconds since 1970. */
+  serverTimeMs?: number
   plaintext?: SecretBytes
   /** What the handler threw, before the SDK dressed it. */
   failure?: unknown
@@ -93,7 +95,8 @@ const NOTHING_TO_CONFIGURE = {
   destroy(): void {},
 }
 
-async function kmsRequest(
+/** One request to AWS KMS; what it met is in the record. @throws TransportError, ScanError */
+export async function kmsRequest(
   fetch: Fetch,
   request: WireRequest,
   record: CallRecord,
@@ -126,6 +129,8 @@ function noteHeaders(record: CallRecord, { status, headers }: Answer): void {
   const retryAfterMs = Number(headers.get('x-amz-retry-after') ?? Number.NaN)
   const retryAfterSeconds = Number(headers.get('retry-after') ?? Number.NaN)
   const wanted = Number.isFinite(retryAfterMs) ? retryAfterMs : retryAfterSeconds * 1_000
+  const serverTimeMs = headers.has('age') ? Number.NaN : Date.parse(headers.get('date') ?? '')
+  if (Number.isFinite(serverTimeMs)) record.serverTimeMs = serverTimeMs
   if (wanted >= 0 && wanted <= 300_000) record.retryAfterMs = Math.ceil(wanted)
 }
 

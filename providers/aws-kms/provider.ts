@@ -1,4 +1,3 @@
-import { DecryptCommand, EncryptCommand, SignCommand } from '@aws-sdk/client-kms'
 import { type Signature64, signature64 } from '../../src/domain/brands.ts'
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Capabilities, EnvelopeProvider, KeyRef, SignInput } from '../../src/domain/provider.ts'
@@ -6,11 +5,11 @@ import type { SecretBytes } from '../../src/domain/secret.ts'
 import { ecdsaDerToCompact } from '../../src/bytes/der.ts'
 import { checkedConfig, contextProblem } from '../checks.ts'
 import type { ProviderWorld } from '../world.ts'
-import { openClient } from './client.ts'
 import type { PlatformSources } from './credentials.ts'
 import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
 import { describeKey } from './describe.ts'
 import { bytesOf, isKeyArn, SPELLING } from './translate.ts'
+import type { Transport } from './transport.ts'
 
 const CAN: Capabilities = Object.freeze({
   native: Object.freeze(['ed25519', 'ecdsa-secp256k1'] as const),
@@ -25,17 +24,18 @@ const PLAINTEXT_BYTES_MAX = 4096
 const CIPHERTEXT_BYTES_MAX = 6144
 
 /**
- * AWS KMS through AWS's own SDK, which is loaded with this module and not before.
+ * AWS KMS over one of two transports. What a transport stands on is loaded when it is opened, so that a signer with the
+ * lean one never loads AWS's SDK unless its credentials come from there.
  * @param platform where credentials come from that are not in the configuration; absent where there are no files.
  * @throws `config/invalid`
  */
-export function openAwsKms(
+export async function openAwsKms(
   config: AwsKmsConfig,
   world: ProviderWorld,
   platform: PlatformSources | undefined,
-): EnvelopeProvider {
+): Promise<EnvelopeProvider> {
   const checked = checkedConfig(awsKmsSchema(), config, 'see providers/aws-kms/README.md')
-  const client = openClient(checked, world, platform)
+  const client = await openTransport(checked, world, platform)
   const name = checked.name ?? checked.kind
 
   return Object.freeze({
@@ -48,18 +48,14 @@ export function openAwsKms(
       const bytes = bytesToSign(key, input)
       requireArn(name, 'Sign', key)
       const { algorithm, messageType } = SPELLING[input.scheme]
-      const { output, providerRequestId } = await client.attempt(
-        { name: 'Sign', kind: 'effect' },
+      const { output, providerRequestId } = await client.ask(
+        'Sign',
+        { KeyId: key, Message: bytes, MessageType: messageType, SigningAlgorithm: algorithm },
         call,
-        (kms, options) =>
-          kms.send(
-            new SignCommand({ KeyId: key, Message: bytes, MessageType: messageType, SigningAlgorithm: algorithm }),
-            options,
-          ),
       )
-      requireSameKey(name, key, output.KeyId, providerRequestId)
-      const signature = bytesOf(output.Signature)
-      if (output.SigningAlgorithm !== algorithm || signature === undefined) {
+      requireSameKey(name, key, output['KeyId'], providerRequestId)
+      const signature = bytesOf(output['Signature'])
+      if (output['SigningAlgorithm'] !== algorithm || signature === undefined) {
         throw malformed(name, 'Sign: the answer names another algorithm or holds no signature', providerRequestId)
       }
       return { signature: toSignature64(input, signature), ...withId(providerRequestId) }
@@ -70,21 +66,13 @@ export function openAwsKms(
       const problem = contextProblem(context) ?? sizeProblem(plaintext)
       if (problem !== undefined)
         throw new SignerError('provider/refused', { provider: name, reason: `Encrypt: ${problem}` })
-      const { output, providerRequestId } = await client.attempt(
-        { name: 'Encrypt', kind: 'read' },
-        call,
-        (kms, options) =>
-          plaintext.use(bytes =>
-            kms.send(
-              new EncryptCommand({ KeyId: wrappingKey, Plaintext: bytes, EncryptionContext: { ...context } }),
-              options,
-            ),
-          ),
+      const { output, providerRequestId } = await plaintext.use(bytes =>
+        client.ask('Encrypt', { KeyId: wrappingKey, Plaintext: bytes, EncryptionContext: { ...context } }, call),
       )
-      requireSameKey(name, wrappingKey, output.KeyId, providerRequestId)
-      const ciphertext = bytesOf(output.CiphertextBlob)
+      requireSameKey(name, wrappingKey, output['KeyId'], providerRequestId)
+      const ciphertext = bytesOf(output['CiphertextBlob'])
       if (
-        !isSymmetric(output.EncryptionAlgorithm) ||
+        !isSymmetric(output['EncryptionAlgorithm']) ||
         ciphertext === undefined ||
         !isCiphertextSize(ciphertext.length)
       ) {
@@ -100,21 +88,17 @@ export function openAwsKms(
         const reason = `Decrypt: ${problem ?? `${ciphertext.length} bytes are no ciphertext of this service`}`
         throw new SignerError('envelope/unreadable', { provider: name, reason })
       }
-      const { output, plaintext, providerRequestId } = await client.attempt(
-        { name: 'Decrypt', kind: 'read' },
+      const { output, plaintext, providerRequestId } = await client.ask(
+        'Decrypt',
+        // The wrapping key is named although the ciphertext names it too: the service then refuses any other.
+        { KeyId: wrappingKey, CiphertextBlob: ciphertext, EncryptionContext: { ...context } },
         call,
-        (kms, options) =>
-          kms.send(
-            // The wrapping key is named although the ciphertext names it too: the service then refuses any other.
-            new DecryptCommand({ KeyId: wrappingKey, CiphertextBlob: ciphertext, EncryptionContext: { ...context } }),
-            options,
-          ),
       )
       try {
-        if (plaintext === undefined || !isSymmetric(output.EncryptionAlgorithm)) {
+        if (plaintext === undefined || !isSymmetric(output['EncryptionAlgorithm'])) {
           throw malformed(name, 'Decrypt: the answer names another algorithm or holds no plaintext', providerRequestId)
         }
-        requireSameKey(name, wrappingKey, output.KeyId, providerRequestId)
+        requireSameKey(name, wrappingKey, output['KeyId'], providerRequestId)
         return { plaintext, ...withId(providerRequestId) }
       } catch (error) {
         plaintext?.wipe()
@@ -125,6 +109,15 @@ export function openAwsKms(
     close: async () => client.close(),
   } satisfies EnvelopeProvider)
 }
+
+const openTransport = async (
+  config: AwsKmsConfig,
+  world: ProviderWorld,
+  platform: PlatformSources | undefined,
+): Promise<Transport> =>
+  config.transport === 'sdk'
+    ? (await import('./client.ts')).openClient(config, world, platform)
+    : (await import('./lean.ts')).openLean(config, world, platform)
 
 /** What is sent, checked against the limits of the service before anything leaves. @throws `key/unsupported` */
 function bytesToSign(key: KeyRef, input: SignInput): Uint8Array {
@@ -172,7 +165,7 @@ const sizeProblem = ({ length }: SecretBytes): string | undefined =>
 
 const isCiphertextSize = (length: number): boolean => length >= 1 && length <= CIPHERTEXT_BYTES_MAX
 
-const isSymmetric = (algorithm: string | undefined): boolean => algorithm === 'SYMMETRIC_DEFAULT'
+const isSymmetric = (algorithm: unknown): boolean => algorithm === 'SYMMETRIC_DEFAULT'
 
 const withId = (providerRequestId: string | undefined) => (providerRequestId === undefined ? {} : { providerRequestId })
 

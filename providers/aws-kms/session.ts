@@ -26,6 +26,11 @@ const RENEW_AHEAD_MS = 5 * 60_000
 const SPARE_MS = 15_000
 /** After a failed renewal, with credentials that still hold. */
 const PAUSE_MS = 30_000
+/**
+ * A load this old is given up. Requests of ours have deadlines of their own; a program that a profile starts
+ * (`credential_process`) has none, and one that waits for somebody to answer it would keep every call waiting for ever.
+ */
+const LOAD_MS_MAX = 60_000
 /** Credentials this young that have expired already mean a clock that is wrong. */
 const YOUNG_MS = 60_000
 
@@ -42,26 +47,34 @@ interface Held {
  */
 export function createSession(load: () => Promise<Identity>, clock: Pick<Clock, 'now'>): Session {
   let held: Held | undefined
-  let pending: Promise<Identity> | undefined
+  let pending: { readonly promise: Promise<Identity>; readonly since: number } | undefined
   let notBefore = 0
 
+  /** The load that is under way, unless it is older than any can be; the clock may have been set meanwhile. */
+  const underWay = () =>
+    pending !== undefined && Math.abs(clock.now() - pending.since) <= LOAD_MS_MAX ? pending.promise : undefined
+
   function renew(): Promise<Identity> {
-    pending ??= load()
+    const known = underWay()
+    if (known !== undefined) return known
+    const promise = load()
       .then(identity => {
-        held = hold(identity, clock.now())
+        if (pending === mine) held = hold(identity, clock.now())
         return identity
       })
       .finally(() => {
-        pending = undefined
+        if (pending === mine) pending = undefined
       })
-    return pending
+    const mine = { promise, since: clock.now() }
+    pending = mine
+    return promise
   }
 
   return {
     get: async () => {
       const now = clock.now()
       if (held === undefined || now >= held.end) return renew()
-      if (now >= held.renewAt && now >= notBefore && pending === undefined) {
+      if (now >= held.renewAt && now >= notBefore && underWay() === undefined) {
         renew().catch(() => {
           notBefore = clock.now() + PAUSE_MS
         })

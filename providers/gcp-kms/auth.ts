@@ -1,11 +1,11 @@
 import { importPKCS8, SignJWT } from 'jose'
-import type { ConfigProblem } from '../../src/domain/errors.ts'
+import { isSignerError } from '../../src/domain/errors.ts'
 import type { Clock } from '../../src/domain/ports.ts'
 import { reveal, type Secret } from '../../src/domain/secret.ts'
-import { configInvalid } from '../checks.ts'
 import { orAborted } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { GcpKmsConfig } from './config.ts'
+import { credentialFile, invalidCredentials as invalid } from './credential-file.ts'
 import { CredentialsError } from './translate.ts'
 import type { Identity } from './wire.ts'
 
@@ -55,11 +55,20 @@ const NOBODY: TokenSource = Object.freeze({
   identity: async () => ({ kind: 'none: an emulator on this machine' }),
 })
 
-const accessToken = (token: Secret, quota: Record<string, string>): TokenSource => ({
-  headers: async () => ({ authorization: `Bearer ${reveal(token)}`, ...quota }),
-  forget: () => {},
-  identity: async () => ({ kind: 'access token from the configuration' }),
-})
+/** What a header may hold. gRPC would quote the rest in its error, and others say that the connection broke. */
+const TOKEN = /^[\x21-\x7e]{1,16384}$/
+
+function accessToken(token: Secret, quota: Record<string, string>): TokenSource {
+  if (!TOKEN.test(reveal(token))) {
+    const fix = 'give the token alone, as gcloud auth print-access-token prints it'
+    throw invalid('empty, or holds characters no token has', fix, 'accessToken')
+  }
+  return {
+    headers: async () => ({ authorization: `Bearer ${reveal(token)}`, ...quota }),
+    forget: () => {},
+    identity: async () => ({ kind: 'access token from the configuration' }),
+  }
+}
 
 /**
  * A token signed by ourselves with the key of the service account: no request to anybody, on every runtime.
@@ -111,7 +120,8 @@ function viaLibrary(
       .then(module => module.openGoogleAuth(config, world, file))
       .catch((error: unknown) => {
         opened = undefined
-        throw error
+        // A file that Google's library does not take will not be taken the next time either.
+        throw isSignerError(error) ? new CredentialsError('refused', { cause: error }) : error
       })
     return opened
   }
@@ -125,31 +135,6 @@ function viaLibrary(
     identity: async signal => (await orAborted(source(), signal)).identity(signal),
   }
 }
-
-function credentialFile(credentials: Secret): Record<string, unknown> {
-  let file: unknown
-  try {
-    file = JSON.parse(reveal(credentials))
-  } catch {
-    file = undefined
-  }
-  if (typeof file !== 'object' || file === null || Array.isArray(file)) {
-    throw invalid(
-      'not the JSON text of a credential file',
-      'refer to the file itself: credentials = "file:/path/to/key.json"',
-    )
-  }
-  const { type } = file as { type?: unknown }
-  if (typeof type !== 'string' || !TYPES.includes(type)) {
-    const fix = `use a file of type ${TYPES.join(', ')}; others work as application-default credentials (GOOGLE_APPLICATION_CREDENTIALS)`
-    throw invalid('a credential file of a type that is not taken here', fix)
-  }
-  return file as Record<string, unknown>
-}
-const TYPES: readonly string[] = ['service_account', 'external_account', 'authorized_user']
-
-const invalid = (problem: string, fix: string) =>
-  configInvalid([{ path: 'credentials', problem, fix } satisfies ConfigProblem])
 
 export interface Token {
   readonly token: string

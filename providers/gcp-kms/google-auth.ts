@@ -1,11 +1,11 @@
 import { AwsClient, GoogleAuth, IdentityPoolClient, UserRefreshClient, type AuthClient } from 'google-auth-library'
 import type { Clock, Fetch } from '../../src/domain/ports.ts'
-import { configInvalid } from '../checks.ts'
 import { isLoopback } from '../endpoint.ts'
 import { oneFetch, orAborted } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { TokenSource } from './auth.ts'
 import type { GcpKmsConfig } from './config.ts'
+import { invalidCredentials as invalid } from './credential-file.ts'
 import { CredentialsError } from './translate.ts'
 
 /** The narrowest scope that opens Cloud KMS. */
@@ -20,8 +20,9 @@ const TOKEN_REQUEST_MS = 10_000
  * identity federation, user credentials, impersonation, the metadata server. It caches tokens, renews them before they
  * end and fetches each once however many wait.
  *
- * @param file a credential file from the configuration; undefined: application-default credentials.
- * @throws `config/invalid` on a file that would send tokens to somebody other than Google or start a program.
+ * @param file a credential file from the configuration, checked by credential-file.ts; undefined: application-default
+ *             credentials.
+ * @throws `config/invalid` on a file that the library does not take.
  */
 export function openGoogleAuth(
   config: GcpKmsConfig,
@@ -93,15 +94,6 @@ function user(file: Record<string, unknown>, options: Options): AuthClient {
 
 function federated(file: Record<string, unknown>, options: Options): AuthClient {
   const source = (file['credential_source'] ?? {}) as Record<string, unknown>
-  if (source['executable'] !== undefined) {
-    throw invalid('the file would start a program', 'use a source of type file, url or AWS')
-  }
-  for (const field of ['token_url', 'service_account_impersonation_url']) {
-    const url = file[field]
-    if (url !== undefined && !isGoogle(url)) {
-      throw invalid(`${field} does not lead to Google`, 'use the file as gcloud iam workload-identity-pools made it')
-    }
-  }
   const settings = { ...file, ...options, scopes: [SCOPE] }
   try {
     const client =
@@ -119,14 +111,6 @@ function federated(file: Record<string, unknown>, options: Options): AuthClient 
     )
   }
 }
-
-function isGoogle(url: unknown): boolean {
-  if (typeof url !== 'string' || !URL.canParse(url)) return false
-  const { protocol, hostname, username, port } = new URL(url)
-  return protocol === 'https:' && hostname.endsWith('.googleapis.com') && username === '' && port === ''
-}
-
-const invalid = (problem: string, fix: string) => configInvalid([{ path: 'credentials', problem, fix }])
 
 function principalOf(client: AuthClient): string | undefined {
   const { email, getServiceAccountEmail, getTargetPrincipal } = client as unknown as {

@@ -45,27 +45,42 @@ type Inner = (request: object, options: object) => Promise<unknown[]> & { cancel
 export function openGrpc({ provider, endpoint = PUBLIC_ENDPOINT, auth }: WireOptions): Wire {
   const url = new URL(endpoint)
   const local = isLoopback(url.hostname)
-  const client = new KeyManagementServiceClient(clientOptions(url))
+  let client = new KeyManagementServiceClient(clientOptions(url))
   let closed = false
+
+  /**
+   * A call that got no answer says nothing good about its connection, and gRPC would keep it: a silent one until the kernel
+   * gives up, one that never opened for 20 seconds. The next call has a new one, as over REST.
+   */
+  function leave(left: KeyManagementServiceClient): void {
+    if (closed || client !== left) return
+    client = new KeyManagementServiceClient(clientOptions(url))
+    close(left)
+  }
 
   async function attempt(operation: Operation, request: WireRequest, call: Call): Promise<Attempted> {
     const record = { sent: false }
+    let dialled: KeyManagementServiceClient | undefined
     try {
       if (closed || call.signal.aborted) throw new TransportError('not-sent')
       const headers = await auth.headers(call.signal)
       const { iam } = ROWS[operation.name]
-      const stub = await orAborted(iam ? client.iamClient.initialize() : client.initialize(), call.signal)
+      const mine = client
+      const stub = await orAborted(iam ? mine.iamClient.initialize() : mine.initialize(), call.signal)
+      dialled = mine
       await connected(stub as unknown as Client, call.signal)
       record.sent = true
-      return await exchange(operation, request, call, headers)
+      return await exchange(mine, operation, request, call, headers)
     } catch (caught) {
       const error = causeOf(caught, record.sent, call.signal)
+      if (dialled !== undefined && error instanceof TransportError && error.kind !== 'oversized') leave(dialled)
       if (error instanceof VendorError && error.status === 'UNAUTHENTICATED') auth.forget()
       throw toSignerError({ provider, operation, ...record, error })
     }
   }
 
   async function exchange(
+    { iamClient, innerApiCalls }: KeyManagementServiceClient,
     operation: Operation,
     request: WireRequest,
     call: Call,
@@ -74,7 +89,7 @@ export function openGrpc({ provider, endpoint = PUBLIC_ENDPOINT, auth }: WireOpt
     const { method, names, iam, list } = ROWS[operation.name]
     // Not the public methods of the client: those hand every request and answer, opened keys too, to a logger that an
     // environment variable turns on, and read the whole API description again for every error.
-    const inner = (iam ? client.iamClient.innerApiCalls : client.innerApiCalls)[method] as unknown as Inner
+    const inner = (iam ? iamClient.innerApiCalls : innerApiCalls)[method] as unknown as Inner
     const message = { [names]: request.name, ...grpcFields(request) }
     const going = inner(message, {
       timeout: DEADLINE_MS,
@@ -109,11 +124,16 @@ export function openGrpc({ provider, endpoint = PUBLIC_ENDPOINT, auth }: WireOpt
     close: () => {
       if (closed) return
       closed = true
-      // Closing a client that was never used would connect it first.
-      client.keyManagementServiceStub?.then(() => client.close()).catch(() => {})
-      client.iamClient.iamPolicyStub?.then(() => client.iamClient.close()).catch(() => {})
+      close(client)
     },
   }
+}
+
+/** Calls under way on it still end. */
+function close(client: KeyManagementServiceClient): void {
+  // Closing a client that was never used would connect it first.
+  client.keyManagementServiceStub?.then(() => client.close()).catch(() => {})
+  client.iamClient.iamPolicyStub?.then(() => client.iamClient.close()).catch(() => {})
 }
 
 function clientOptions(url: URL): ConstructorParameters<typeof KeyManagementServiceClient>[0] {
@@ -129,6 +149,8 @@ function clientOptions(url: URL): ConstructorParameters<typeof KeyManagementServ
     enableTelemetryTracing: false,
     enableTelemetryLogging: false,
     'grpc.enable_retries': 0,
+    // Else a new client would find the connection of the one that was left.
+    'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': ANSWER_BYTES_MAX,

@@ -59,7 +59,7 @@ export async function create(
 ): Promise<EnvelopeProvider> {
   const checked = checkedConfig(passphraseSchema(), config, 'see providers/passphrase/README.md')
   const name = checked.name ?? checked.kind
-  const weak = weaknesses(checked.passphrases)
+  const weak = weaknesses(checked.passphrases, world.environment)
   if (weak.length > 0) throw configInvalid(weak)
   const passphrases = new Map(Object.entries(checked.passphrases).map(([label, secret]) => [REFERENCE + label, secret]))
   const cost = COSTS[checked.kdf ?? (machine.native.argon2id ? 'argon2id' : 'scrypt')]

@@ -106,7 +106,7 @@ export function openClient(config: VaultTransitConfig, world: ProviderWorld, ope
     }
     if (other === undefined) return record
     const again = await once(operation, ask, other.token, signal)
-    if (again.answered && again.status === 403) session.inVain()
+    if (again.answered && again.status === 403) session.inVain(again.texts)
     return again
   }
 

@@ -26,8 +26,8 @@ export interface Session {
   token(signal: AbortSignal): Promise<Held>
   /** Vault answered 403 with this token. Another one, or undefined when that would not help. */
   instead(refused: Held, texts: readonly string[], signal: AbortSignal): Promise<Held | undefined>
-  /** The other one was refused as well: so it is the rights, not the token. */
-  inVain(): void
+  /** The other one was refused as well, in these words: so it is the rights, not the token. */
+  inVain(texts: readonly string[]): void
   close(): void
 }
 
@@ -46,7 +46,7 @@ const RENEW: Operation = { name: 'Renew', kind: 'read' }
 const FLIGHT_MS = 10_000
 /** A token file is read again after this. */
 const FILE_MS = 60_000
-/** After a login that did not help, a bare "permission denied" is believed for this long. */
+/** After a login that did not help, "permission denied" is believed for this long. */
 const IN_VAIN_MS = 60_000
 /** What a header may hold. */
 const TOKEN = /^[\x21-\x7e]{1,8192}$/
@@ -63,7 +63,7 @@ export function openSession(
   const closing = new AbortController()
   let held: Held | undefined
   let flight: { readonly promise: Promise<Held>; readonly since: number } | undefined
-  let vainUntil = Number.NEGATIVE_INFINITY
+  let vain = { until: Number.NEGATIVE_INFINITY, bare: false }
 
   /** One at a time, whoever asks. One that is older than any can be is given up: its runtime may have dropped it (workerd). */
   function single(run: (signal: AbortSignal) => Promise<Held>): Promise<Held> {
@@ -209,17 +209,21 @@ export function openSession(
       if (fixed !== undefined) return undefined
       if (held !== undefined && held !== refused && held.token !== refused.token) return held
       const said = texts.some(text => text.includes('invalid token') || text.includes('bad token'))
-      if (!said && now() < vainUntil) return undefined
+      // A policy that denies one key says nothing of a token that ends after it: that is said in other words.
+      if (!said && now() < vain.until && (vain.bare || !isBare(texts))) return undefined
       held = undefined
       const other = await waitFor(single(logIn), signal)
       return reveal(other.token) === reveal(refused.token) ? undefined : other // a file may still hold the old one
     },
-    inVain() {
-      vainUntil = now() + IN_VAIN_MS
+    inVain(texts) {
+      vain = { until: now() + IN_VAIN_MS, bare: isBare(texts) }
     },
     close: () => closing.abort(new Error('closed')),
   }
 }
+
+/** How OpenBao says that it does not know the token; a policy says it in a list of one error. */
+const isBare = (texts: readonly string[]): boolean => texts.length === 1 && texts[0] === 'permission denied'
 
 const untilRefused = (token: Secret, from: Held['from']): Held => {
   const never = Number.POSITIVE_INFINITY

@@ -55,6 +55,7 @@ const TEXTS: readonly (readonly [fragment: string, row: Row])[] = [
     'disallowed by policy (too old)',
     ['unreadable', 'the version of the key that made the ciphertext is no longer allowed'],
   ],
+  ['soft-deleted key', ['refused', 'the key is deleted']],
   ['does not support signing', KIND],
   ['not supported for key type', KIND],
   ['non-AEAD cipher suite', KIND],

@@ -1,4 +1,4 @@
-import { type CryptoKey, importJWK, jwtVerify } from 'jose'
+import { type CryptoKey, compactVerify, importJWK } from 'jose'
 import { fromBase64Url } from '../bytes/base64.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
@@ -6,6 +6,7 @@ import { type Jwks, KID, readJwks, type TokenAlgorithm, type TokenKey } from '..
 import type { Clock } from '../domain/ports.ts'
 import type { Caller } from './authorize.ts'
 import { parseScopes } from './scopes.ts'
+import { rememberVerified } from './verified-tokens.ts'
 
 export type { Caller } from './authorize.ts'
 
@@ -59,6 +60,8 @@ export const TOKEN_REASONS = {
 export function createTokenVerifier(rules: TokenRules): (header: AuthorizationHeader) => Promise<Caller> {
   const { issuer, audience, clock, maxAgeSeconds = MAX_AGE_SECONDS, skewSeconds = MAX_SKEW_SECONDS } = rules
   const keys = keysOf(rules, maxAgeSeconds, skewSeconds)
+  // Lives and dies with this key set.
+  const verified = rememberVerified()
   return async header => {
     const token = readBearer(header)
     const payload = readSpelling(token)
@@ -66,22 +69,17 @@ export function createTokenVerifier(rules: TokenRules): (header: AuthorizationHe
     const key = keys.get(kid)
     if (key === undefined) throw invalid('key')
     if (key.alg !== alg) throw invalid('algorithm')
-    const publicKey = await key.key()
-    try {
-      await jwtVerify(token, publicKey, {
-        algorithms: [key.alg],
-        typ: TYPE,
-        issuer,
-        audience,
-        currentDate: new Date(clock.now()),
-        clockTolerance: skewSeconds,
-        maxTokenAge: maxAgeSeconds,
-        requiredClaims: REQUIRED_CLAIMS,
-      })
-    } catch (error) {
-      throw refusal(error)
-    }
-    return readClaims(payload, maxAgeSeconds)
+    await verified.once(token, async () => {
+      const publicKey = await key.key()
+      try {
+        await compactVerify(token, publicKey, { algorithms: [key.alg] })
+      } catch (error) {
+        throw refusal(error)
+      }
+    })
+    const claims = readObject(payload, 'claims')
+    checkClaims(claims, { issuer, audience, maxAgeSeconds, skewSeconds, now: Math.floor(clock.now() / 1000) })
+    return callerOf(claims, maxAgeSeconds)
   }
 }
 
@@ -145,9 +143,29 @@ function readTokenHeader(token: string): { alg: string; kid: string } {
   return { alg, kid }
 }
 
-/** After the signature: what jose does not look at. A name twice in one object is refused here as well. */
-function readClaims(payload: Uint8Array, maxAgeSeconds: number): Caller {
-  const { sub, jti, iat, exp, scope = '' } = readObject(payload, 'claims')
+interface ClaimRules {
+  readonly issuer: string
+  readonly audience: string
+  readonly maxAgeSeconds: number
+  readonly skewSeconds: number
+  /** Whole seconds since 1970. */
+  readonly now: number
+}
+
+/** RFC 7519 §4.1 with RFC 9068 §2.2; looked at for every request, remembered or not. */
+function checkClaims(claims: Readonly<Record<string, unknown>>, rules: ClaimRules): void {
+  const { now, skewSeconds, maxAgeSeconds, issuer, audience } = rules
+  const { iss, aud, iat, exp, nbf } = claims
+  if (!REQUIRED_CLAIMS.every(name => claims[name] !== undefined)) throw invalid('claims')
+  if (iss !== issuer) throw invalid('claims')
+  if (aud !== audience && !(Array.isArray(aud) && aud.includes(audience))) throw invalid('claims')
+  if (typeof iat !== 'number' || typeof exp !== 'number') throw invalid('claims')
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf <= now + skewSeconds)) throw invalid('claims')
+  if (exp <= now - skewSeconds || now - iat - skewSeconds > maxAgeSeconds) throw invalid('expired')
+  if (iat > now + skewSeconds) throw invalid('claims')
+}
+
+function callerOf({ sub, jti, iat, exp, scope = '' }: Record<string, unknown>, maxAgeSeconds: number): Caller {
   if (!isName(sub) || !isName(jti) || typeof scope !== 'string') throw invalid('claims')
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw invalid('claims')
   const life = (exp as number) - (iat as number)
@@ -171,13 +189,12 @@ function readObject(bytes: Uint8Array, reason: 'header' | 'claims'): Record<stri
 
 type Reason = Exclude<keyof typeof TOKEN_REASONS, 'absent'>
 
-/** jose's error codes are part of its interface; whatever is not in the table is a claim that does not hold. */
-const REASON_OF: ReadonlyMap<unknown, Reason> = new Map([
-  ['ERR_JWS_SIGNATURE_VERIFICATION_FAILED', 'signature'],
-  ['ERR_JWT_EXPIRED', 'expired'],
-])
-
-const refusal = (error: unknown) => invalid(REASON_OF.get((error as { code?: unknown }).code) ?? 'claims', error)
+/** jose's error codes are part of its interface. */
+const refusal = (error: unknown) =>
+  invalid(
+    (error as { code?: unknown }).code === 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' ? 'signature' : 'claims',
+    error,
+  )
 
 const invalid = (reason: Reason, cause?: unknown) =>
   new SignerError('token/invalid', { reason: TOKEN_REASONS[reason] }, cause === undefined ? {} : { cause })

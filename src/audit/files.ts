@@ -3,11 +3,16 @@
  * the one that fails on demand. Errors are passed on as the system gave them; the log decides what they mean.
  */
 export interface AuditFile {
+  /**
+   * `write` itself resolves only when bytes and length are on disk, as after `datasync`, and rejects when that fails: a
+   * file opened O_DSYNC, which saves a call. Absent or false: a write counts after `datasync`.
+   */
+  readonly writesThrough?: boolean
   /** Writes at `position` and answers how many bytes were taken, which may be fewer than offered. */
   write(bytes: Uint8Array, position: number): Promise<number>
   /** Fills `into` from `position` and answers how many bytes there were: fewer only at the end of the file. */
   read(into: Uint8Array, position: number): Promise<number>
-  /** Resolves when the contents and the length are on disk (`fdatasync`). */
+  /** Resolves when the contents and the length are on disk (`fdatasync`). Nothing to do after a write that went through. */
   datasync(): Promise<void>
   truncate(length: number): Promise<void>
   size(): Promise<number>

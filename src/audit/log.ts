@@ -1,6 +1,6 @@
 /**
  * The barrier: an append resolves when its bytes are on disk, or not at all. One writer loop takes all that wait, writes
- * once, syncs once, then answers. Whatever goes wrong seals. Laws A1 to A5 of FORMAT.md; every branch here is tested.
+ * once, syncs once (one call where writes go through), then answers. Whatever goes wrong seals. Laws A1 to A5 of FORMAT.md; every branch here is tested.
  */
 import type { AuditEntry, AuditLog, AuditReceipt } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
@@ -66,7 +66,8 @@ export function startLog(start: LogStart): AuditLog {
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0)
     if (tail.offset + bytes > limits.segmentBytes && !tail.fresh) await rotate()
     const batch = encodeBatch(groups, tail, instance, files.sha256)
-    await writeWhole(tail.file, batch.bytes, tail.offset, segmentName(tail.segment), bound)
+    const sync = tail.file.writesThrough !== true
+    await writeWhole(tail.file, batch.bytes, tail.offset, segmentName(tail.segment), bound, sync)
     return batch
   }
 

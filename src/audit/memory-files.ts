@@ -48,7 +48,12 @@ export interface MemoryFiles extends AuditFiles {
   copy(): MemoryFiles
 }
 
-export function createMemoryFiles(): MemoryFiles {
+export interface MemoryFilesOptions {
+  /** Files as O_DSYNC opens them: the sync is the second half of every write, and fails, hangs and is cut off as such. */
+  readonly writesThrough?: boolean
+}
+
+export function createMemoryFiles(options: MemoryFilesOptions = {}): MemoryFiles {
   const inodes = new Map<string, Inode>()
   const operations: Operation[] = []
   let isLocked = false
@@ -87,7 +92,7 @@ export function createMemoryFiles(): MemoryFiles {
         named: false,
       }
       inodes.set(name, inode)
-      return memoryFile(name, inode, enter, how === 'read')
+      return memoryFile(name, inode, enter, how === 'read', options.writesThrough === true)
     },
     async syncDir() {
       await enter('syncDir', '')
@@ -105,18 +110,18 @@ export function createMemoryFiles(): MemoryFiles {
       else inodes.set(name, synced(bytes.slice()))
     },
     powerCut(chance) {
-      const image = createMemoryFiles()
+      const image = createMemoryFiles(options)
       for (const [name, inode] of inodes)
         if (inode.named || chance() < 0.5) image.put(name, afterPowerCut(inode, chance))
       return image
     },
     synced() {
-      const image = createMemoryFiles()
+      const image = createMemoryFiles(options)
       for (const [name, inode] of inodes) if (inode.named) image.put(name, inode.disk)
       return image
     },
     copy() {
-      const image = createMemoryFiles()
+      const image = createMemoryFiles(options)
       for (const name of inodes.keys()) image.put(name, files.bytes(name))
       return image
     },
@@ -129,13 +134,28 @@ function memoryFile(
   inode: Inode,
   enter: (kind: Operation['kind'], name: string) => Promise<boolean>,
   isReader: boolean,
+  writesThrough: boolean,
 ): AuditFile {
+  const datasync = async (): Promise<void> => {
+    await enter('datasync', name)
+    const disk = new Uint8Array(inode.length)
+    disk.set(inode.disk.subarray(0, inode.length))
+    for (const sector of inode.dirty) {
+      const from = sector * SECTOR
+      if (from < inode.length) disk.set(inode.data.subarray(from, Math.min(from + SECTOR, inode.length)), from)
+    }
+    inode.dirty.clear()
+    inode.disk = disk
+  }
   return {
+    ...(writesThrough ? { writesThrough } : {}),
     async write(bytes, position) {
-      const taken = (await enter('write', name)) ? bytes.length >> 1 : bytes.length
+      const short = await enter('write', name)
+      const taken = short ? bytes.length >> 1 : bytes.length
       resize(inode, Math.max(inode.length, position + taken))
       inode.data.set(bytes.subarray(0, taken), position)
       mark(inode, position, position + taken)
+      if (writesThrough && !short) await datasync()
       return taken
     },
     async read(into, position) {
@@ -143,17 +163,7 @@ function memoryFile(
       into.set(part)
       return part.length
     },
-    async datasync() {
-      await enter('datasync', name)
-      const disk = new Uint8Array(inode.length)
-      disk.set(inode.disk.subarray(0, inode.length))
-      for (const sector of inode.dirty) {
-        const from = sector * SECTOR
-        if (from < inode.length) disk.set(inode.data.subarray(from, Math.min(from + SECTOR, inode.length)), from)
-      }
-      inode.dirty.clear()
-      inode.disk = disk
-    },
+    datasync,
     async truncate(length) {
       await enter('truncate', name)
       const before = inode.length

@@ -57,15 +57,21 @@ export async function createSegment(files: AuditFiles, start: NewSegment, bound:
   }
 }
 
-/** One write, one sync. A short write is an error: what is on disk now is not known, and the log does not guess. */
+/**
+ * One write, one sync. A short write is an error: what is on disk now is not known, and the log does not guess.
+ *
+ * @param sync  false where the write went through: then only these bytes are on disk for certain. Recovery and new segments
+ *              sync, because that takes along whatever else of the file is not on disk yet.
+ */
 export async function writeWhole(
   file: AuditFile,
   bytes: Uint8Array,
   at: number,
   name: string,
   bound: Bound,
+  sync = true,
 ): Promise<void> {
   const written = await bound(`write to ${name}`, file.write(bytes, at))
   if (written !== bytes.length) throw new Error(`write to ${name} took ${written} of ${bytes.length} bytes`)
-  await bound(`sync of ${name}`, file.datasync())
+  if (sync) await bound(`sync of ${name}`, file.datasync())
 }

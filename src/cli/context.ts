@@ -3,7 +3,7 @@ import type { ConfigProblem } from '../domain/errors.ts'
 import type { Finding, Patient } from '../domain/doctor.ts'
 import type { World } from '../domain/ports.ts'
 import type { Scheme } from '../domain/provider.ts'
-import type { KeyView } from '../service/keys.ts'
+import type { KeyView, PlaceView } from '../service/keys.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
 export interface Terminal {
@@ -33,6 +33,8 @@ export interface Services {
   dev(options: DevOptions): Promise<DevRunning>
   localKms(options: LocalKmsFlags): Promise<Running>
   openKeys(config: Config): Promise<KeyRoom>
+  /** Flags of routing, beside a running service or without one. */
+  openFlags(config: Config, file: string | undefined): Promise<FlagRoom>
   audit(directory: string): AuditRoom
   checkConfig(file: string | undefined): Promise<{ environment: string; warnings: readonly ConfigProblem[] }>
   configSchema(): Promise<unknown>
@@ -134,9 +136,13 @@ export interface KeyRoom {
   /** A row of another platform, opened with its passphrase and wrapped anew. Wipes the passphrase. */
   importPassphraseRow(options: ImportPassphraseRow): Promise<KeyView>
   list(): Promise<readonly KeyView[]>
-  show(name: string): Promise<KeyView & { readonly policy: unknown }>
+  show(name: string): Promise<KeyView & { readonly policy: unknown; readonly bindings: readonly PlaceView[] }>
   /** Out of quarantine, once the key has proved itself again. */
   restore(name: string): Promise<KeyView>
+  /** One more place of the same public key, once it has proved that it is there. Wipes the seed. */
+  bind(options: BindKey): Promise<KeyView & { readonly bindings: readonly PlaceView[] }>
+  /** Ends the suspension of a binding, once it has proved itself again. */
+  restoreBinding(name: string, binding: string): Promise<KeyView & { readonly bindings: readonly PlaceView[] }>
   close(): Promise<void>
 }
 
@@ -148,6 +154,10 @@ export interface NewKey {
   /** Policy document as JSON text; absent: the strict default, which allows nothing. */
   readonly policy?: string
 }
+export type BindKey = { readonly name: string; readonly provider: string } & (
+  | { readonly reference: string }
+  | { readonly seed: Uint8Array; readonly wrappingKey?: string }
+)
 export type CreateKey = NewKey & { readonly custody: 'native' | 'envelope'; readonly wrappingKey?: string }
 export type AdoptKey = NewKey & { readonly reference: string; readonly address?: string }
 export type ImportSeed = NewKey & {
@@ -165,6 +175,33 @@ export type ImportCiphertext = NewKey & {
   readonly wrappingKey: string
   readonly ciphertext: Uint8Array
   readonly address: string
+}
+
+/** A flag as it is written: mode, and what belongs to it. */
+export type FlagValue = Readonly<Record<string, unknown>>
+
+export interface FlagRule {
+  readonly environment?: string
+  readonly key?: string
+  readonly caller?: string
+  readonly flag: FlagValue
+}
+
+export interface FlagView {
+  readonly file: string
+  /** Of the rules, whatever their spelling. Empty: there are none. */
+  readonly hash: string
+  readonly rules: readonly FlagRule[]
+  /** The newest first. */
+  readonly history: readonly { readonly number: number; readonly hash: string; readonly at: string }[]
+}
+
+export interface FlagRoom {
+  show(): Promise<FlagView>
+  /** @param expected  refuses unless this is the hash now */
+  set(rule: FlagRule, expected?: string): Promise<FlagView>
+  /** @param to  number of the history; without it, what was before */
+  rollback(to?: number): Promise<FlagView>
 }
 
 export interface AuditRoom {

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { KeyView } from '../service/keys.ts'
 import { SEED_BYTES_MAX } from './address.ts'
-import type { CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
+import type { BindKey, CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
 import { readInput, readText, usage } from './input.ts'
 import { columns, given, json } from './options.ts'
 
@@ -104,9 +104,45 @@ export function keysCommand(program: Command, context: CliContext): void {
 
   common(keys.command('restore').argument('<name>'))
     .description('take a key out of quarantine, once it has signed a challenge that verifies under the pinned key')
-    .action(async (name: string, flags: Common) => {
-      await show(context, flags, await withRoom(context, flags, room => room.restore(name)))
+    .option('--binding <id>', 'instead: end the suspension of this binding, once it has signed such a challenge')
+    .action(async (name: string, flags: Common & { readonly binding?: string }) => {
+      const { binding } = flags
+      const restore = (room: KeyRoom) =>
+        binding === undefined ? room.restore(name) : room.restoreBinding(name, binding)
+      await show(context, flags, await withRoom(context, flags, restore))
     })
+
+  common(keys.command('bind').argument('<name>'))
+    .description('add another place of the same public key, once it has signed a challenge that verifies under it')
+    .requiredOption('--provider <name>', 'name of the provider in the configuration')
+    .option('--reference <reference>', 'native: the key in the service (ARN or id)')
+    .option('--seed-file <file>', 'envelope: file with the S… seed (or - for stdin); wrapped, never stored in clear')
+    .option('--wrapping-key <reference>', 'envelope: the key that wraps it (default: a new one)')
+    .action(async (name: string, flags: BindFlags) => {
+      const place = await placeOf(context, name, flags)
+      await show(context, flags, await withRoom(context, flags, room => room.bind(place)))
+    })
+}
+
+interface BindFlags extends Common {
+  readonly provider: string
+  readonly reference?: string
+  readonly seedFile?: string
+  readonly wrappingKey?: string
+}
+
+async function placeOf({ terminal }: CliContext, name: string, flags: BindFlags): Promise<BindKey> {
+  const { provider, reference, seedFile, wrappingKey } = flags
+  if ((reference === undefined) === (seedFile === undefined)) {
+    const how = reference === undefined ? 'neither is given' : 'both are given'
+    throw usage('--reference, --seed-file', how, 'give exactly one of them')
+  }
+  if (reference !== undefined) {
+    if (wrappingKey !== undefined) throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out')
+    return { name, provider, reference }
+  }
+  const input = { field: '--seed-file', path: seedFile as string, bytesMax: SEED_BYTES_MAX }
+  return { name, provider, seed: await readInput(terminal, input), ...given({ wrappingKey }) }
 }
 
 function common(command: Command): Command {

@@ -7,6 +7,7 @@ import type { CliContext } from './context.ts'
 import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
 import { EXIT, ExitError, exitOfCommander, explain } from './exit.ts'
+import { flagsCommand } from './flags.ts'
 import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
 import { localKmsCommand } from './local-kms.ts'
@@ -71,6 +72,7 @@ const COMMANDS = [
   serveCommand,
   signCommand,
   keysCommand,
+  flagsCommand,
   addressCommand,
   keygenCommand,
   auditCommand,

@@ -12,6 +12,7 @@ import type { World } from '../domain/ports.ts'
 import type { KeyRef } from '../domain/provider.ts'
 import { SecretBytes } from '../domain/secret.ts'
 import { attemptsOf, publicKeyOf, seedOfFile } from './custody.ts'
+import { readFileText } from './places.ts'
 
 const LIMITS = { deadlineMs: 15_000, tries: 3 }
 
@@ -55,7 +56,8 @@ async function ofKey(world: World, config: Config, name: string, reference: KeyR
       fix: `use one of ${Object.keys(config.providers).join(', ') || '(none is configured)'}`,
     })
   }
-  const provider = await openProvider(configured, { ...world, environment: config.environment })
+  const around = { ...world, environment: config.environment, readFile: readFileText }
+  const provider = await openProvider(configured, around)
   try {
     const facts = await attemptsOf(
       world,

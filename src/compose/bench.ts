@@ -132,6 +132,7 @@ function factsOf(runtime: Runtime, version: string): Readonly<Record<string, str
     cpu: all[0]?.model ?? 'unknown',
     cores: all.length,
     provider: 'AWS KMS emulated by local-kms, latency none',
+    more: 'every provider, latency profile and concurrency, and libraries for comparison (not in the binary): `bun run bench` from source',
   }
 }
 

@@ -48,6 +48,11 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },
+    openFlags: async ({ environment: place, flags, data }, file) => {
+      const [{ openFlagRoom }, { flagFileOf }] = await Promise.all([import('./flag-room.ts'), import('./flags.ts')])
+      const settings = { environment: place, file: flagFileOf(file ?? flags.file), dataDirectory: data.directory }
+      return openFlagRoom(settings, world)
+    },
     audit: directory => auditRoom(directory, world),
     checkConfig: async file => {
       const config = await loadConfig({ flags: {}, ...(file === undefined ? {} : { file }) })
@@ -59,7 +64,10 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     configSchema: async () => (await import('../config/describe.ts')).configJsonSchema(),
     addresses: {
       ofPublicKey: async text => (await addresses()).ofPublicKey(text),
-      ofKey: async (config, provider, reference) => (await addresses()).ofKey(config, provider, reference),
+      ofKey: async (config, provider, reference) => {
+        await refuseUnsafe('keys', config, environment, loggerAt('warn')) // credentials go to the key service
+        return (await addresses()).ofKey(config, provider, reference)
+      },
       ofSeed: async file => {
         await prepareForSecrets(runtime, loggerAt('warn'))
         return (await addresses()).ofSeed(file)

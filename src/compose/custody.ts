@@ -55,8 +55,9 @@ export function custodyOf(
   attempts: Attempts,
   provider: (name: string) => Promise<KeyProvider>,
   readRow: (bindingId: string) => Promise<EnvelopeRow | undefined>,
+  keyOpened?: () => () => void,
 ): Custody {
-  return createCustody({ provider, readRow, engines, attempts })
+  return createCustody({ provider, readRow, engines, attempts, keyOpened })
 }
 
 export async function publicKeyOf(seed: SecretBytes): Promise<Uint8Array> {

@@ -56,8 +56,7 @@ export const isPublishedKey = (publicKey: Uint8Array): boolean =>
 /** A fresh copy: whoever takes it wipes it. */
 export const demoSeed = (name: string): Uint8Array => seedOf(name)
 
-/** As public as the seeds; long enough to be taken. */
-export const DEMO_PASSPHRASE = 'countersign dev passphrase, printed in its source: 7gT2 kQ9w Zx4p'
+export { DEVELOPMENT_PASSPHRASE as DEMO_PASSPHRASE } from '../../providers/index.ts'
 
 const material = (label: string) => ({ material: { hex: toHex(seedOf(label)) } })
 

@@ -26,7 +26,8 @@ export async function* diagnose(config: Config, options: Options, world: World):
     ([name]) => options.provider === undefined || name === options.provider,
   )
   if (wanted.length === 0) throw noProvider(config, options.provider)
-  const registered = options.patient === undefined ? await patientsOf(config, world) : new Map<string, Patient[]>()
+  const registered: ReadonlyMap<string, readonly Patient[]> =
+    options.patient === undefined ? yield* registeredPatients(config, world) : new Map()
   for (const [name, provider] of wanted) {
     const patients = options.patient === undefined ? (registered.get(name) ?? []) : [options.patient]
     for await (const finding of examine(provider, patients, config, options.signal, world))
@@ -53,7 +54,8 @@ async function* examine(
 ): AsyncIterable<Finding> {
   const over = new AbortController()
   const end = () => over.abort(new Error('stopped'))
-  stopped.addEventListener('abort', end, { once: true })
+  if (stopped.aborted) end()
+  else stopped.addEventListener('abort', end, { once: true })
   const done = new AbortController()
   world.clock.sleep(DEADLINE_MS, done.signal).then(end, () => {})
   try {
@@ -87,6 +89,19 @@ const reasonOf = (error: SignerError): string =>
     : 'reason' in error.detail
       ? error.detail.reason
       : error.code
+
+/** A store that cannot be read is a finding of its own; the key services are asked all the same. */
+async function* registeredPatients(config: Config, world: World): AsyncGenerator<Finding, Map<string, Patient[]>> {
+  try {
+    return await patientsOf(config, world)
+  } catch (error) {
+    if (!isSignerError(error)) throw error
+    const fix = 'fix' in error.detail ? error.detail.fix : 'look at the data directory, or name a key with --key'
+    const meaning = `the keys of the registry are not known: ${reasonOf(error)}`
+    yield { check: 'configuration', outcome: 'failed', meaning, fix }
+    return new Map()
+  }
+}
 
 /** Where the registered keys live, by provider. The service may run beside it: reading takes nothing from it. */
 async function patientsOf({ data }: Config, world: World): Promise<Map<string, Patient[]>> {

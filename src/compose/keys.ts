@@ -10,7 +10,8 @@ import type { ResolvedKey } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
 import type { KeyRef } from '../domain/provider.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
-import { type KeyView, viewOf } from '../service/keys.ts'
+import { addBinding, restoreBinding } from '../service/bind.ts'
+import { type KeyView, placesOf, viewOf } from '../service/keys.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
@@ -99,12 +100,23 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       const versions = (await room.store.keys.list()).filter(({ key }) => key.name === name)
       const resolved = versions.find(({ version }) => version.state === 'active') ?? versions.at(-1)
       if (resolved === undefined) throw new SignerError('key/unknown', { key: name })
-      return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown }
+      return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown, bindings: placesOf(resolved) }
     },
     restore: name => register(() => restoreKey(deps, name)),
+    bind: async place => {
+      const { name, provider } = place
+      const where =
+        'reference' in place
+          ? { reference: place.reference }
+          : { ...place, seed: seedOfFile(place.seed, `seed of ${name}`) }
+      return withPlaces(await addBinding(deps, { name, provider, ...where }))
+    },
+    restoreBinding: async (name, binding) => withPlaces(await restoreBinding(deps, name, binding)),
     close: room.close,
   }
 }
+
+const withPlaces = (key: ResolvedKey) => ({ ...viewOf(key), bindings: placesOf(key) })
 
 /** The reference to pin, once the key behind it has the address that was asked for. */
 async function pinned(deps: RegisterDeps, key: NewKey, reference: KeyRef, address: string): Promise<KeyRef> {

@@ -3,7 +3,7 @@ import { createTokenVerifier } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
-import type { Binding } from '../domain/key.ts'
+import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
 import type { Listening, Runtime } from '../runtime/index.ts'
@@ -12,6 +12,7 @@ import { KEPT_MS } from '../store/store.ts'
 import { breakerJournal, providersCheck } from './breakers.ts'
 import { custodyOf, type GuardLimits, guardedAttempts } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
+import { type FlagSettings, openRouting, type Routing } from './flags.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -21,6 +22,10 @@ export interface ServiceSettings extends RoomSettings {
   readonly server: { readonly host: string; readonly port: number; readonly socket?: string }
   readonly limits: GuardLimits & { readonly bodyBytes: number }
   readonly tokens: Parameters<typeof createTokenVerifier>[0]
+  /** Without it, the first binding of every key serves. */
+  readonly flags?: FlagSettings
+  /** For the bench alone: told when a key was opened, and again when its bytes were wiped. No configuration sets it. */
+  readonly keyOpened?: () => () => void
 }
 
 export interface RunningService {
@@ -31,6 +36,7 @@ export interface RunningService {
 }
 
 const IDLE_SECONDS = 30
+const SHADOW_DRAIN_MS = 5_000
 const HOUR_MS = 60 * 60 * 1000
 
 /** Opens the room, wires the path of a signature to it, and listens. Everything is closed again when any step fails. */
@@ -42,6 +48,7 @@ export async function startService(
   const world = runtime.world()
   const room = await openRoom(settings, world)
   let listening: Listening | undefined
+  let routing: Routing | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
     const event = (name: string, detail: Record<string, string | number | boolean>) =>
@@ -66,6 +73,14 @@ export async function startService(
     const newAuditId = (): string => randomId(world.random, 'a')
     const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
     const guarded = guardedAttempts(world, settings.limits, journal)
+    const custody = custodyOf(guarded.attempts, room.provider, room.store.keys.envelope, settings.keyOpened)
+    const mayServe = gateOf(settings, room, logger)
+    if (settings.flags !== undefined) {
+      const { environment } = settings
+      const { audit, store } = room
+      const parts = { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe }
+      routing = await openRouting(settings.flags, parts)
+    }
     const signer = createSigner({
       world,
       logger,
@@ -76,19 +91,9 @@ export async function startService(
       audit: room.audit,
       authenticate: createTokenVerifier(settings.tokens),
       authorize: (caller: Caller, action, key) => authorize(caller, action, key),
-      custody: custodyOf(guarded.attempts, room.provider, room.store.keys.envelope),
-      mayServe: async ({ key: { chain, network } }, binding) => {
-        const place = { environment: settings.environment, chain, network }
-        if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
-        const { can } = await room.provider(binding.provider)
-        try {
-          room.mayServe(place, can)
-        } catch (error) {
-          if (!isSignerError(error)) throw error
-          const reason = 'reason' in error.detail ? error.detail.reason : error.code
-          throw new SignerError('key/unsupported', { key: binding.key, wanted: network, reason }, { cause: error })
-        }
-      },
+      custody,
+      mayServe,
+      ...(routing === undefined ? {} : { routing }),
       recordRefusal: outcome => {
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
       },
@@ -122,6 +127,7 @@ export async function startService(
         housekeeping.abort()
         await closeAll(
           () => server.stop(drainMs),
+          () => routing?.stop(Math.min(drainMs, SHADOW_DRAIN_MS)),
           () => refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) })),
           async () => void (room.audit.state.kind === 'open' && (await event('service-stopped', {}))),
           () => room.close(),
@@ -130,9 +136,36 @@ export async function startService(
     }
   } catch (error) {
     await listening?.stop(0)
+    await routing?.stop(0)
     await room.close()
     throw error
   }
+}
+
+/** Asked for every binding of every request, whatever a flag says: development keys stay out of production. */
+const gateOf =
+  (settings: ServiceSettings, room: Room, logger: Logger) =>
+  async ({ key: { chain, network } }: ResolvedKey, binding: Binding): Promise<void> => {
+    const place = { environment: settings.environment, chain, network }
+    if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
+    const { can } = await room.provider(binding.provider).catch((error: unknown) => {
+      throw notOpened(error, binding, logger)
+    })
+    try {
+      room.mayServe(place, can)
+    } catch (error) {
+      if (!isSignerError(error)) throw error
+      const reason = 'reason' in error.detail ? error.detail.reason : error.code
+      throw new SignerError('key/unsupported', { key: binding.key, wanted: network, reason }, { cause: error })
+    }
+  }
+
+/** The operator reads what is wrong with the configuration: it may say how weak a passphrase is. */
+function notOpened(error: unknown, { provider, key, custody }: Binding, logger: Logger): unknown {
+  if (!isSignerError(error) || (error.code !== 'config/invalid' && error.code !== 'start/refused')) return error
+  logger.error('provider-not-opened', { provider, code: error.code, ...error.detail })
+  const reason = 'its key service cannot be opened here'
+  return new SignerError('key/unsupported', { key, wanted: custody, reason }, { cause: error })
 }
 
 /** Callers learn that the key cannot be served, and nothing about what is configured. */

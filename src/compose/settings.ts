@@ -32,6 +32,9 @@ export function serviceSettings(config: Config, { clock }: Pick<World, 'clock'>)
       fix: 'Say whose tokens are accepted: issuer, audience, jwks',
     })
   }
+  if (config.flags.file !== undefined && config.flags.service !== undefined) {
+    problems.push({ path: 'flags.service', problem: 'is set beside flags.file', fix: 'Keep the flags in one place' })
+  }
   if (Object.keys(config.providers).length === 0) {
     problems.push({ path: 'providers', problem: 'is empty', fix: 'Add [providers.aws] with kind = "aws-kms"' })
   }
@@ -41,6 +44,7 @@ export function serviceSettings(config: Config, { clock }: Pick<World, 'clock'>)
     ...roomSettings(config),
     server: { host: server.host, port: server.port, ...(server.socket === undefined ? {} : { socket: server.socket }) },
     limits: config.limits,
+    flags: config.flags,
     tokens: { jwks, issuer, audience, clock, maxAgeSeconds, skewSeconds },
   }
 }

@@ -97,6 +97,32 @@ const keys = z.strictObject({
     .describe('address to key of the key service'),
 })
 
+const flags = z.strictObject({
+  file: text(4096)
+    .optional()
+    .describe(
+      'file with the flags of routing (JSON or TOML), read again when it changes; `countersign flags` writes it',
+    ),
+  service: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .optional()
+    .describe('flag service that speaks the OpenFeature remote evaluation protocol (OFREP), instead of a file'),
+  name: text(128).default('countersign-route').describe('name of the flag; also salts the draw of a canary'),
+  maxAgeSeconds: whole(1, 86_400)
+    .default(900)
+    .describe('how long flags that cannot be read again are good')
+    .meta({ unit: 'seconds' }),
+  whenStale: z
+    .enum(['keep', 'off'])
+    .default('keep')
+    .describe('what holds after that: the last good flags, or the first binding of every key'),
+  shadowConcurrency: whole(1, 64).default(4).describe('signatures under way in shadow at one time'),
+  shadowQueue: whole(1, 10_000)
+    .default(256)
+    .describe('signatures that wait for their shadow; more are counted as dropped'),
+})
+
 /**
  * The whole file. `secret` is what stands where a secret belongs: a text for the JSON Schema, and while loading a
  * reference that becomes a `Secret`.
@@ -114,6 +140,7 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
       .default({})
       .describe('key services, by the name that bindings call them'),
     keys: keys.prefault({}),
+    flags: flags.prefault({}),
     limits: limits.prefault({}),
     audit: audit.prefault({}),
     log: z

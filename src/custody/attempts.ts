@@ -25,6 +25,8 @@ export interface Remote<T> {
   /** Our id of the binding that is served, for logs. */
   readonly binding?: string
   readonly requestId: string
+  /** Less time than the deadline of all calls: what is left of it when other places were asked before. */
+  readonly withinMs?: number
   /** `sign`: an unanswered call may have made a signature. `read`: an unanswered call has changed nothing. */
   readonly effect: 'sign' | 'read'
   readonly run: (call: Call) => Promise<T>
@@ -48,8 +50,9 @@ export const createAttempts = (options: AttemptsOptions): Attempts => inTime(opt
  * @returns a function that throws what the last try threw, and hands every try the signal of the deadline.
  */
 export function createTries(options: AttemptsOptions): Attempts {
-  const { clock, deadlineMs = 5_000, triesMax = 3 } = options
+  const { clock, triesMax = 3 } = options
   return async remote => {
+    const deadlineMs = Math.min(options.deadlineMs ?? 5_000, remote.withinMs ?? Number.POSITIVE_INFINITY)
     const deadline = new AbortController()
     const done = new AbortController()
     const endsAt = clock.monotonic() + deadlineMs

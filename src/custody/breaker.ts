@@ -105,7 +105,11 @@ export function createBreakers(options: BreakerOptions): Breakers {
   }
   const tell = (remote: Called, of: BreakerChange['of'], state: CircuitState, again = false): void => {
     const binding = remote.binding === undefined ? {} : { binding: remote.binding }
-    options.onChange?.({ provider: remote.provider, of, ...binding, state, again })
+    try {
+      options.onChange?.({ provider: remote.provider, of, ...binding, state, again })
+    } catch {
+      // Whoever watches decides nothing: a throw here would lose a signature, or keep a probe's lane taken for ever.
+    }
   }
   const record = (remote: Called, of: BreakerChange['of'], change: ReturnType<Circuit['leave']>): void => {
     if (change !== undefined) tell(remote, of, change === 'closed' ? 'closed' : 'open', change === 'reopened')

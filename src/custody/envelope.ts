@@ -20,6 +20,7 @@ export interface EnvelopeJob {
   readonly binding: Binding
   readonly input: SignInput
   readonly requestId: string
+  readonly withinMs?: number
 }
 
 export interface EnvelopeDeps {
@@ -28,6 +29,8 @@ export interface EnvelopeDeps {
   readonly readRow: (bindingId: string) => Promise<EnvelopeRow | undefined>
   readonly engines: Engines
   readonly attempts: Attempts
+  /** For measurement: called when a key has been opened; what it returns is called when its bytes are wiped. */
+  readonly keyOpened?: (() => () => void) | undefined
 }
 
 /**
@@ -46,16 +49,19 @@ export async function signByEnvelope(job: EnvelopeJob, deps: EnvelopeDeps): Prom
     key: job.binding.reference,
     binding: job.binding.id,
     requestId: job.requestId,
+    ...(job.withinMs === undefined ? {} : { withinMs: job.withinMs }),
     effect: 'read',
     run: call => provider.unwrap(job.binding.reference, row.ciphertext, row.context, call),
     onLate: late => late.plaintext.wipe(),
   })
+  const wiped = deps.keyOpened?.()
   try {
     const signature = await opened.plaintext.use(bytes => signWith(engine, bytes, job, provider))
     const { providerRequestId } = opened
     return providerRequestId === undefined ? { signature } : { signature, providerRequestId }
   } finally {
     opened.plaintext.wipe()
+    wiped?.()
   }
 }
 

@@ -20,16 +20,25 @@ export interface CustodyDeps {
   readonly readRow: (bindingId: string) => Promise<EnvelopeRow | undefined>
   readonly engines: Engines
   readonly attempts: Attempts
+  /** For measurement: `EnvelopeDeps`. */
+  readonly keyOpened?: (() => () => void) | undefined
 }
 
-export type Custody = (key: ResolvedKey, binding: Binding, input: SignInput, requestId: string) => Promise<Signed>
+/** @param withinMs less time than the deadline of all calls, when other bindings were asked before this one */
+export type Custody = (
+  key: ResolvedKey,
+  binding: Binding,
+  input: SignInput,
+  requestId: string,
+  withinMs?: number,
+) => Promise<Signed>
 
 /** Signs where the binding says the key lives. The caller verifies. */
 export const createCustody =
   (deps: CustodyDeps): Custody =>
-  async (key, binding, input, requestId) => {
+  async (key, binding, input, requestId, withinMs) => {
     try {
-      return await signWhereItLives(deps, key, binding, input, requestId)
+      return await signWhereItLives(deps, key, binding, input, requestId, withinMs)
     } catch (error) {
       throw underOurName(error, binding)
     }
@@ -41,13 +50,17 @@ async function signWhereItLives(
   binding: Binding,
   input: SignInput,
   requestId: string,
+  withinMs?: number,
 ): Promise<Signed> {
   const provider = await deps.provider(binding.provider)
   switch (binding.custody) {
     case 'native':
-      return signNatively(provider, binding, input, requestId, deps.attempts)
+      return signNatively(provider, binding, input, requestId, deps.attempts, withinMs)
     case 'envelope':
-      return signByEnvelope({ version, network: key.network, binding, input, requestId }, { ...deps, provider })
+      return signByEnvelope(
+        { version, network: key.network, binding, input, requestId, ...(withinMs === undefined ? {} : { withinMs }) },
+        { ...deps, provider },
+      )
     default:
       binding.custody satisfies never
       throw new SignerError('key/unsupported', {

@@ -15,6 +15,7 @@ export async function signNatively(
   input: SignInput,
   requestId: string,
   attempts: Attempts,
+  withinMs?: number,
 ): Promise<Signed> {
   if (!provider.can.native.includes(input.scheme)) {
     const reason = `${provider.name} does not sign with this scheme itself`
@@ -25,6 +26,7 @@ export async function signNatively(
     key: binding.reference,
     binding: binding.id,
     requestId,
+    ...(withinMs === undefined ? {} : { withinMs }),
     effect: 'sign',
     run: call => provider.sign(binding.reference, input, call),
   })

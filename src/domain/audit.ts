@@ -13,6 +13,17 @@ export interface AuditActor {
   readonly peer: string
 }
 
+/** Where a request went, and who said so. */
+export interface RouteEntry {
+  readonly mode: string
+  /** Version of the flags: the first digits of their hash. */
+  readonly flags: string
+  /** In an intent: the binding that is asked first. In an outcome: the one that answered, or failed last. */
+  readonly binding: string
+  /** In an intent: the binding that signs too after the release, for comparison. */
+  readonly shadow?: string
+}
+
 /** Before the key is touched. */
 export interface IntentEntry {
   readonly kind: 'intent'
@@ -34,6 +45,7 @@ export interface IntentEntry {
   readonly rule?: string
   readonly reason?: string
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly fingerprint: string }
+  readonly route?: RouteEntry
 }
 
 /** After it, or instead of it: exactly one for every intent. */
@@ -56,6 +68,7 @@ export interface OutcomeEntry {
   readonly durationMs?: number
   readonly actor?: AuditActor
   readonly operation?: string
+  readonly route?: RouteEntry
 }
 
 /** Everything that is not a signature: start, stop, seal, reopen, key created, refusals in bulk. */

@@ -47,6 +47,8 @@ export interface Binding {
   readonly custody: Custody
   /** Native: the signing key. Envelope: the wrapping key. */
   readonly reference: KeyRef
+  /** Why no flag may send a signature here: in shadow it answered wrongly. Until an operator restores it. */
+  readonly suspended?: string
 }
 
 /** The encrypted key of an envelope binding. Read once for every signature, never cached. */

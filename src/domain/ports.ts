@@ -32,6 +32,13 @@ export interface KeyRegistry extends KeyCatalogue {
   /** All or nothing, in one transaction. @throws `key/exists` */
   add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
   /**
+   * One more place of a version, after those it has. The caller has proved that the same public key is there.
+   * @throws `key/unknown` without this version, `key/exists` for a binding at this provider and reference
+   */
+  addBinding(entry: { binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  /** @param reason undefined ends it. @returns false when nothing had to change. @throws `key/unknown` */
+  suspendBinding(bindingId: string, reason: string | undefined): Promise<boolean>
+  /**
    * One atomic step. With `from`, only from one of these states: what was revoked in the meantime stays revoked.
    * @returns false when the version is in another state; nothing was changed then. @throws `key/unknown`
    */

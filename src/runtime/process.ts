@@ -10,7 +10,16 @@ export const exit = (code: number): never => process.exit(code)
 
 export const isTerminal = (stream: 'stdin' | 'stdout' | 'stderr'): boolean => process[stream].isTTY === true
 
+const heard = new Set<'stdout' | 'stderr'>()
+/** Whoever writes hears of an error by the promise. The stream tells it as an event too, which ends a process that is deaf to it. */
+function hear(stream: 'stdout' | 'stderr'): void {
+  if (heard.has(stream)) return
+  heard.add(stream)
+  process[stream].on('error', () => {})
+}
+
 export function write(stream: 'stdout' | 'stderr', text: string): Promise<void> {
+  hear(stream)
   return new Promise((resolve, reject) => {
     // A reader that has seen enough (`… | head`) closes the pipe; that is no failure of ours.
     const isClosed = (error: NodeJS.ErrnoException) => error.code === 'EPIPE'

@@ -18,6 +18,24 @@ export interface KeyView {
   readonly policyHash: string
 }
 
+/** What operators see besides: every place of the version, in order. */
+export interface PlaceView {
+  readonly id: string
+  readonly provider: string
+  readonly custody: string
+  readonly reference: string
+  readonly suspended?: string
+}
+
+export const placesOf = ({ bindings }: ResolvedKey): readonly PlaceView[] =>
+  bindings.map(({ id, provider, custody, reference, suspended }) => ({
+    id,
+    provider,
+    custody,
+    reference,
+    ...(suspended === undefined ? {} : { suspended }),
+  }))
+
 export function viewOf({ key, version, bindings }: ResolvedKey): KeyView {
   const [first] = bindings
   if (first === undefined) throw new SignerError('key/mismatch', { key: key.name, reason: 'it has no binding' })

@@ -1,10 +1,11 @@
 import { toBase64 } from '../bytes/base64.ts'
-import type { AuditActor, Decision, IntentEntry, OutcomeEntry } from '../domain/audit.ts'
+import type { AuditActor, Decision, IntentEntry, OutcomeEntry, RouteEntry } from '../domain/audit.ts'
 import type { AnySignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import type { Asked } from './payloads.ts'
+import type { Route } from '../routing/index.ts'
 import type { SignRequest } from './types.ts'
 
 /** One request that was understood, by a caller who may ask. */
@@ -13,6 +14,8 @@ export interface Job {
   readonly actor: AuditActor
   readonly request: SignRequest
   readonly resolved: ResolvedKey
+  readonly route: Route
+  /** The one that is asked, or was: the first of the route until another had to take its place. */
   readonly binding: Binding
   readonly asked: Asked
   readonly entry: IdempotencyEntry
@@ -28,6 +31,12 @@ const named = (job: Job) => ({
 })
 
 const placed = (job: Job) => ({ provider: job.binding.provider, custody: job.binding.custody })
+
+/** Nothing where no flags are. */
+function routed({ route: { by }, binding }: Job, shadow?: Binding): { route?: RouteEntry } {
+  if (by === undefined) return {}
+  return { route: { ...by, binding: binding.id, ...(shadow === undefined ? {} : { shadow: shadow.id }) } }
+}
 
 export function intentRecord(job: Job, decision: Decision): IntentEntry {
   const { scope, key, fingerprint } = job.entry
@@ -45,6 +54,7 @@ export function intentRecord(job: Job, decision: Decision): IntentEntry {
     policyHash: decision.policyHash,
     ...(decision.kind === 'allow' ? {} : { rule: decision.rule, reason: decision.reason }),
     idempotency: { scope, key, fingerprint },
+    ...routed(job, decision.kind === 'allow' ? job.route.shadow : undefined),
   }
 }
 
@@ -57,6 +67,7 @@ export const releasedRecord = (job: Job, signed: Signed, durationMs: number): Ou
   ...(signed.providerRequestId === undefined ? {} : { providerRequestId: signed.providerRequestId }),
   signature: toBase64(signed.signature),
   durationMs,
+  ...routed(job),
 })
 
 /** We said no: the decision was not allow, or the version may no longer sign. */
@@ -73,6 +84,7 @@ export const refusedRecord = (
   decision,
   ...because(error),
   durationMs,
+  ...routed(job),
 })
 
 /** The key service, or we, broke after policy said yes. Nothing was released. */
@@ -93,6 +105,7 @@ export function failedRecord(
     ...(providerRequestId === undefined ? {} : { providerRequestId }),
     ...because(error),
     durationMs,
+    ...routed(job),
   }
 }
 

@@ -31,7 +31,8 @@ export async function restoreKey(deps: RegisterDeps, name: string): Promise<Reso
   throw refused(name, 'its state was changed meanwhile')
 }
 
-async function prove(deps: RegisterDeps, held: ResolvedKey, binding: Binding): Promise<void> {
+/** A binding signs a challenge again, and gives the pinned public key where it gives one. */
+export async function prove(deps: RegisterDeps, held: ResolvedKey, binding: Binding): Promise<void> {
   const provider = await deps.provider(binding.provider)
   deps.mayServe(held.key, provider)
   if (binding.custody === 'native') {

@@ -4,7 +4,7 @@ import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
 import type { AuditActor, Decision } from '../domain/audit.ts'
 import { type Signature64, signature64 } from '../domain/brands.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
-import { maySign, type VersionState } from '../domain/key.ts'
+import { type Binding, maySign, type VersionState } from '../domain/key.ts'
 import type { StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import { parsePayload } from './payloads.ts'
@@ -19,6 +19,7 @@ import {
 } from './records.ts'
 import { type Arrest, INNOCENT, type Suspect } from './quarantine.ts'
 import { release } from './release.ts'
+import { oneAfterAnother, type ShadowJob } from '../routing/index.ts'
 import { fingerprintOf, readIdempotencyKey, readPayload } from './request.ts'
 import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
 
@@ -26,13 +27,15 @@ import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
  * The path of one signature, top to bottom (docs/architecture.md draws it):
  *
  *   authenticate → authorize → parse → route → reserve → decide → durable intent → custody → verify → re-check →
- *   durable outcome → re-check → release
+ *   durable outcome → re-check → release (→ shadow)
  *
  * Nothing else in the program signs. Authentication stands before parsing so that strangers never reach a decoder, and
  * the idempotency key is reserved before policy so that a retry of a released request gets its answer even when a time
  * window that policy looks at has closed since; a refusal gives the reservation back. The binding is chosen before that,
  * so that a key which may not be served here takes no reservation; the version's state is read once more after the
- * outcome, because a revocation may be acknowledged while it is on its way to the disk.
+ * outcome, because a revocation may be acknowledged while it is on its way to the disk. A route may hold several bindings
+ * of the same public key: the next one is asked only when nothing was signed. What signs in shadow does so after the
+ * release, beside the path.
  *
  * @throws SignerError; every refusal is on record, and nothing is released without both records.
  */
@@ -69,7 +72,8 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
     const fingerprint = fingerprintOf(request.key, payload)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
-    return { auditId, actor, request, resolved, binding: await deps.route(resolved), asked, entry, started }
+    const route = await deps.route(resolved, entry)
+    return { auditId, actor, request, resolved, route, binding: route.bindings[0], asked, entry, started }
   } catch (error) {
     const refusal = typed(deps, error)
     const { requestId, key } = request
@@ -78,8 +82,9 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
   }
 }
 
-async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
-  const { resolved, binding, asked } = job
+async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswer> {
+  let job = understood
+  const { resolved, route, asked } = job
   const decision = await orGiveBack(deps, job, async () => deps.decide(resolved, asked))
   if (decision.kind !== 'allow') throw await refuseByPolicy(deps, job, decision)
 
@@ -88,7 +93,10 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   let signed: Signed | undefined
   let verified: Verified
   try {
-    signed = await deps.custody(resolved, binding, asked.input, job.request.requestId)
+    signed = await oneAfterAnother(route.bindings, { ...deps.limits, clock: deps.clock }, (binding, withinMs) => {
+      job = { ...job, binding }
+      return deps.custody(resolved, binding, asked.input, job.request.requestId, withinMs)
+    })
     verified = await verifyAfterSign(asked.input, resolved.version.publicKey, signed.signature)
   } catch (error) {
     const failure = typed(deps, error)
@@ -104,7 +112,9 @@ async function decideAndSign(deps: SignDeps, job: Job): Promise<SignAnswer> {
   const result = storedResult(job, signed)
   await deps.idempotency.complete(job.entry, result).catch(deps.onStoreLag) // the log holds it: a restart repairs the index
   const state = await stateAtRelease(deps, job)
-  return release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
+  const released = release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
+  if (route.shadow !== undefined) deps.shadow(shadowOf(job, route.shadow, signed))
+  return released
 }
 
 /** @throws `key/not-active` unless the version may sign at this moment. */
@@ -194,6 +204,16 @@ async function recordFailure(
   await arrest.enforce(() => deps.idempotency.release(job.entry))
   return failure
 }
+
+const shadowOf = ({ resolved, binding, asked, auditId, request }: Job, shadow: Binding, signed: Signed): ShadowJob => ({
+  key: resolved,
+  binding,
+  shadow,
+  input: asked.input,
+  signature: signed.signature,
+  auditId,
+  requestId: request.requestId,
+})
 
 const suspectOf = ({ auditId, actor, resolved: { version }, binding }: Job): Suspect => ({
   auditId,

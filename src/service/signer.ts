@@ -3,9 +3,9 @@ import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, Key, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../domain/ports.ts'
-import type { Signed, SignInput } from '../domain/provider.ts'
 import { decide, type Policy, readPolicy } from '../policy/index.ts'
 import { type KeyView, viewOf } from './keys.ts'
+import { firstBinding, type Router, type ShadowJob } from '../routing/index.ts'
 import type { Asked } from './payloads.ts'
 import { createQuarantine } from './quarantine.ts'
 import { earlyRefusal } from './records.ts'
@@ -16,7 +16,7 @@ import type { CallerLike, SignAnswer, SignDeps, SignRequest } from './types.ts'
 export interface SignerParts<Caller extends CallerLike> {
   readonly world: World
   readonly logger: Logger
-  readonly limits: { readonly bodyBytes: number }
+  readonly limits: { readonly bodyBytes: number; readonly deadlineMs?: number }
   readonly catalogue: KeyCatalogue
   /** The one write of the data plane to the registry: a key whose service answers wrongly goes into quarantine. */
   readonly setState: KeyRegistry['setState']
@@ -24,10 +24,12 @@ export interface SignerParts<Caller extends CallerLike> {
   readonly audit: AuditLog
   authenticate(authorization: string | undefined): Promise<Caller>
   authorize(caller: Caller, action: 'sign' | 'read', key: string): void
-  custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  custody: SignDeps['custody']
   /** Asked for every request. @throws `start/refused` when this binding may not serve this key here. */
   mayServe(key: ResolvedKey, binding: Binding): Promise<void> | void
   recordRefusal(outcome: OutcomeEntry): void
+  /** Flags that choose among the bindings of a key; without them the first one serves it. */
+  readonly routing?: { readonly route: Router; readonly shadow: (job: ShadowJob) => void }
 }
 
 export interface KeyRequest {
@@ -70,13 +72,14 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
   const deps: SignDeps<Caller> = {
     clock: world.clock,
     random: world.random,
-    limits: parts.limits,
+    limits: { ...parts.limits, deadlineMs: parts.limits.deadlineMs ?? Number.POSITIVE_INFINITY },
     authenticate: parts.authenticate,
     authorize: parts.authorize,
     catalogue,
     idempotency: parts.idempotency,
     audit: parts.audit,
-    route: resolved => firstBinding(parts, resolved),
+    route: parts.routing?.route ?? (async resolved => ({ bindings: [await firstBinding(parts, resolved)] })),
+    shadow: parts.routing?.shadow ?? (() => {}),
     decide: (resolved, asked) => judge(policyOf(resolved), resolved, asked, world.clock.now()),
     custody: parts.custody,
     suspect,
@@ -125,15 +128,6 @@ function storedPolicy({ name, policy }: Key): Policy {
   } catch (cause) {
     throw new SignerError('key/mismatch', { key: name, reason: 'its policy on record cannot be read' }, { cause })
   }
-}
-
-/** One binding a key, until routing chooses among several. */
-async function firstBinding<C extends CallerLike>(parts: SignerParts<C>, resolved: ResolvedKey): Promise<Binding> {
-  const [binding] = resolved.bindings
-  if (binding === undefined)
-    throw new SignerError('key/mismatch', { key: resolved.key.name, reason: 'it has no binding' })
-  await parts.mayServe(resolved, binding)
-  return binding
 }
 
 const judge = (policy: Policy, { key, version }: ResolvedKey, asked: Asked, now: number) =>

@@ -1,6 +1,7 @@
 import type { Decision, AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import type { AnySignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
+import type { Route, RouteRequest, ShadowJob } from '../routing/index.ts'
 import type { Clock, IdempotencyStore, KeyCatalogue, Random } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
 import type { Asked } from './payloads.ts'
@@ -46,7 +47,8 @@ export interface SignAnswer {
 export interface SignDeps<Caller extends CallerLike = CallerLike> {
   readonly clock: Clock
   readonly random: Random
-  readonly limits: { readonly bodyBytes: number }
+  /** `deadlineMs`: for the bindings of one request together. */
+  readonly limits: { readonly bodyBytes: number; readonly deadlineMs: number }
   /** @throws `token/missing`, `token/invalid` */
   authenticate(authorization: string | undefined): Promise<Caller>
   /** @throws `access/denied` */
@@ -54,11 +56,13 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf'>
   readonly idempotency: IdempotencyStore
   readonly audit: AuditLog
-  /** Which binding serves this key. @throws `start/refused` when its provider may not serve this network here */
-  route(key: ResolvedKey): Promise<Binding>
+  /** Which bindings serve this request. @throws `start/refused` when their provider may not serve this network here */
+  route(key: ResolvedKey, request: RouteRequest): Promise<Route>
   decide(key: ResolvedKey, asked: Asked): Decision
   /** Native: the service signs. Envelope: one read, one decrypt, sign, wipe. */
-  custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string): Promise<Signed>
+  custody(key: ResolvedKey, binding: Binding, input: SignInput, requestId: string, withinMs?: number): Promise<Signed>
+  /** Has another binding sign what was released, for comparison. Returns at once and never throws. */
+  shadow(job: ShadowJob): void
   /** What custody or verification threw: a wrong answer puts the key in quarantine. */
   suspect: Quarantine['suspect']
   /** Refusals before an intent exists; bounded, so that a flood of them cannot fill the disk. */

@@ -74,6 +74,9 @@ export function checkBinding(version: KeyVersion, binding: Binding): Binding {
     throw mismatch(version.key, 'the custody of a binding is unknown')
   }
   if (!text(binding.reference)) throw mismatch(version.key, 'a binding has no reference')
+  if (binding.suspended !== undefined && !text(binding.suspended)) {
+    throw mismatch(version.key, 'a binding is suspended without a reason')
+  }
   return binding
 }
 
@@ -103,8 +106,13 @@ export function checkAddition(entry: {
   checkKey(entry.key)
   checkPolicyHash(entry.key)
   checkVersion(entry.key, entry.version)
-  checkBinding(entry.version, entry.binding)
-  const { name } = entry.key
+  checkPlace(entry.version, entry)
+}
+
+/** A binding with its encrypted key, or without one where it needs none. @throws `key/mismatch` */
+export function checkPlace(version: KeyVersion, entry: { binding: Binding; envelope?: EnvelopeRow }): void {
+  checkBinding(version, entry.binding)
+  const name = version.key
   if (entry.envelope === undefined) {
     if (entry.binding.custody === 'envelope') throw mismatch(name, 'envelope custody needs an encrypted key')
     return
@@ -139,4 +147,15 @@ export function checkResult(value: unknown): StoredResult {
   if (!count(row['version'])) throw damaged()
   if (Object.keys(row).length !== RESULT_TEXTS.length + 1) throw damaged()
   return Object.freeze(row as unknown as StoredResult)
+}
+
+/** @throws `key/exists` when the version is at this provider and reference already */
+export function refuseSecond(bindings: readonly Binding[], { key, provider, reference }: Binding): void {
+  if (!bindings.some(each => each.provider === provider && each.reference === reference)) return
+  throw new SignerError('key/exists', { key: `${key} at ${provider}` })
+}
+
+/** With this reason, or without one. */
+export function suspended({ suspended: _, ...binding }: Binding, reason: string | undefined): Binding {
+  return reason === undefined ? binding : { ...binding, suspended: reason }
 }

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import { SignerError } from '../domain/errors.ts'
 import type { VersionState } from '../domain/key.ts'
 import type { KeyRegistry } from '../domain/ports.ts'
-import { checkAddition, isVersionState, mismatch } from './checks.ts'
+import { checkAddition, checkPlace, isVersionState, mismatch, refuseSecond, suspended } from './checks.ts'
 import { type NoValues, prepare, transaction } from './prepared.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, StoreTables, VersionsTable } from './schema.ts'
 import {
@@ -35,6 +35,7 @@ const VERSION_COLUMNS = [
   'bindings.provider',
   'bindings.custody',
   'bindings.reference',
+  'bindings.suspended',
 ] as const
 
 /** The registry in SQLite. `resolve`, `stateOf` and `envelope` are one statement each. */
@@ -76,8 +77,41 @@ export function sqliteKeys(database: DatabaseSync): KeyRegistry {
         }
         statements.addKey.run(keyRow(key))
         statements.addVersion.run({ ...versionRow(version), seal: sealOf({ key, version, bindings: [binding] }) })
-        statements.addBinding.run(bindingRow(binding))
+        statements.addBinding.run(bindingRow(binding, 0))
         if (envelope !== undefined) statements.addEnvelope.run(envelopeRow(envelope))
+      })
+    },
+
+    async addBinding({ binding, envelope }) {
+      transaction(database, 'add a binding', () => {
+        const { key, version } = binding
+        const rows = statements.one.all({ key, version })
+        if (rows.length === 0) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+        const before = readVersion(rows)
+        checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
+        refuseSecond(before.bindings, binding)
+        if (statements.bindingId.get({ id: binding.id }) !== undefined) {
+          throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+        }
+        statements.addBinding.run(bindingRow(binding, before.bindings.length))
+        if (envelope !== undefined) statements.addEnvelope.run(envelopeRow(envelope))
+        statements.setSeal.run({ key, version, seal: sealOf({ ...before, bindings: [...before.bindings, binding] }) })
+      })
+    },
+
+    async suspendBinding(bindingId, reason) {
+      return transaction(database, 'suspend a binding', () => {
+        const owner = statements.bindingId.get({ id: bindingId })
+        if (owner === undefined) throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
+        const { key, version } = owner as { key: string; version: number }
+        const before = readVersion(statements.one.all({ key, version }))
+        if (before.bindings.find(({ id }) => id === bindingId)?.suspended === reason) return false
+        const bindings = before.bindings.map(binding =>
+          binding.id === bindingId ? suspended(binding, reason) : binding,
+        )
+        statements.suspend.run({ id: bindingId, suspended: reason ?? null })
+        statements.setSeal.run({ key, version, seal: sealOf({ ...before, bindings }) })
+        return true
       })
     },
 
@@ -146,7 +180,7 @@ function compile(database: DatabaseSync) {
         .where('binding_id', '=', p('bindingId')),
     ),
     bindingId: prepare<{ id: string }>(database, 'read a binding', (db, p) =>
-      db.selectFrom('bindings').select('id').where('id', '=', p('id')),
+      db.selectFrom('bindings').select(['id', 'key', 'version']).where('id', '=', p('id')),
     ),
     addKey: prepare<KeysTable>(database, 'add a key', (db, p) =>
       db.insertInto('keys').values({
@@ -169,7 +203,7 @@ function compile(database: DatabaseSync) {
         seal: p('seal'),
       }),
     ),
-    addBinding: prepare<BindingsTable>(database, 'add a binding', (db, p) =>
+    addBinding: prepare<Omit<BindingsTable, 'suspended'>>(database, 'add a binding', (db, p) =>
       db.insertInto('bindings').values({
         id: p('id'),
         key: p('key'),
@@ -184,6 +218,19 @@ function compile(database: DatabaseSync) {
       db
         .insertInto('envelopes')
         .values({ binding_id: p('binding_id'), ciphertext: p('ciphertext'), context: p('context') }),
+    ),
+    suspend: prepare<{ id: string; suspended: string | null }>(database, 'suspend a binding', (db, p) =>
+      db
+        .updateTable('bindings')
+        .set({ suspended: p('suspended') })
+        .where('id', '=', p('id')),
+    ),
+    setSeal: prepare<{ key: string; version: number; seal: string }>(database, 'seal a version', (db, p) =>
+      db
+        .updateTable('versions')
+        .set({ seal: p('seal') })
+        .where('key', '=', p('key'))
+        .where('version', '=', p('version')),
     ),
     setState: prepare<{ key: string; version: number; state: VersionState; seal: string }>(
       database,

@@ -1,7 +1,16 @@
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow, ResolvedKey } from '../domain/key.ts'
 import type { AuditIndex, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
-import { checkAddition, checkResult, isVersionState, mismatch, resolvedKey } from './checks.ts'
+import {
+  checkAddition,
+  checkPlace,
+  checkResult,
+  isVersionState,
+  mismatch,
+  refuseSecond,
+  resolvedKey,
+  suspended,
+} from './checks.ts'
 import { checkSameHead, KEPT_MS, notReserved, type RestorableIdempotency, type Store } from './store.ts'
 
 /** The store of tests and of the edge core: same behaviour as SQLite, gone with the process. Web APIs only. */
@@ -49,6 +58,32 @@ function memoryKeys(): KeyRegistry {
       keys.set(key.name, new Map([[version.version, copyResolved({ key, version, bindings: [binding] })]]))
       bindingIds.add(binding.id)
       if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async addBinding({ binding, envelope }) {
+      const versions = keys.get(binding.key)
+      const before = versions?.get(binding.version)
+      if (versions === undefined || before === undefined) {
+        throw new SignerError('key/unknown', { key: `${binding.key} version ${binding.version}` })
+      }
+      checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
+      refuseSecond(before.bindings, binding)
+      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      versions.set(binding.version, resolvedKey(before.key, before.version, [...before.bindings, { ...binding }]))
+      bindingIds.add(binding.id)
+      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async suspendBinding(bindingId, reason) {
+      for (const versions of keys.values()) {
+        for (const [number, { key, version, bindings }] of versions) {
+          const found = bindings.find(({ id }) => id === bindingId)
+          if (found === undefined) continue
+          if (found.suspended === reason) return false
+          const after = bindings.map(each => (each.id === bindingId ? suspended(each, reason) : each))
+          versions.set(number, resolvedKey(key, version, after))
+          return true
+        }
+      }
+      throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
     },
     async setState(key, number, state, from) {
       if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')

@@ -9,6 +9,7 @@ import type { StoreTables } from './schema.ts'
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-registry-idempotency-audit-index': { up: registryAndIndexes },
   '0002-quarantine': { up: quarantine },
+  '0003-suspended-bindings': { up: suspendedBindings },
 }
 
 async function registryAndIndexes(db: Kysely<StoreTables>): Promise<void> {
@@ -117,4 +118,10 @@ async function quarantine(db: Kysely<StoreTables>): Promise<void> {
     sql`CREATE UNIQUE INDEX versions_one_active ON versions (key) WHERE state = 'active'`,
   ]
   for (const step of steps) await step.execute(db)
+}
+
+async function suspendedBindings(db: Kysely<StoreTables>): Promise<void> {
+  await sql`ALTER TABLE bindings ADD COLUMN suspended TEXT CHECK (suspended IS NULL OR length(suspended) > 0)`.execute(
+    db,
+  )
 }

@@ -31,11 +31,14 @@ export const versionRow = ({
   state,
 })
 
-export const bindingRow = ({ id, key, version, provider, custody, reference }: Binding): BindingsTable => ({
+export const bindingRow = (
+  { id, key, version, provider, custody, reference }: Binding,
+  position: number,
+): Omit<BindingsTable, 'suspended'> => ({
   id,
   key,
   version,
-  position: 0,
+  position,
   provider,
   custody,
   reference,
@@ -83,6 +86,7 @@ const readBinding = (key: string, version: number, row: Row): Binding => ({
   provider: row['provider'] as string,
   custody: row['custody'] as Custody,
   reference: row['reference'] as string,
+  ...(row['suspended'] === null ? {} : { suspended: row['suspended'] as string }),
 })
 
 export function readEnvelope(row: Row): EnvelopeRow {

@@ -28,6 +28,8 @@ export interface BindingsTable {
   provider: string
   custody: string
   reference: string
+  /** Why it may not be used; null: it may. */
+  suspended: string | null
 }
 
 export interface EnvelopesTable {

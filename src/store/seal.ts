@@ -14,7 +14,9 @@ export function sealOf({ key, version, bindings }: ResolvedKey): string {
     'countersign-registry-1',
     [key.name, key.chain, key.network, key.policy, key.policyHash, key.createdAt],
     [version.version, version.scheme, toHex(version.publicKey), version.address, version.state],
-    bindings.map(binding => [binding.id, binding.provider, binding.custody, binding.reference]),
+    bindings.map(({ id, provider, custody, reference, suspended }) =>
+      suspended === undefined ? [id, provider, custody, reference] : [id, provider, custody, reference, suspended],
+    ),
   ]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
 }

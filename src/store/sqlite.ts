@@ -17,7 +17,8 @@ export interface SqliteOptions {
   readonly clock: Pick<Clock, 'now'>
   /**
    * `owner` (default): the one process that signs from this store; a second owner is refused, and reservations left by a
-   * dead one are released. `guest`: a command beside it (`keys list`, `keys create`); it leaves reservations alone.
+   * dead one are released. `guest`: a command beside it (`doctor`, `audit verify`); it leaves reservations alone, and a
+   * store of an older version as it is.
    */
   readonly role?: 'owner' | 'guest'
   /** How long answers are kept for replay; 24 hours unless told. */
@@ -112,13 +113,14 @@ function takeOwnership(path: string): DatabaseSync {
 }
 
 /** All or nothing, in one transaction that other processes wait for. */
-async function migrate(database: DatabaseSync, { path, clock }: SqliteOptions): Promise<void> {
+async function migrate(database: DatabaseSync, { path, clock, role }: SqliteOptions): Promise<void> {
   try {
     database.exec('BEGIN IMMEDIATE')
     refuseForeign(database, path)
     const done = migrationsDone(database)
     refuseNewer(done, path)
     if (Object.keys(MIGRATIONS).some(name => !done.includes(name))) {
+      if (role === 'guest' && done.length > 0) throw older(path)
       const db = new Kysely<unknown>({ dialect: nodeSqlite(database) })
       const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } })
       const { error } = await migrator.migrateToLatest()
@@ -162,6 +164,13 @@ function refuseNewer(done: readonly string[], path: string): void {
     fix: 'run that version or a later one; a store is never taken back to an older form',
   })
 }
+
+/** A service of the older version may be signing from it, and would not start again on a store that was changed under it. */
+const older = (path: string): SignerError =>
+  new SignerError('start/refused', {
+    reason: `${path} was written by an older version of this program, and a command beside the service does not change it`,
+    fix: 'start the service of this version first, or use the version that wrote the store',
+  })
 
 /** Kysely's SQLite dialect over `node:sqlite`, which says whether a statement returns rows in its own way. Migrations only. */
 function nodeSqlite(database: DatabaseSync) {

@@ -76,8 +76,10 @@ function dyingFile(file: AuditFile): AuditFile {
         await file.write(bytes.subarray(0, bytes.length >> 1), position)
         each('half written')
       }
+      if (file.writesThrough === true) fail('datasync')
       const taken = await file.write(bytes, position)
       each('written')
+      if (file.writesThrough === true) each('synced')
       return taken
     },
     async datasync() {

@@ -17,7 +17,7 @@ function jwt(claims: object, key: KeyObject, alg: string): string {
       : key
   return `${signed}.${sign(hash, Buffer.from(signed), options).toString('base64url')}`
 }
-const pem = (key: KeyObject): string => String(key.export({ type: 'spki', format: 'pem' }))
+const pem = (key: KeyObject): string => key.export({ type: 'spki', format: 'pem' })
 const EC = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const RSA = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ED = generateKeyPairSync('ed25519')

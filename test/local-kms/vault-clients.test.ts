@@ -120,7 +120,7 @@ test('Vault face: @solana/keychain-vault signs through it, and the signature is 
   })
   assert.equal(await signer.isAvailable(), true)
   const message = new TextEncoder().encode('a transfer')
-  const [signatures] = await signer.signMessages([{ content: message, signatures: {} } as never])
+  const [signatures] = await signer.signMessages([{ content: message, signatures: {} }])
   const [bytes] = Object.values(signatures as Record<string, Uint8Array>)
   assert.ok(verifyEd25519(publicKey, message, bytes!))
 })

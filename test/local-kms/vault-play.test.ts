@@ -73,6 +73,58 @@ test('Vault face: sealed by a call, opened by any key, initialised anew', async 
   assert.deepEqual((await call('GET', 'sys/init')).json, { initialized: false })
 })
 
+test('Vault face: a server found uninitialised is initialised, opened with what it said, and served', async () => {
+  const { call, face } = await serve({ seed: KEYS })
+  face.setServerState('uninitialised')
+  assert.equal((await call('PUT', 'sys/unseal', { key: '00'.repeat(32) })).status, 400)
+  const made = await call('POST', 'sys/init', { secret_shares: 1, secret_threshold: 1 }, { 'x-vault-token': '' })
+  assert.equal(made.status, 200, made.text)
+  assert.equal((await call('GET', 'sys/health')).status, 503)
+  assert.equal((await call('PUT', 'sys/unseal', { key: made.json.keys_base64[0] })).json.sealed, false)
+  const own = { 'x-vault-token': made.json.root_token as string }
+  assert.equal((await call('GET', 'transit/keys/k', undefined, own)).status, 200)
+  assert.deepEqual((await call('POST', 'sys/init', { secret_shares: 1 }, own)).json, {
+    errors: ['Vault is already initialized'],
+  })
+  for (const path of ['sys/host-info', 'sys/key-status', 'sys/plugins/catalog', 'sys/audit']) {
+    assert.equal((await call('GET', path, undefined, own)).status, 200, path)
+  }
+  assert.match((await call('POST', 'sys/audit/f', { type: 'file' }, own)).json.errors[0], /cannot enable audit device/)
+  assert.equal((await call('PUT', 'sys/step-down', {}, own)).status, 204)
+})
+
+test('Vault face: faults look into PEM, batches and logins', async () => {
+  const { call, world } = await serve({ seed: KEYS })
+  const pem = async (): Promise<string> => (await call('GET', 'transit/keys/p')).json.data.keys['1'].public_key
+  const good = await pem()
+  world.faults.add({ operation: 'transit/keys', fault: { kind: 'flip-bit', member: 'public_key' } })
+  const bad = await pem()
+  assert.notEqual(bad, good)
+  assert.equal(bad.length, good.length)
+  assert.match(bad, /^-----BEGIN PUBLIC KEY-----\n/)
+  const batch = { batch_input: [INPUT, INPUT] }
+  world.faults.add({ operation: 'transit/sign', fault: { kind: 'flip-bit', bit: 0 } })
+  const [first, second] = (await call('POST', 'transit/sign/k', batch)).json.data.batch_results
+  assert.notEqual(first.signature, second.signature)
+  world.faults.add({ operation: 'transit/sign', fault: { kind: 'flip-bit' } })
+  const jws = await call('POST', 'transit/sign/k', { ...INPUT, marshaling_algorithm: 'jws' })
+  assert.equal(Buffer.from(jws.json.data.signature.split(':')[2], 'base64url').length, 64)
+  world.faults.add({
+    operation: 'auth/token/renew-self',
+    fault: { kind: 'replace', members: { 'metadata.a': 'b', lease_duration: 1 } },
+  })
+  const token = (await call('POST', 'auth/token/create', { ttl: '1h' })).json.auth.client_token as string
+  const { auth } = (await call('POST', 'auth/token/renew-self', {}, { 'x-vault-token': token })).json
+  assert.deepEqual([auth.lease_duration, auth.metadata], [1, { a: 'b' }])
+  world.faults.add({ operation: 'sys/health', fault: { kind: 'status', status: 500 } })
+  assert.equal((await call('GET', 'sys/health')).status, 500)
+  world.faults.add(
+    { operation: 'transit/sign', fault: { kind: 'delay', ms: 1 } },
+    { operation: 'transit/sign', fault: { kind: 'flip-bit', member: 'nothing' } },
+  )
+  assert.equal((await call('POST', 'transit/sign/k', INPUT)).status, 200)
+})
+
 test('Vault face: a lost standby says so; one behind a forwarder serves', async () => {
   const lost = await serve({ seed: KEYS, standby: { mode: 'lost' } })
   lost.face.setServerState('standby')
@@ -114,10 +166,13 @@ test('Vault face: faults of the answer', async () => {
   assert.equal((await strike({ kind: 'content-type', value: 'text/html' })).headers.get('content-type'), 'text/html')
   const skewed = await strike({ kind: 'date-skew', ms: -3_600_000 })
   assert.ok(Math.abs(Date.parse(skewed.headers.get('date')!) - Date.now() + 3_600_000) < 5000)
-  for (const kind of ['reset', 'truncate'] as const) await assert.rejects(strike({ kind }), kind)
-  const after = served.face.calls()['transit/sign']!
-  await assert.rejects(strike({ kind: 'reset', when: 'after' }))
-  assert.equal(served.face.calls()['transit/sign'], after + 1)
+  // A client may try again by itself, so these hit every call
+  const broken: Fault[] = [{ kind: 'reset' }, { kind: 'truncate' }, { kind: 'reset', when: 'after' }]
+  for (const fault of broken) {
+    served.world.faults.add({ operation: 'transit/sign', times: 0, fault })
+    await assert.rejects(served.call('POST', 'transit/sign/k', INPUT), fault.kind)
+    served.world.faults.clear()
+  }
   served.world.faults.add({ operation: 'transit/keys', fault: { kind: 'flip-bit', member: 'public_key' } })
   assert.notEqual(await publicKey(served), key)
   assert.equal(await publicKey(served), key)
@@ -146,11 +201,11 @@ test('Vault face: latency is asked by operation and key, and sleeps on the given
   const overrides = [{ operation: 'transit/sign', key: 'k', profile: 'fixed:500' as const }]
   const { call } = await serve({ seed: KEYS }, { clock, latency: { profile: 'none', overrides } })
   assert.equal((await call('POST', 'transit/sign/p', INPUT)).status, 200)
-  let done = false
-  const signing = call('POST', 'transit/sign/k', INPUT).then(() => (done = true))
-  for (let i = 0; i < 50 && !done; i++) {
+  const progress = { done: false }
+  const signing = call('POST', 'transit/sign/k', INPUT).then(() => (progress.done = true))
+  for (let i = 0; i < 50 && !progress.done; i++) {
     await new Promise(resolve => setTimeout(resolve, 2))
-    if (i === 10) assert.equal(done, false)
+    if (i === 10) assert.equal(progress.done, false)
     if (i >= 10) await clock.advance(100)
   }
   await signing
@@ -171,7 +226,7 @@ test('Vault face: the trail has two records a request, with marks for texts', as
   for (const secret of [INPUT.input, signed.json.data.signature, 'wrong']) assert.ok(!text.includes(secret))
   const [asked, answered] = trail
   assert.equal(asked!.request['path'], 'transit/sign/k')
-  assert.match(String((asked!.request['data'] as { input: string }).input), /^hmac-sha256:[0-9a-f]{64}$/)
+  assert.match((asked!.request['data'] as { input: string }).input, /^hmac-sha256:[0-9a-f]{64}$/)
   assert.equal((answered!.response!['data'] as { key_version: number }).key_version, 1)
   assert.equal(trail[2]!.error, 'permission denied')
   const again = await call('POST', 'transit/sign/k', INPUT)

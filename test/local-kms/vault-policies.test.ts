@@ -142,6 +142,8 @@ test('Vault policies: what cannot be read is refused', () => {
     ['/* never ends', /comment not terminated/],
     ['{"path": ', /JSON/],
     ['path "a" = 3', /./],
+    ['path "a" { capabilities = ["read" }', /error parsing list/],
+    ['path "a" { capabilities = "read" }', /unknown slice type/],
     ['&', /illegal character/],
   ]
   for (const [text, message] of refused) {

@@ -60,12 +60,12 @@ export function verifyJwt(token: string, keys: readonly string[], algorithms: re
   const fits = keys.some(pem => {
     const key = readPublicKey(pem)
     if (key === undefined || !kinds.includes(key.asymmetricKeyType ?? '')) return false
-    const options = alg.startsWith('PS')
+    const options: Parameters<typeof verify>[2] = alg.startsWith('PS')
       ? { key, padding: PSS_PADDING, saltLength: DIGEST_SALT }
       : alg.startsWith('ES')
-        ? { key, dsaEncoding: 'ieee-p1363' as const }
+        ? { key, dsaEncoding: 'ieee-p1363' }
         : key
-    return verify(HASHES[alg]!, data, options, signature)
+    return verify(HASHES[alg], data, options, signature)
   })
   if (!fits) throw new GoError('no known key successfully validated the token signature')
   return claims

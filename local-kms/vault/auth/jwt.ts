@@ -1,7 +1,7 @@
 import { globMatches } from '../acl.ts'
 import type { Call, Result, Route } from '../context.ts'
 import { bad } from '../errors.ts'
-import { GoError } from '../go.ts'
+import { GoError, textOf } from '../go.ts'
 import type { Mount } from '../state.ts'
 import { audiences, type Claims, checkTimes, readPublicKey, verifyJwt } from './jwt-token.ts'
 import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
@@ -52,7 +52,7 @@ const SOURCES = ['jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs', 'oidc_disco
 
 function writeConfig(call: Call): undefined {
   const { data, mount } = call
-  const given = SOURCES.filter(name => data.has(name) && String(data.raw[name] ?? '') !== '')
+  const given = SOURCES.filter(name => data.has(name) && textOf(data.raw[name]) !== '')
   if (given.length !== 1) {
     throw bad(
       "exactly one of 'jwt_validation_pubkeys', 'jwks_url', 'jwks_pairs', 'oidc_discovery_url', or 'provider_config' must be set",
@@ -201,7 +201,7 @@ function login(call: Call): Result {
   if (typeof user !== 'string') throw bad(`claim ${JSON.stringify(role.user_claim)} not found in token`)
   const meta: Record<string, string> = { role: name }
   for (const [claim, label] of Object.entries(role.claim_mappings ?? {})) {
-    if (claims[claim] !== undefined) meta[String(label)] = String(claims[claim])
+    if (claims[claim] !== undefined) meta[String(label)] = textOf(claims[claim])
   }
   return logIn(call, role, { displayName: `${mount.path.replace(/\/$/, '')}-${user}`, alias: user, meta })
 }

@@ -1,7 +1,7 @@
 import { globMatches } from '../acl.ts'
 import type { Call, Result, Route } from '../context.ts'
 import { bad, bare, VaultError } from '../errors.ts'
-import { GoError } from '../go.ts'
+import { GoError, textOf } from '../go.ts'
 import type { Mount } from '../state.ts'
 import { audiences, type Claims, checkTimes, readPublicKey, verifyJwt } from './jwt-token.ts'
 import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
@@ -117,9 +117,9 @@ function accountOf(claims: Claims): { name: string; namespace: string; uid: stri
     | undefined
   const old = (name: string): unknown => claims[`kubernetes.io/serviceaccount/${name}`]
   return {
-    name: String(inside?.serviceaccount?.name ?? old('service-account.name') ?? ''),
-    namespace: String(inside?.namespace ?? old('namespace') ?? ''),
-    uid: String(inside?.serviceaccount?.uid ?? old('service-account.uid') ?? ''),
+    name: textOf(inside?.serviceaccount?.name ?? old('service-account.name')),
+    namespace: textOf(inside?.namespace ?? old('namespace')),
+    uid: textOf(inside?.serviceaccount?.uid ?? old('service-account.uid')),
   }
 }
 

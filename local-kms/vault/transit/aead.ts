@@ -7,7 +7,6 @@ import { deriveByCounter, deriveBytes } from './material.ts'
 import { rowOf, type KeyType } from './types.ts'
 
 const NONCE_BYTES: Partial<Record<KeyType, number>> = { 'xchacha20-poly1305': 24 }
-export const TAG_BYTES = 16
 
 const cipherOf = (type: KeyType, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array | undefined) => {
   if (type === 'chacha20-poly1305') return chacha20poly1305(key, nonce, aad)

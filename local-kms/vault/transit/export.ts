@@ -96,7 +96,7 @@ function shownPrivate(key: TransitKey, version: KeyVersion, format: string): str
   }
   const object = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
   const old = row.family === 'rsa' ? ('pkcs1' as const) : ('sec1' as const)
-  const text = String(object.export({ type: old, format: 'pem' }))
+  const text = object.export({ type: old, format: 'pem' })
   return row.family === 'rsa' ? text : text.trim()
 }
 

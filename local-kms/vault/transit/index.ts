@@ -8,11 +8,13 @@ import { keyRoutes } from './keys.ts'
 import { transitState } from './model.ts'
 import { signRoutes } from './sign.ts'
 import { HASH_FIELDS, hashInput, RANDOM_FIELDS, randomBytes } from './tools.ts'
+import { verifyRoutes } from './verify.ts'
 
 export const transitRoutes: readonly Route[] = [
   ...keyRoutes,
   ...importRoutes,
   ...signRoutes,
+  ...verifyRoutes,
   ...encryptRoutes,
   ...hmacRoutes,
   ...exportRoutes,

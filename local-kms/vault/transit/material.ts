@@ -12,7 +12,7 @@ import { p256, p384, p521 } from '@noble/curves/nist.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { type CurveName, encodePkcs8, encodeSpki } from '../../core/der.ts'
+import { encodePkcs8, encodeSpki } from '../../core/der.ts'
 import { concat, toBase64 } from '../../core/random.ts'
 import { generateRsa } from '../../core/rsa.ts'
 import type { Core } from '../context.ts'
@@ -81,9 +81,6 @@ export function isSecretOf(type: KeyType, material: Uint8Array): boolean {
   }
 }
 
-export const isPoint = (curve: EcCurve, point: Uint8Array): boolean =>
-  CURVES[curve].utils.isValidPublicKey(point, false)
-
 export function pem(label: string, der: Uint8Array): string {
   const body = toBase64(der).replaceAll(/.{64}(?=.)/g, line => `${line}\n`)
   return `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`
@@ -92,7 +89,7 @@ export function pem(label: string, der: Uint8Array): string {
 export function publicDer(type: KeyType, publicKey: Uint8Array): Uint8Array {
   const row = rowOf(type)
   if (row.family === 'rsa') return publicKey
-  return encodeSpki((row.curve ?? 'ed25519') as CurveName, publicKey)
+  return encodeSpki(row.curve ?? 'ed25519', publicKey)
 }
 
 /** Base64 for ed25519, PEM for the others. */

@@ -4,7 +4,7 @@ import { openAuditLog } from '../../../src/audit/open.ts'
 import { verifyAuditLog } from '../../../src/audit/verify.ts'
 import { sha256 } from '../../../src/bytes/sha256.ts'
 import type { AuditEntry } from '../../../src/domain/audit.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { fixedClock, seededRandom } from '../world.ts'
 
 const actor = { subject: 'payments', tokenId: 't1', peer: '127.0.0.1' }

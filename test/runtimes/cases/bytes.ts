@@ -8,7 +8,7 @@ import { sha256 } from '../../../src/bytes/sha256.ts'
 import { ed25519FromSpki, ed25519ToSpki, secp256k1FromSpki, secp256k1ToSpki } from '../../../src/bytes/spki.ts'
 import { verifySignature } from '../../../src/bytes/verify.ts'
 import { digest32, signature64 } from '../../../src/domain/brands.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { devPublicKey } from '../../../providers/mock/index.ts'
 import speccheck from '../../vectors/ed25519-speccheck/cases.json' with { type: 'json' }
 

@@ -4,7 +4,7 @@ import { verifySignature } from '../../../src/bytes/verify.ts'
 import { digest32 } from '../../../src/domain/brands.ts'
 import type { SignInput } from '../../../src/domain/provider.ts'
 import { SecretBytes } from '../../../src/domain/secret.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { call, providerWorld } from '../world.ts'
 
 const message = sha256(new TextEncoder().encode('parity message'))

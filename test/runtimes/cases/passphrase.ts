@@ -1,7 +1,7 @@
 import type { CostName } from '../../../providers/passphrase/cost.ts'
 import { create } from '../../../providers/passphrase/index.ts'
 import { Secret, SecretBytes } from '../../../src/domain/secret.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { call, providerWorld } from '../world.ts'
 
 const KEY = 'passphrase/channels'

@@ -3,7 +3,7 @@ import { sha256 } from '../../../src/bytes/sha256.ts'
 import { stellar } from '../../../src/chains/stellar/index.ts'
 import { decide, defaultPolicy, demoPolicy, explain } from '../../../src/policy/index.ts'
 import { devPublicKey } from '../../../providers/mock/index.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { asV0, BROKEN, ENVELOPES } from '../vectors.ts'
 import { NOW } from '../world.ts'
 

@@ -4,15 +4,27 @@ import { VERSION_STATES } from '../../../src/domain/key.ts'
 import { demoPolicy } from '../../../src/policy/index.ts'
 import { openMemoryStore } from '../../../src/store/memory.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { NOW } from '../world.ts'
+
+/** Where a key lives when it is not under the mock provider's own reference. */
+export interface Home {
+  readonly provider: string
+  readonly reference: string
+  /** Default: the development key of the same name. */
+  readonly publicKey?: Uint8Array
+}
 
 export async function addKey(
   store: Store,
   name: string,
-  envelope?: { ciphertext: Uint8Array; context: Record<string, string> },
+  envelope?: { ciphertext: Uint8Array; context: Readonly<Record<string, string>> },
+  home: Home = {
+    provider: 'mock',
+    reference: envelope === undefined ? devReference('ed25519', name) : devReference('wrapping', name),
+  },
 ) {
-  const publicKey = devPublicKey(name)
+  const publicKey = home.publicKey ?? devPublicKey(name)
   const policy = demoPolicy()
   const bindingId = `${name}-1`
   await store.keys.add({
@@ -29,9 +41,9 @@ export async function addKey(
       id: bindingId,
       key: name,
       version: 1,
-      provider: 'mock',
+      provider: home.provider,
       custody: envelope === undefined ? 'native' : 'envelope',
-      reference: envelope === undefined ? devReference('ed25519', name) : devReference('wrapping', name),
+      reference: home.reference,
     },
     ...(envelope === undefined ? {} : { envelope: { bindingId, ...envelope } }),
   })

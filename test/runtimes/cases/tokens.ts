@@ -2,7 +2,7 @@ import { create, devPublicKey, devReference } from '../../../providers/mock/inde
 import { authorize } from '../../../src/access/authorize.ts'
 import { createTokenVerifier } from '../../../src/access/tokens.ts'
 import { toBase64 } from '../../../src/bytes/base64.ts'
-import { type Cases, outcome } from '../suite.ts'
+import { type Cases, outcome } from '../report.ts'
 import { call, fixedClock, NOW, providerWorld } from '../world.ts'
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)

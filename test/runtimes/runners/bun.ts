@@ -1,5 +1,5 @@
 /** Bun: runs this file as it is. */
-import { wasmFromBytes } from '../../../src/runtime/bun.ts'
-import { runSuite } from '../suite.ts'
+import { wasmFromBytes, world } from '../../../src/runtime/bun.ts'
+import { report } from './machine.ts'
 
-console.log(JSON.stringify({ runtime: `bun ${process.versions.bun}`, ...(await runSuite({ wasmFromBytes })) }))
+await report(`bun ${process.versions.bun}`, { wasmFromBytes, world })

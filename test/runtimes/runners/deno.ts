@@ -1,5 +1,5 @@
 /** Deno: runs this file as it is. */
-import { wasmFromBytes } from '../../../src/runtime/deno.ts'
-import { runSuite } from '../suite.ts'
+import { wasmFromBytes, world } from '../../../src/runtime/deno.ts'
+import { report } from './machine.ts'
 
-console.log(JSON.stringify({ runtime: `deno ${process.versions['deno']}`, ...(await runSuite({ wasmFromBytes })) }))
+await report(`deno ${process.versions['deno']}`, { wasmFromBytes, world })

@@ -1,5 +1,5 @@
 /** Node 22: runs this file as it is, types stripped. */
-import { wasmFromBytes } from '../../../src/runtime/node.ts'
-import { runSuite } from '../suite.ts'
+import { wasmFromBytes, world } from '../../../src/runtime/node.ts'
+import { report } from './machine.ts'
 
-console.log(JSON.stringify({ runtime: `node ${process.versions.node}`, ...(await runSuite({ wasmFromBytes })) }))
+await report(`node ${process.versions.node}`, { wasmFromBytes, world })

@@ -1,16 +1,16 @@
-/** workerd through miniflare: bundles the suite the way an edge build does and asks for its answer. */
+/**
+ * workerd through miniflare: bundles a suite the way an edge build does and asks for its answer. Without an argument the
+ * portable core; with the addresses of the key services as JSON, the providers.
+ */
 import { Miniflare } from 'miniflare'
+import { bundleForEdge } from '../bundle.ts'
 
-const entry = new URL('worker.ts', import.meta.url).pathname
-const { outputs } = await Bun.build({
-  entrypoints: [entry],
-  target: 'browser',
-  conditions: ['workerd'],
-  format: 'esm',
-  external: ['node:*', 'libsodium'], // workerd compiles no WASM from bytes, so that engine is never asked for
+const [, , places] = process.argv
+const { code } = await bundleForEdge(`test/runtimes/runners/${places === undefined ? 'worker' : 'worker-services'}.ts`)
+const worker = new Miniflare({
+  modules: [{ type: 'ESModule', path: 'worker.js', contents: code }],
+  compatibilityDate: '2026-06-01',
+  bindings: places === undefined ? {} : { places: JSON.parse(places) },
 })
-const contents = (await outputs[0]?.text()) ?? ''
-const modules = [{ type: 'ESModule', path: 'worker.js', contents }] as const
-const worker = new Miniflare({ modules: [...modules], compatibilityDate: '2026-06-01' })
 console.log(await (await worker.dispatchFetch('http://edge/')).text())
 await worker.dispose()

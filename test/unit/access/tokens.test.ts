@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { generateKeyPair, exportJWK, SignJWT } from 'jose'
+import { generateKeyPair, exportJWK, importJWK, jwtVerify, SignJWT } from 'jose'
 import { createDevIssuer } from '../../../src/access/dev-tokens.ts'
 import { createTokenVerifier, TOKEN_REASONS, type TokenRules } from '../../../src/access/tokens.ts'
+import { rememberVerified } from '../../../src/access/verified-tokens.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import type { Jwks } from '../../../src/domain/jwks.ts'
 import { createTokenMutator, MUTATION_KINDS } from '../../fuzz/token-mutator.ts'
@@ -316,6 +317,83 @@ test('tokens T09 R-10: 20,000 structure-aware mutants, none accepted, nothing bu
     }
     assert.deepEqual([...seen].toSorted(), MUTATION_KINDS.toSorted())
   }
+})
+
+test('tokens T08 T09: a token shown before is judged anew: expiry, another text of it, another key set', async () => {
+  let nowMs = NOW_S * 1000
+  const by = verifier({ clock: { now: () => nowMs } })
+  const token = await forger.sign(goodHeader, goodClaims)
+  for (let n = 0; n < 3; n++) assert.equal((await by(`Bearer ${token}`)).tokenId, 'token-1')
+  const [head = '', body = '', signature = ''] = token.split('.')
+  const other = signature.startsWith('A') ? 'B' : 'A'
+  await refused(`Bearer ${head}.${body}.${other}${signature.slice(1)}`, 'signature', by)
+  await refused(`Bearer ${token}=`, 'spelling', by)
+  nowMs += 631_000
+  await refused(`Bearer ${token}`, 'expired', by)
+  nowMs -= 631_000
+  assert.equal((await by(`Bearer ${token}`)).tokenId, 'token-1')
+  await refused(`Bearer ${token}`, 'signature', verifier({ jwks: (await createForger(77)).jwks }))
+})
+
+test('tokens: what is remembered is bounded, the least recently shown goes first, and a failure is never remembered', async () => {
+  const known = rememberVerified(3)
+  const verified: string[] = []
+  const show = (token: string) => known.once(token, async () => void verified.push(token))
+  for (const token of ['a', 'b', 'c', 'a', 'd', 'a', 'b']) await show(token)
+  assert.deepEqual(verified, ['a', 'b', 'c', 'd', 'b'])
+  assert.equal(known.size, 3)
+  for (let n = 0; n < 2; n++) {
+    await assert.rejects(
+      known.once('bad', () => Promise.reject(new Error('no'))),
+      /no/,
+    )
+  }
+  assert.equal(known.size, 3)
+  await known.once('bad', async () => void verified.push('bad'))
+  assert.equal(verified.at(-1), 'bad')
+})
+
+test('tokens T08: times and names are judged as jose judges them, over a grid', async () => {
+  const [jwk] = forger.jwks.keys
+  const key = await importJWK({ ...(jwk ?? assert.fail()) }, 'EdDSA')
+  const offs = [-1000, -931, -930, -900, -31, -30, 0, 30, 31, 600]
+  let both = 0
+  for (const iat of offs) {
+    for (const exp of [-31, -30, -29, 1, 600, 'x', undefined]) {
+      for (const more of [
+        {},
+        { nbf: NOW_S + 30 },
+        { nbf: NOW_S + 31 },
+        { aud: [AUDIENCE, 'b'] },
+        { aud: ['b'] },
+        { iss: [ISSUER] },
+      ]) {
+        const at = typeof exp === 'number' ? NOW_S + exp : exp
+        const token = await forger.sign(goodHeader, { ...goodClaims, iat: NOW_S + iat, exp: at, ...more })
+        const witness = await jwtVerify(token, key, {
+          algorithms: ['EdDSA'],
+          issuer: ISSUER,
+          audience: AUDIENCE,
+          currentDate: new Date(clock.now()),
+          clockTolerance: 30,
+          maxTokenAge: 900,
+          requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti'],
+        }).then(
+          () => 'ok',
+          (error: { code?: string }) =>
+            error.code === 'ERR_JWT_EXPIRED' ? TOKEN_REASONS.expired : TOKEN_REASONS.claims,
+        )
+        const ours = await verify(`Bearer ${token}`).then(
+          () => 'ok',
+          (error: unknown) => (isSignerError(error) && 'reason' in error.detail ? error.detail.reason : String(error)),
+        )
+        // jose leaves open how long a token may live from the start.
+        if (ours !== TOKEN_REASONS.life) assert.equal(ours, witness, JSON.stringify({ iat, exp, more }))
+        if (ours === 'ok') both++
+      }
+    }
+  }
+  assert.ok(both >= 20, `${both} accepted by both`)
 })
 
 test('tokens: no refusal carries anything of the token', async () => {

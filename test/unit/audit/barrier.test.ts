@@ -29,21 +29,25 @@ function gate(files: MemoryFiles, matches: (operation: Operation) => boolean): (
   return free
 }
 
-test('A1 append waits for the sync of its bytes, not for the write', async () => {
-  const files = createMemoryFiles()
-  const { log } = await openLog(files)
-  const free = gate(files, ({ kind }) => kind === 'datasync')
-  const before = files.bytes('00000001.log').length
-  const appended = watch(log.append(event('a')))
-  await settle()
-  assert.ok(files.bytes('00000001.log').length > before, 'the bytes are written')
-  assert.equal(appended.state, 'waiting')
-  assert.equal((await allRecords(files.synced())).length, 0)
-  free()
-  await settle()
-  assert.equal(appended.state, 'resolved')
-  assert.equal((await allRecords(files.synced())).length, 1)
-})
+/** A file opened O_DSYNC, or one that is written and then synced. */
+const modeOf = (writesThrough: boolean): string => (writesThrough ? 'writes go through' : 'write, then sync')
+
+for (const writesThrough of [false, true])
+  test(`A1 append waits for the sync of its bytes, not for the write (${modeOf(writesThrough)})`, async () => {
+    const files = createMemoryFiles({ writesThrough })
+    const { log } = await openLog(files)
+    const free = gate(files, ({ kind }) => kind === 'datasync')
+    const before = files.bytes('00000001.log').length
+    const appended = watch(log.append(event('a')))
+    await settle()
+    assert.ok(files.bytes('00000001.log').length > before, 'the bytes are written')
+    assert.equal(appended.state, 'waiting')
+    assert.equal((await allRecords(files.synced())).length, 0)
+    free()
+    await settle()
+    assert.equal(appended.state, 'resolved')
+    assert.equal((await allRecords(files.synced())).length, 1)
+  })
 
 test('A1 the receipt names the last entry of the append and its hash', async () => {
   const files = createMemoryFiles()
@@ -146,59 +150,60 @@ async function run(files: MemoryFiles, clock = manualClock()) {
 
 const FAULTS: readonly DiskFault[] = ['EIO', 'ENOSPC', 'EROFS', 'short', 'hang']
 
-test('A4 A5 R-02 T47 every operation after the start × EIO, ENOSPC, EROFS, short, hang: no answer without the disk, then sealed for good', {
-  timeout: 120_000,
-}, async () => {
-  const clean = createMemoryFiles()
-  const { opened, refusals } = await run(clean)
-  assert.equal(refusals.length, 0)
-  const total = clean.operations.length
-  assert.ok(
-    clean.operations.slice(opened).some(({ kind }) => kind === 'open'),
-    'the run rotates',
-  )
-  let cases = 0
-  for (let n = opened + 1; n <= total; n++) {
-    const { kind } = clean.operations[n - 1]!
-    for (const fault of FAULTS) {
-      if (fault === 'short' && kind !== 'write') continue
-      cases++
-      const title = `${fault} at operation ${n} (${kind})`
-      const files = createMemoryFiles()
-      files.fault = operation => (operation.n === n ? fault : undefined)
-      const { log, clock, acknowledged, refusals: refused } = await run(files)
-      assert.equal(log.state.kind, 'sealed', title)
-      assert.ok(refused.length > 0 && refused.every(withCode('audit/sealed')), title)
-      await assert.rejects(log.append(event('later')), withCode('audit/sealed'), title)
-      await assert.rejects(log.append(outcome('later')), withCode('audit/sealed'), title)
-      const after = files.operations.slice(n).filter(({ kind: what, name }) => isSegment(name) && what !== 'close')
-      assert.deepEqual(after, [], `${title}: no segment is touched again`)
-      const closed = watch(log.close())
-      await settle()
-      clock.advance(10_000)
-      await settle()
-      assert.equal(closed.state, 'resolved', title)
+for (const writesThrough of [false, true])
+  test(`A4 A5 R-02 T47 every operation after the start × EIO, ENOSPC, EROFS, short, hang: no answer without the disk, then sealed for good (${modeOf(writesThrough)})`, {
+    timeout: 120_000,
+  }, async () => {
+    const clean = createMemoryFiles({ writesThrough })
+    const { opened, refusals } = await run(clean)
+    assert.equal(refusals.length, 0)
+    const total = clean.operations.length
+    assert.ok(
+      clean.operations.slice(opened).some(({ kind }) => kind === 'open'),
+      'the run rotates',
+    )
+    let cases = 0
+    for (let n = opened + 1; n <= total; n++) {
+      const { kind } = clean.operations[n - 1]!
+      for (const fault of FAULTS) {
+        if (fault === 'short' && kind !== 'write') continue
+        cases++
+        const title = `${fault} at operation ${n} (${kind})`
+        const files = createMemoryFiles({ writesThrough })
+        files.fault = operation => (operation.n === n ? fault : undefined)
+        const { log, clock, acknowledged, refusals: refused } = await run(files)
+        assert.equal(log.state.kind, 'sealed', title)
+        assert.ok(refused.length > 0 && refused.every(withCode('audit/sealed')), title)
+        await assert.rejects(log.append(event('later')), withCode('audit/sealed'), title)
+        await assert.rejects(log.append(outcome('later')), withCode('audit/sealed'), title)
+        const after = files.operations.slice(n).filter(({ kind: what, name }) => isSegment(name) && what !== 'close')
+        assert.deepEqual(after, [], `${title}: no segment is touched again`)
+        const closed = watch(log.close())
+        await settle()
+        clock.advance(10_000)
+        await settle()
+        assert.equal(closed.state, 'resolved', title)
 
-      const survivor = files.synced()
-      await assert.rejects(openLog(survivor), withCode('audit/sealed'), `${title}: the seal outlives the process`)
-      const { wasSealed } = await reopenAuditLog({
-        files: survivor,
-        clock,
-        instance: 'test',
-        actor: { subject: 'operator', peer: 'cli' },
-      })
-      assert.match(
-        wasSealed,
-        fault === 'hang' ? /longer than 5000 ms/ : fault === 'short' ? /took \d+ of \d+ bytes/ : new RegExp(fault),
-        title,
-      )
-      const kept = new Set((await allRecords(survivor)).map(record => record.auditId))
-      for (const id of acknowledged) assert.ok(kept.has(id), `${title}: ${id} was acknowledged`)
-      assert.ok((await verifyAuditLog(survivor)).ok, title)
+        const survivor = files.synced()
+        await assert.rejects(openLog(survivor), withCode('audit/sealed'), `${title}: the seal outlives the process`)
+        const { wasSealed } = await reopenAuditLog({
+          files: survivor,
+          clock,
+          instance: 'test',
+          actor: { subject: 'operator', peer: 'cli' },
+        })
+        assert.match(
+          wasSealed,
+          fault === 'hang' ? /longer than 5000 ms/ : fault === 'short' ? /took \d+ of \d+ bytes/ : new RegExp(fault),
+          title,
+        )
+        const kept = new Set((await allRecords(survivor)).map(record => record.auditId))
+        for (const id of acknowledged) assert.ok(kept.has(id), `${title}: ${id} was acknowledged`)
+        assert.ok((await verifyAuditLog(survivor)).ok, title)
+      }
     }
-  }
-  assert.ok(cases >= 100, `${cases} cases`)
-})
+    assert.ok(cases >= 100, `${cases} cases`)
+  })
 
 test('A4 a failing write of the marker does not unseal, does not hold up close and does not hide the first reason', async () => {
   for (const fault of ['EIO', 'short', 'hang'] as const) {

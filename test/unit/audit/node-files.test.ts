@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -125,4 +125,25 @@ test('A11 a living process keeps its lock', { skip: isWindows && 'process 1 is a
   await writeFile(join(directory, 'LOCK.junk'), 'x')
   await rm(join(directory, 'LOCK.00000001'))
   await (await files.lock())()
+})
+
+const isLinux = process.platform === 'linux' && !('deno' in process.versions)
+test('A1 segments on a local file system of Linux are opened O_DSYNC, as the kernel says; STATE, reading and others are not', {
+  skip: !isLinux && 'O_DSYNC is used on Linux alone',
+}, async () => {
+  const files = await nodeAuditFiles(fresh(), { access: 'write' })
+  const made = await files.open('00000001.log', 'create')
+  const state = await files.open('STATE', 'create')
+  const read = await files.open('00000001.log', 'read')
+  const again = await files.open('00000001.log', 'write')
+  const { type } = await statfs(files.where)
+  const local = [0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994, 0x794c7630].includes(type)
+  assert.deepEqual(
+    [made, again, state, read].map(file => file.writesThrough),
+    [local, local, false, false],
+  )
+  assert.equal(await made.write(new Uint8Array(700).fill(7), 0), 700)
+  await made.datasync()
+  assert.equal(await again.size(), 700)
+  await Promise.all([made, state, read, again].map(file => file.close()))
 })

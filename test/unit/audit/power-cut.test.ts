@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditEntry } from '../../../src/domain/audit.ts'
-import type { MemoryFiles } from '../../../src/audit/memory-files.ts'
+import { createMemoryFiles, type MemoryFiles } from '../../../src/audit/memory-files.ts'
 import { verifyAuditLog } from '../../../src/audit/verify.ts'
 import {
   allRecords,
@@ -103,7 +103,8 @@ test(`A8 R-03 ${IMAGES} power-cut images: exactly the synced prefix, perhaps mor
   let longer = 0
   for (let seed = 1; seed * IMAGES_PER_RUN <= IMAGES; seed++) {
     const draw = seeded(seed)
-    const files = fastFiles()
+    // Both ways to the disk, turn by turn.
+    const files = fastFiles(createMemoryFiles({ writesThrough: seed % 2 === 0 }))
     const run = await runUntil(files, 3 + Math.floor(draw() * 60), draw)
     for (let n = 0; n < IMAGES_PER_RUN; n++) {
       const image = fastFiles(files.powerCut(draw))
@@ -119,7 +120,7 @@ test(`A8 R-03 ${IMAGES} power-cut images: exactly the synced prefix, perhaps mor
 test('A8 R-03 500 images of a second power cut, during the recovery from the first', { timeout: 120_000 }, async () => {
   for (let seed = 1; seed <= 500; seed++) {
     const draw = seeded(seed * 7_919)
-    const files = fastFiles()
+    const files = fastFiles(createMemoryFiles({ writesThrough: seed % 2 === 0 }))
     const run = await runUntil(files, 10 + Math.floor(draw() * 50), draw)
     const first = fastFiles(files.powerCut(draw))
     const cut = 1 + Math.floor(draw() * 10)

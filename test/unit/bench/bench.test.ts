@@ -116,7 +116,7 @@ describe('countersign bench', () => {
     expect(measurements.map(({ name, callsPerSignature }) => [name, callsPerSignature])).toEqual(
       CASES.map(name => [name, 1]),
     )
-    expect(Object.keys(facts)).toEqual(['commit', 'version', 'runtime', 'cpu', 'cores', 'provider'])
+    expect(Object.keys(facts)).toEqual(['commit', 'version', 'runtime', 'cpu', 'cores', 'provider', 'more'])
     expect(facts).toMatchObject({ version: '1.2.3-test', runtime: `bun ${Bun.version}` })
     expect(err.trimEnd().split('\n').at(-1)).toBe('round 4 of 4')
   }, 60_000)

@@ -1,6 +1,11 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { Keypair } from '@stellar/stellar-sdk/base'
+import { createAddresses } from '../../../src/compose/addresses.ts'
+import { diagnose } from '../../../src/compose/doctor.ts'
+import type { Config } from '../../../src/config/schema.ts'
+import { Secret } from '../../../src/domain/secret.ts'
 import { openLocalKms } from '../../../src/compose/local-kms.ts'
 import { jsonLogger } from '../../../src/compose/log.ts'
 import { DEMO_KEYS, DEMO_KMS_SEED, demoSeed, EXAMPLE_XDR, isPublishedKey } from '../../../src/compose/demo.ts'
@@ -15,6 +20,8 @@ import type { VersionState } from '../../../src/domain/key.ts'
 import { devPublicKey } from '../../../providers/mock/index.ts'
 import { DEVELOPMENT_LABELS } from '../../../providers/development-keys.ts'
 import { realWorld } from '../../../src/runtime/world.ts'
+import { storePath } from '../../../src/compose/places.ts'
+import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { openMemoryStore } from '../../../src/store/memory.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { EXAMPLE_FILE, scratch } from '../../support/cli.ts'
@@ -285,4 +292,66 @@ test('local-kms: what is no mistake of the caller is passed on as it is', async 
   writeFileSync(locked, '{}')
   chmodSync(locked, 0o600)
   await expect(openLocalKms({ persist: locked })).rejects.toThrow()
+})
+
+describe('the address of a key in a key service', () => {
+  test('a token in a file is read, as the service reads it', async () => {
+    writeFileSync(files.path('token'), 'hvs.from-a-file\n')
+    const tokens: (string | null)[] = []
+    const world = {
+      ...realWorld(),
+      fetch: async (_url: string, init: RequestInit) => {
+        tokens.push(new Headers(init.headers).get('x-vault-token'))
+        return Response.json({ errors: ['1 error occurred:\n\t* permission denied\n\n'] }, { status: 403 })
+      },
+    }
+    const vault = { kind: 'vault-transit', address: 'http://127.0.0.1:1', tokenFile: files.path('token') } as const
+    const config = { environment: 'production', providers: { vault } } as unknown as Config
+    const error = await createAddresses(world)
+      .ofKey(config, 'vault', 'transit/treasury@1')
+      .catch((each: unknown) => each)
+    expect((error as SignerError).code).toBe('provider/refused')
+    expect(tokens).toEqual(['hvs.from-a-file'])
+  })
+})
+
+describe('doctor', () => {
+  test('stopped while one provider was examined: the next one is not asked any more', async () => {
+    const stop = new AbortController()
+    let asked = 0
+    const world = {
+      ...realWorld(),
+      fetch: async () => {
+        asked++
+        stop.abort()
+        return Response.json({ errors: [] }, { status: 404 })
+      },
+    }
+    const vault = { kind: 'vault-transit', address: 'http://127.0.0.1:1', token: new Secret('t', 't') } as const
+    const config = { environment: 'development', data: {}, providers: { one: vault, two: vault } } as unknown as Config
+    const patient = { reference: 'transit/treasury@1', use: 'sign' } as const
+    for await (const _ of diagnose(config, { refusals: [], warnings: [], patient, signal: stop.signal }, world))
+      continue
+    expect(asked).toBe(1)
+  })
+
+  test('a store of an older version is left as it is, and the key services are asked all the same', async () => {
+    const path = files.path('older')
+    mkdirSync(path, { mode: 0o700 })
+    ;(await openSqliteStore({ path: storePath(path), clock: realWorld().clock })).close()
+    const database = new DatabaseSync(storePath(path))
+    database.exec('DELETE FROM kysely_migration WHERE name = (SELECT max(name) FROM kysely_migration)')
+    database.close()
+    const world = { ...realWorld(), fetch: async () => Response.json({ errors: [] }, { status: 404 }) }
+    const vault = { kind: 'vault-transit', address: 'http://127.0.0.1:1', token: new Secret('t', 't') } as const
+    const config = { environment: 'development', data: { directory: path }, providers: { vault } } as unknown as Config
+    const found: string[] = []
+    const { signal } = new AbortController()
+    for await (const { check, outcome, meaning } of diagnose(config, { refusals: [], warnings: [], signal }, world))
+      found.push(`${check} ${outcome} ${meaning ?? ''}`)
+    expect(
+      found.some(text => /^configuration failed the keys of the registry are not known.*older version/.test(text)),
+    ).toBe(true)
+    expect(found.some(text => text.startsWith('reachable'))).toBe(true)
+  })
 })

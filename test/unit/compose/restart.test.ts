@@ -12,6 +12,7 @@ import { type ServiceSettings, startService } from '../../../src/compose/service
 import type { AuditRecord } from '../../../src/domain/audit.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import type { World } from '../../../src/domain/ports.ts'
+import { Secret } from '../../../src/domain/secret.ts'
 import { demoPolicy } from '../../../src/policy/index.ts'
 import * as bun from '../../../src/runtime/bun.ts'
 import { createNative } from '../../../src/service/register.ts'
@@ -276,5 +277,24 @@ describe('opening and closing', () => {
     while (hours.length === 0) await new Promise(resolve => setImmediate(resolve))
     expect(service.logs.some(({ event }) => event === 'answers-not-purged')).toBe(true)
     await service.stop(100).catch(() => {})
+  })
+
+  test('T32 a provider that cannot be opened: the caller learns nothing of the configuration, the log says it all', async () => {
+    await withKey('weak-pool')
+    const pool = { kind: 'passphrase' as const, passphrases: { channels: new Secret('canary-too-short', 'channels') } }
+    const logs: Record<string, unknown>[] = []
+    const changed = { ...settings('weak-pool'), providers: { mock: pool } }
+    const service = await startService(changed, bun, memoryLogger(logs))
+    const token = await issuer.issue({ subject: 'api', scopes: ['sign:*'] })
+    const client = httpClient({ url: service.url, token: () => token, fetch: world.fetch })
+    const problem = await client.signStellar('treasury', EXAMPLE, 'weak-pool-1').catch((error: unknown) => error)
+    expect(problem).toBeInstanceOf(ProblemError)
+    const shown = JSON.stringify((problem as ProblemError).problem)
+    expect(shown).toContain('key/unsupported')
+    for (const word of ['passphrase', 'channels', 'shorter', 'canary', 'problems":']) expect(shown).not.toContain(word)
+    const [told] = logs.filter(({ event }) => event === 'provider-not-opened')
+    expect(JSON.stringify(told)).toContain('is shorter than 20 bytes')
+    expect(JSON.stringify(logs)).not.toContain('canary')
+    await service.stop(100)
   })
 })

@@ -19,6 +19,10 @@ test('config: a small file gives a whole configuration, frozen all the way down'
     },
     providers: { 'aws-kms': { kind: 'aws-kms', region: 'eu-central-1', name: 'aws-kms' } },
     keys: { mapping: {} },
+    flags: {
+      ...{ name: 'countersign-route', maxAgeSeconds: 900, whenStale: 'keep' },
+      ...{ shadowConcurrency: 4, shadowQueue: 256 },
+    },
     limits: {
       ...{ bodyBytes: 65536, concurrency: 64, deadlineMs: 10000, tries: 3, idempotencyHours: 24 },
       ...{ breakerFailures: 5, breakerResetMs: 5000 },

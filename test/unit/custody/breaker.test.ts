@@ -306,3 +306,12 @@ test('D26 circuit: whatever comes in whatever order, it waits at most the reset 
     { seed: 26 },
   )
 })
+
+test('D26 a watcher that throws takes no answer away and keeps no breaker open', async () => {
+  const onChange = (): void => assert.fail('the watcher broke')
+  const { ask, clock, stateOf } = bench({ failures: 2, onChange })
+  assert.deepEqual(await times(3, () => ask('a', down)), ['provider/unavailable', 'provider/unavailable', 'shed'])
+  clock.advance(1_000)
+  assert.equal(await ask('a'), 'signed')
+  assert.deepEqual([await ask('a'), stateOf('aws').state, stateOf('aws').keysOpen], ['signed', 'closed', 0])
+})

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { type LocalKms, type LocalKmsOptions, startLocalKms } from '../../../local-kms/index.ts'
+import { vendorErrorOf } from '../../../providers/aws-kms/doctor-words.ts'
 import { createDoctor } from '../../../providers/aws-kms/doctor.ts'
 import type { AwsKmsConfig } from '../../../providers/aws-kms/config.ts'
 import type { ProviderWorld } from '../../../providers/world.ts'
@@ -468,4 +469,11 @@ test('nobody to examine: the connection and the identity are looked at all the s
     'credentials ok',
     'latency skipped',
   ])
+})
+
+test('T51 what AWS says of a signature it refuses is told without the session token it repeats', () => {
+  const message = `The request signature we calculated does not match. The Canonical String for this request should have been
+'POST\n/\n\nhost:kms.us-east-1.amazonaws.com\nx-amz-security-token:canary/session+token==\nx-amz-target:TrentService.Sign\n'`
+  const { vendorError = '' } = vendorErrorOf(Object.assign(new Error(message), { name: 'InvalidSignatureException' }))
+  assert.ok(!vendorError.includes('canary') && vendorError.includes('x-amz-target:TrentService.Sign'), vendorError)
 })

@@ -128,3 +128,19 @@ test('a first request that fails is not remembered', async () => {
   fail(undefined)
   assert.equal(await id(), 'key-2')
 })
+
+test('R-14 a source that never answers keeps nobody waiting for ever, and what it says too late is not used', async () => {
+  const { session, asked, pass, hold, id } = source(60 * MINUTE)
+  const open = hold()
+  const stuck = session.get()
+  pass(MINUTE)
+  void session.get()
+  assert.equal(asked(), 1, 'within its time it is waited for')
+  pass(1)
+  const second = session.get()
+  assert.equal(asked(), 2)
+  open()
+  assert.equal((await second).accessKeyId, 'key-2')
+  await stuck
+  assert.equal(await id(), 'key-2')
+})

@@ -7,7 +7,7 @@ import { create } from '../../../providers/gcp-kms/index.ts'
 import { fullName, isKeyName, isVersionName, keyOf, ringName } from '../../../providers/gcp-kms/names.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { refusal } from '../../support/leaks.ts'
-import { providerWorld } from '../../support/provider-world.ts'
+import { call, providerWorld } from '../../support/provider-world.ts'
 
 const CANARY = 'canary-secret-value'
 const config = (more: Record<string, unknown>): GcpKmsConfig => ({ kind: 'gcp-kms', ...more })
@@ -89,12 +89,16 @@ test('a key ring needs its project and location; a token does not stand beside c
   ])
 })
 
+const federated = {
+  type: 'external_account',
+  audience: '//iam.googleapis.com/x',
+  subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  token_url: 'https://sts.googleapis.com/v1/token',
+  credential_source: { file: '/x' },
+}
+const noFetch = (): Promise<Response> => assert.fail('nothing is asked')
+
 test('T51 credential files that cannot be read, start programs or send tokens elsewhere are refused when the provider opens', async () => {
-  const federated = {
-    type: 'external_account',
-    audience: '//iam.googleapis.com/x',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-  }
   const bad: readonly unknown[] = [
     CANARY,
     '[]',
@@ -104,29 +108,42 @@ test('T51 credential files that cannot be read, start programs or send tokens el
     { private: CANARY },
     { type: 'service_account', client_email: 'a@b' },
     { type: 'service_account', client_email: 'a@b', private_key: CANARY },
+    { ...federated, token_url: 'https://sts.evil.example/v1/token' },
+    { ...federated, token_url: 'http://sts.googleapis.com/v1/token' },
+    { ...federated, token_url: 'https://sts.googleapis.com.evil.example/' },
+    // Without an address of its own, Google's library makes one of the universe.
+    { ...federated, token_url: undefined, universe_domain: 'evil.example' },
+    { ...federated, universe_domain: 'evil.example' },
+    { ...federated, service_account_impersonation_url: 'https://evil.example/x' },
+    { ...federated, credential_source: { executable: { command: '/bin/sh' } } },
+    { ...federated, credential_source: {} },
+    { type: 'authorized_user', client_id: CANARY },
+    { type: '__proto__' },
   ]
   for (const file of bad) {
     const text = typeof file === 'string' ? file : JSON.stringify(file)
     const [problem] = await problems({ credentials: secret(text) })
     assert.equal(problem?.path, 'credentials', text)
   }
-  // Files for Google's library are judged when it is loaded, at the first call.
-  const { openGoogleAuth } = await import('../../../providers/gcp-kms/google-auth.ts')
-  const lazily = [
-    { ...federated, token_url: 'https://sts.evil.example/v1/token', credential_source: { file: '/x' } },
-    { ...federated, token_url: 'http://sts.googleapis.com/v1/token', credential_source: { file: '/x' } },
-    { ...federated, token_url: 'https://sts.googleapis.com.evil.example/', credential_source: { file: '/x' } },
-    { ...federated, service_account_impersonation_url: 'https://evil.example/x', credential_source: { file: '/x' } },
-    { ...federated, credential_source: { executable: { command: '/bin/sh' } } },
-    { ...federated, credential_source: {} },
-    { type: 'authorized_user', client_id: 'x' },
-  ]
-  for (const file of lazily) {
-    assert.throws(
-      () => openGoogleAuth(config({}), providerWorld(), file),
-      (error: { code?: string }) => error.code === 'config/invalid',
-      JSON.stringify(file),
-    )
+  await (await create(config({ credentials: secret(JSON.stringify(federated)) }), providerWorld())).close()
+})
+
+test("T51 what only Google's library finds wrong is refused at the call, and not called an outage", async () => {
+  const file = { ...federated, audience: undefined }
+  const provider = await create(
+    config({ credentials: secret(JSON.stringify(file)) }),
+    providerWorld('production', noFetch),
+  )
+  const version = 'projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1'
+  const error = await refusal(provider.describe(version, call()), 'provider/refused')
+  assert.match(error.message, /does not exchange the configured credentials/)
+  await provider.close()
+})
+
+test('an access token that no header can hold is refused when the provider opens, and is not quoted', async () => {
+  for (const token of [`${CANARY}\nx`, `${CANARY} x`, `${CANARY}\u0100`, '']) {
+    const [problem] = await problems({ accessToken: secret(token) })
+    assert.equal(problem?.path, 'accessToken', JSON.stringify(token))
   }
 })
 

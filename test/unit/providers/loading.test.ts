@@ -28,8 +28,8 @@ function loadedWith(entry: string): { files: Set<string>; packages: Set<string> 
   return { files, packages }
 }
 
-test('the import reader sees what it should: the AWS provider does load its SDK', () => {
-  assert.ok([...loadedWith('providers/aws-kms/index.ts').packages].some(name => CLOUD.test(name)))
+test('the import reader sees what it should: making keys in AWS does load its SDK', () => {
+  assert.ok([...loadedWith('providers/aws-kms/admin.ts').packages].some(name => CLOUD.test(name)))
 })
 
 for (const entry of [
@@ -40,6 +40,7 @@ for (const entry of [
   'providers/passphrase/index.ts',
   'providers/raw-env/index.ts',
   'providers/aws-kms/config.ts',
+  'providers/aws-kms/index.ts', // at once; `create` loads what its transport needs
   'providers/mock/config.ts',
   'providers/raw-env/config.ts',
   'providers/vault-transit/config.ts',
@@ -88,7 +89,13 @@ test('M-07 a process that opens the mock, by itself or by the list of providers,
     cloud(loadedInProcess('providers/index.ts', `await loaded.openProvider({ kind: 'mock' }, ${world})`)),
     [],
   )
-  const aws = `await loaded.openProvider({ kind: 'aws-kms', region: 'eu-central-1' }, ${world})`
+  const aws = `await loaded.openProvider({ kind: 'aws-kms', region: 'eu-central-1', transport: 'sdk' }, ${world})`
+  const lean = aws.replace('sdk', 'lean')
+  assert.deepEqual(
+    cloud(loadedInProcess('providers/index.ts', lean)).filter(url => url.includes('/@aws-sdk/')),
+    [],
+    'the lean transport signs requests without a client of AWS',
+  )
   assert.notEqual(
     cloud(loadedInProcess('providers/index.ts', aws)).length,
     0,

@@ -248,3 +248,21 @@ test('orAborted leaves no listener behind', async () => {
   await new Promise(resolve => setImmediate(resolve))
   assert.equal(listeners, 0)
 })
+
+test('R-14: a length beside a transfer coding is not believed: the body is still capped', async () => {
+  let pulled = 0
+  const source = {
+    pull: (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      pulled++
+      controller.enqueue(new Uint8Array(8))
+    },
+  }
+  const body = new ReadableStream<Uint8Array>(source, { highWaterMark: 0 })
+  const headers = new Headers({ 'content-length': '5', 'transfer-encoding': 'chunked' })
+  const arrayBuffer = (): Promise<ArrayBuffer> => assert.fail('taken whole, without a cap')
+  await assert.rejects(
+    oneFetch(async () => answerOf(body, { headers, arrayBuffer }), exchange()),
+    kind('oversized'),
+  )
+  assert.ok(pulled <= 4, `${pulled} pieces`)
+})

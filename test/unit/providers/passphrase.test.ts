@@ -4,6 +4,7 @@ import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import type { PassphraseConfig } from '../../../providers/passphrase/config.ts'
+import { DEVELOPMENT_PASSPHRASE } from '../../../providers/development-keys.ts'
 import { COSTS } from '../../../providers/passphrase/cost.ts'
 import { createDerive, nativeKdfs } from '../../../providers/passphrase/derive.ts'
 import { createDoctor } from '../../../providers/passphrase/doctor.ts'
@@ -214,6 +215,14 @@ test('M-08 weak, equal and unreadable passphrases are refused together, with a f
   )
   await refusal(open({ passphrases: {} }), 'config/invalid')
   await refusal(open({ kdf: 'md5' as never }), 'config/invalid')
+})
+
+test('M-08 T69 the passphrase of `countersign dev` is refused in production, and only there', async () => {
+  const everybodys = { passphrases: { demo: new Secret(DEVELOPMENT_PASSPHRASE, 'env:DEMO') } }
+  const error = await refusal(open(everybodys), 'config/invalid', [DEVELOPMENT_PASSPHRASE])
+  assert.ok(error.code === 'config/invalid')
+  assert.match(error.detail.problems[0]?.problem ?? '', /everybody has it/)
+  await (await create(config(everybodys), providerWorld('development'))).close()
 })
 
 test('M-08 T66 64 calls derive two at a time, in order; what is given up leaves the queue and derives nothing', async () => {

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { VaultTransitConfig } from '../../../providers/vault-transit/config.ts'
 import { Secret } from '../../../src/domain/secret.ts'
 import { refusal } from '../../support/leaks.ts'
+import { call } from '../../support/provider-world.ts'
 import {
   ADDRESS,
   APPROLE,
@@ -309,6 +310,30 @@ test('M-03 refused again with the new token: one repetition, then the refusal; a
   at.nowMs = 60_000
   await refusal(sign(provider), 'provider/refused', CANARIES)
   assert.equal(made, 3, 'a minute later it is worth a try: somebody may have mended the policy')
+})
+
+test('M-03 a key that policy denies does not keep the others from a login when the token ends, as OpenBao says it', async () => {
+  let made = 0
+  let alive = 't-2'
+  const at = scene(({ path, headers }) => {
+    if (path.endsWith('/login')) return login(`t-${++made}`, HOUR)
+    const token = headers['x-vault-token'] ?? ''
+    if (token < alive) return bad(403, 'permission denied')
+    return path.endsWith('/denied') ? bad(403, PERMISSION) : signed()
+  })
+  alive = 't-0'
+  const provider = await open(at, APPROLE)
+  const denied = () => provider.sign('transit/denied@1', { scheme: 'ed25519', message: new Uint8Array(32) }, call())
+  await refusal(denied(), 'provider/refused')
+  await refusal(denied(), 'provider/refused')
+  assert.equal(made, 2, 'the second refusal is believed')
+  alive = 't-3'
+  await sign(provider)
+  assert.equal(made, 3)
+  // A server that knows no token at all, not even a fresh one, is not asked for more and more of them.
+  alive = 't-9'
+  for (let i = 0; i < 20; i++) await refusal(sign(provider), 'provider/refused')
+  assert.equal(made, 4)
 })
 
 test('a token of the configuration is not replaced, whatever the answer', async () => {

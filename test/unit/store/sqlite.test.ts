@@ -16,6 +16,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { isSignerError } from '../../../src/domain/errors.ts'
+import { MIGRATIONS } from '../../../src/store/migrations.ts'
 import { sealOf } from '../../../src/store/seal.ts'
 import { openSqliteStore, type SqliteOptions } from '../../../src/store/sqlite.ts'
 import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
@@ -145,6 +147,21 @@ test('sqlite M-51: an owner releases what a dead one left in flight, a guest doe
     ;(await open(path)).close()
   }))
 
+test('sqlite M-51: a guest leaves a store of an older version as it is: its service may be running', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    ;(await open(path)).close()
+    const newest = Object.keys(MIGRATIONS).toSorted().at(-1) ?? assert.fail()
+    tamper(path, `DELETE FROM kysely_migration WHERE name = '${newest}'`)
+    const before = readFileSync(path)
+    await assert.rejects(open(path, { role: 'guest' }), (error: unknown) => {
+      assert.ok(isSignerError(error) && error.code === 'start/refused')
+      assert.match(error.detail.reason, /older version/)
+      return true
+    })
+    assert.deepEqual(readFileSync(path), before)
+  }))
+
 test('sqlite R-16: two connections on one file share one reservation', () =>
   inDirectory(async directory => {
     const path = join(directory, 'store.db')
@@ -183,7 +200,7 @@ test('sqlite T43: a registry edited behind our back is refused when read, column
       `UPDATE bindings SET reference = 'alias/attacker'`,
       `UPDATE bindings SET key = 'elsewhere'`,
       `DELETE FROM bindings`,
-      `INSERT INTO bindings SELECT 'b-2', key, version, 1, 'mock', 'native', 'x' FROM bindings`,
+      `INSERT INTO bindings SELECT 'b-2', key, version, 1, 'mock', 'native', 'x', NULL FROM bindings`,
     ]
     const store = await open(path)
     const undo = () =>
@@ -336,8 +353,8 @@ test('sqlite: a key has one active version, and the bindings of each version in 
     tamper(
       path,
       `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}' FROM versions`,
-      `INSERT INTO bindings SELECT 'b-3', key, 2, 1, provider, custody, reference FROM bindings WHERE id = 'b-treasury'`,
-      `INSERT INTO bindings SELECT 'b-2', key, 2, 0, provider, custody, reference FROM bindings WHERE id = 'b-treasury'`,
+      `INSERT INTO bindings SELECT 'b-3', key, 2, 1, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
+      `INSERT INTO bindings SELECT 'b-2', key, 2, 0, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
     )
     const listed = await store.keys.list()
     assert.deepEqual(

@@ -1,0 +1,11 @@
+import { parse } from 'smol-toml'
+
+/** @throws Error naming line and column, and nothing of the text */
+export function parseToml(text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    const { line = 0, column = 0 } = error as { line?: number; column?: number }
+    throw new Error(`is not TOML (line ${line}, column ${column})`)
+  }
+}

@@ -42,7 +42,7 @@ export function openClient(
   const tryOnce: KmsClient['attempt'] = (operation, call, send) =>
     attempt({ provider, credentials }, operation, call.signal, async handle => {
       if (closed) throw new TransportError('not-sent')
-      return send(client, handle as SendOptions)
+      return send(client, handle)
     })
   return {
     local,

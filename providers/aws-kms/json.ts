@@ -10,7 +10,12 @@ const BYTE_MEMBERS = ['Signature', 'PublicKey', 'CiphertextBlob'] as const
 /** @returns the body. One of Encrypt holds a key and comes as bytes, which the caller wipes; it was never a string. */
 export function encodeInput<N extends AskedName>(name: N, input: Asked[N]): string | Uint8Array {
   if (name === 'Encrypt') return encryptBody(input as Asked['Encrypt'])
-  return JSON.stringify(input, (_name, value: unknown) => (value instanceof Uint8Array ? toBase64(value) : value))
+  // Not by a replacer: a Buffer brings a toJSON of its own, which runs before it.
+  const members = Object.entries(input).map(([member, value]) => [
+    member,
+    value instanceof Uint8Array ? toBase64(value) : value,
+  ])
+  return JSON.stringify(Object.fromEntries(members))
 }
 
 function encryptBody({ KeyId, Plaintext, EncryptionContext }: Asked['Encrypt']): Uint8Array {
@@ -55,7 +60,7 @@ export function decodeError(header: string | undefined, body: Uint8Array): Vendo
   const { code, __type, message, Message } = members
   const named = [header, code, __type].find(each => typeof each === 'string' && each !== '')
   const text = [message, Message].find(each => typeof each === 'string')
-  return new VendorError(nameIn(String(named ?? 'Unknown')), String(text ?? 'no text'))
+  return new VendorError(nameIn(typeof named === 'string' ? named : 'Unknown'), text ?? 'no text')
 }
 
 function nameIn(text: string): string {

@@ -55,8 +55,10 @@ export async function openAwsKms(
       )
       requireSameKey(name, key, output['KeyId'], providerRequestId)
       const signature = bytesOf(output['Signature'])
-      if (output['SigningAlgorithm'] !== algorithm || signature === undefined) {
-        throw malformed(name, 'Sign: the answer names another algorithm or holds no signature', providerRequestId)
+      if (signature === undefined) throw malformed(name, 'Sign: the answer holds no signature', providerRequestId)
+      if (output['SigningAlgorithm'] !== algorithm) {
+        const reason = 'Sign: the answer names another algorithm than the one that was asked for'
+        throw new SignerError('provider/corrupt', { provider: name, reason, ...withRequestId(providerRequestId) })
       }
       return { signature: toSignature64(input, signature), ...withId(providerRequestId) }
     },
@@ -166,6 +168,8 @@ const sizeProblem = ({ length }: SecretBytes): string | undefined =>
 const isCiphertextSize = (length: number): boolean => length >= 1 && length <= CIPHERTEXT_BYTES_MAX
 
 const isSymmetric = (algorithm: unknown): boolean => algorithm === 'SYMMETRIC_DEFAULT'
+
+const withRequestId = (requestId: string | undefined) => (requestId === undefined ? {} : { requestId })
 
 const withId = (providerRequestId: string | undefined) => (providerRequestId === undefined ? {} : { providerRequestId })
 

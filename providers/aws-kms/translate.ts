@@ -207,12 +207,13 @@ function judgeTransport({ kind }: TransportError, operation: Operation): Row {
 }
 
 /**
- * An error the table does not know, or one that carries no AWS error at all. 429 and 503 turn a request away. Any other
- * 5xx that AWS did not sign with an error name comes from something in between, which may have passed the request on.
+ * An error the table does not know, or one that carries no AWS error at all. 429 turns a request away. A 5xx without the
+ * name of an AWS error comes from something in between, which may have passed the request on; proxies say 503 also when
+ * the service took the request and then closed the connection.
  */
 function judgeStatus({ status = 0, answered, operation }: Failure): Row {
   if (status === 429) return THROTTLED
-  if (status === 503 || (status >= 500 && answered)) return ['unavailable', `status ${status}`]
+  if (status >= 500 && answered) return ['unavailable', `status ${status}`]
   if (status >= 500)
     return [operation.kind === 'effect' ? 'ambiguous' : 'unavailable', `status ${status} without an AWS error`]
   return ['malformed', `an error this signer does not know, status ${status}`]

@@ -173,9 +173,9 @@ function judgeVendor(error: VendorError, operation: Operation): Row {
   const row = STATUS.get(error.status)
   if (row !== undefined) return typeof row === 'function' ? row(error, operation) : row
   const { httpStatus = 0 } = error.facts
-  // Not signed by the service: something on the way spoke. 429 and 503 turn away; after any other 5xx nobody knows.
+  // Not signed by the service: something on the way spoke. 429 turns away; after a 5xx nobody knows, also after 503: proxies
+  // say it when the service took the request and then closed the connection.
   if (httpStatus === 429) return ['throttled', 'status 429 without a Cloud KMS error']
-  if (httpStatus === 503) return ['unavailable', 'status 503 without a Cloud KMS error']
   if (httpStatus >= 500) return [gone(operation), `status ${httpStatus} without a Cloud KMS error`]
   if (httpStatus === 401 || httpStatus === 403) return ['refused', `status ${httpStatus} without a Cloud KMS error`]
   return ['malformed', `an error this signer does not know${httpStatus === 0 ? '' : `, status ${httpStatus}`}`]

@@ -165,7 +165,7 @@ function judgeStatus({ status = 0, answered, operation, texts }: Failure): Row {
   if (status === 429) return THROTTLED
   if (status === 412) return ['unavailable', 'this server of the cluster is behind the others']
   if (status === 472 || status === 473) return STANDBY
-  if (status === 503) return ['unavailable', 'status 503']
+  if (status === 503 && answered) return ['unavailable', 'status 503']
   const passedOn = texts.some(text => text.includes('forward'))
   if (status === 500 && answered && !passedOn) return ['unavailable', 'Vault reports a fault of its own']
   if (status >= 500) return [operation.kind === 'effect' ? 'ambiguous' : 'unavailable', `status ${status}`]

@@ -98,10 +98,12 @@ export async function startService(
         refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
       },
     })
+    const opened = openBound(settings, room, logger)
     const checks = async (): Promise<readonly Check[]> => [
       auditCheck(room),
       await storeCheck(room),
       providersCheck(Object.keys(settings.providers), guarded),
+      opened(),
     ]
     const plane = {
       sign: signer.sign,
@@ -159,6 +161,30 @@ const gateOf =
       throw new SignerError('key/unsupported', { key: binding.key, wanted: network, reason }, { cause: error })
     }
   }
+
+/**
+ * Opens the key services that keys are bound to, beside the start: no caller waits for a library to load, and a table that
+ * its service cannot be opened with keeps the instance from being ready, instead of waiting for the first request.
+ */
+function openBound({ providers }: ServiceSettings, room: Room, logger: Logger): () => Check {
+  const failed = new Set<string>()
+  const open = async (): Promise<void> => {
+    const bound = (await room.store.keys.list()).flatMap(({ bindings }) => bindings)
+    const first = new Map(bound.map(binding => [binding.provider, binding]))
+    for (const [name, binding] of first) {
+      if (providers[name] === undefined) continue
+      await room.provider(name).catch(error => {
+        failed.add(name)
+        notOpened(error, binding, logger)
+      })
+    }
+  }
+  open().catch(error => logger.warn('providers-not-opened', { message: String(error) }))
+  return () =>
+    failed.size === 0
+      ? { name: 'configuration', ok: true }
+      : { name: 'configuration', ok: false, detail: `cannot be opened: ${[...failed].join(', ')}` }
+}
 
 /** The operator reads what is wrong with the configuration: it may say how weak a passphrase is. */
 function notOpened(error: unknown, { provider, key, custody }: Binding, logger: Logger): unknown {

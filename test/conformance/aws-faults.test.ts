@@ -147,7 +147,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'status 503 from something in between': {
     reply: () => ({ status: 503, body: 'busy' }),
-    ...same('provider/unavailable'),
+    sign: 'provider/ambiguous',
+    read: 'provider/unavailable',
   },
   'status 504 from something in between': {
     reply: () => ({ status: 504, body: '{}' }),

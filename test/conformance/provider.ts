@@ -412,6 +412,23 @@ function envelopes(subject: () => Subject): void {
     }
   })
 
+  test('a Buffer is bytes like any other: files are read into one, and it brings a toJSON of its own', async () => {
+    const on = envelope()
+    if (on === undefined) return
+    const key = on.keys[0] ?? ''
+    const held = new SecretBytes(Buffer.from(filled(11)), 'in a Buffer')
+    const sealed = Buffer.from(await on.provider.wrap(key, held, { pubkey: 'G' }, call()))
+    assert.deepEqual(await opened(on.provider, key, sealed, { pubkey: 'G' }), filled(11))
+    const { provider, keys } = subject()
+    for (const scheme of provider.can.native) {
+      const input = sample(scheme)
+      const raw = Buffer.from(input.scheme === 'ed25519' ? input.message : input.digest)
+      const same = (scheme === 'ed25519' ? { scheme, message: raw } : { scheme, digest: raw }) as unknown as SignInput
+      const { signature } = await provider.sign(keys[scheme], same, call())
+      assert.ok(verifies((await provider.describe(keys[scheme], call())).publicKey, input, signature))
+    }
+  })
+
   test('what unwrap hands out belongs to the caller alone: wiped once, it is gone, and the next call opens again', async () => {
     const on = envelope()
     if (on === undefined) return

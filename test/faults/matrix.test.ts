@@ -36,9 +36,9 @@ const TABLE: readonly Line[] = [
   ['500/502/503/504',                'the service says 500',                       'unavail',       'unavail',    'unavail', NOT_GCP],
   ['500/502/503/504',                'the service says 500',                       'ambig',         'unavail',    'unavail', GCP],
   ['500/502/503/504',                'bare 502',                                   'ambig',         'unavail',    'unavail'],
-  ['500/502/503/504',                'bare 503',                                   'unavail',       'unavail',    'unavail'],
+  ['500/502/503/504',                'bare 503',                                   'ambig',         'unavail',    'unavail'],
   ['500/502/503/504',                'bare 504',                                   'ambig',         'unavail',    'unavail'],
-  ['500/502/503/504',                '503 once',                                   'ok',            'ok',         'ok'],
+  ['500/502/503/504',                '503 once',                                   'ambig',         'ok',         'ok'],
   ['connect refused',                'nobody listens',                             'unavail',       'unavail',    'unavail'],
   ['connect refused',                'reset on connect',                           'unavail ambig', 'unavail',    'unavail'],
   ['DNS fail',                       'no such name',                               'unavail ambig', 'unavail',    'unavail'], // ambig: no resolver answers

@@ -76,6 +76,7 @@ describe('serve', () => {
       { name: 'audit', ok: true },
       { name: 'store', ok: true },
       { name: 'providers', ok: true },
+      { name: 'configuration', ok: true },
     ])
 
     const env = {

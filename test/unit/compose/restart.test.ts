@@ -234,6 +234,7 @@ describe('opening and closing', () => {
       { name: 'audit', ok: true },
       { name: 'store', ok: true },
       { name: 'providers', ok: true },
+      { name: 'configuration', ok: true },
     ])
     service.room.store.close()
     expect((await service.checks())[1]).toEqual({ name: 'store', ok: false, detail: 'the store does not answer' })
@@ -295,6 +296,11 @@ describe('opening and closing', () => {
     const [told] = logs.filter(({ event }) => event === 'provider-not-opened')
     expect(JSON.stringify(told)).toContain('is shorter than 20 bytes')
     expect(JSON.stringify(logs)).not.toContain('canary')
+    expect(await service.checks()).toContainEqual({
+      name: 'configuration',
+      ok: false,
+      detail: 'cannot be opened: mock',
+    })
     await service.stop(100)
   })
 })

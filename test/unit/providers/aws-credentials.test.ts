@@ -102,20 +102,21 @@ async function begin(options: LocalKmsOptions = {}): Promise<LocalKms> {
   return kms
 }
 
-let underway = 0
+/** Requests on the wire. */
+const wire = { underway: 0 }
 /** A renewal that a call has started is over: hours pass at once here, and must not pass in the middle of it. */
 async function renewed(): Promise<void> {
-  for (let turn = 0; turn < 20 || underway > 0; turn++) await new Promise(resolve => setImmediate(resolve))
+  for (let turn = 0; turn < 20 || wire.underway > 0; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** The provider's clock is the emulator's, so that hours pass at once. */
 const world = (environment: ProviderWorld['environment'] = 'development'): ProviderWorld => {
   const real = providerWorld(environment, async (input, init) => {
-    underway++
+    wire.underway++
     try {
       return await fetch(input, init)
     } finally {
-      underway--
+      wire.underway--
     }
   })
   return { ...real, clock: { ...real.clock, now: () => clock.now() } }

@@ -132,11 +132,11 @@ test('R-14 T36 signatures that are no strict DER, or of the wrong length, are ma
   }
 })
 
-test('a signature under another algorithm is malformed, even when it looks right', async () => {
+test('a signature under another algorithm is corrupt, even when it looks right', async () => {
   for (const algorithm of ['ED25519_PH_SHA_512', 'ECDSA_SHA_256', undefined]) {
     await scripted(
       () => awsAnswer({ KeyId: KEY, Signature: base64(new Uint8Array(64)), SigningAlgorithm: algorithm }),
-      async provider => void (await refusal(provider.sign(KEY, MESSAGE, call()), 'provider/malformed')),
+      async provider => void (await refusal(provider.sign(KEY, MESSAGE, call()), 'provider/corrupt')),
     )
   }
 })

@@ -48,6 +48,8 @@ const FLAGS = [
   '--no-compile-autoload-package-json',
   // Kysely's file-based migration provider computes an import; we never use it, and our own are checked by test/architecture.
   '--allow-unresolved=',
+  // Asked for by a dependency that does without: it would come in by the accident of what else is installed.
+  '--external=supports-color',
 ]
 
 export function build(options: BuildOptions): Built {

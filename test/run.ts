@@ -50,6 +50,8 @@ interface Stage {
   readonly name: string
   readonly what: string
   readonly run: () => Promise<Outcome>
+  /** Only where it is named: not sure enough of itself yet to stop a change. */
+  readonly asked?: true
 }
 
 /** What `--long` says to the tests: larger counts of the same code. */
@@ -281,7 +283,12 @@ const STAGES: readonly Stage[] = [
     what: 'the single binary, built twice and attacked',
     run: bunStage('binary', './test/binary/', 10),
   },
-  { name: 'gate', what: 'signing has not become slower against the vendor’s client in the same run', run: gate },
+  {
+    name: 'gate',
+    what: 'signing has not become slower against the vendor’s client in the same run',
+    run: gate,
+    asked: true,
+  },
 ]
 
 async function main(): Promise<number> {
@@ -293,7 +300,7 @@ async function main(): Promise<number> {
   }
   rmSync(REPORTS, { recursive: true, force: true })
   mkdirSync(REPORTS, { recursive: true })
-  const stages = STAGES.filter(stage => wanted?.includes(stage.name) ?? true)
+  const stages = STAGES.filter(stage => wanted?.includes(stage.name) ?? stage.asked !== true)
   const results: { name: string; seconds: number; outcome: Outcome }[] = []
   for (const [index, stage] of stages.entries()) {
     say(`[${index + 1}/${stages.length}] ${stage.name}: ${stage.what}`)

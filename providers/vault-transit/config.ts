@@ -91,10 +91,12 @@ export const vaultTransit = providerKind({
   schema: vaultTransitSchema,
   aliases: ['vault', 'vaulttransit', 'openbao', 'bao'],
   familiar: [
+    // Before the address, and only where the address comes from the environment too: a file that says where Vault is says
+    // whose part of it as well, and is not led to another tenant by a variable.
+    { variable: 'VAULT_NAMESPACE', field: 'namespace', unless: ['address'] },
+    { variable: 'BAO_NAMESPACE', field: 'namespace', unless: ['address'] },
     { variable: 'VAULT_ADDR', field: 'address' },
     { variable: 'BAO_ADDR', field: 'address' },
-    { variable: 'VAULT_NAMESPACE', field: 'namespace' },
-    { variable: 'BAO_NAMESPACE', field: 'namespace' },
     { variable: 'VAULT_TOKEN', field: 'token', secret: true, unless: AUTH_FIELDS },
     { variable: 'BAO_TOKEN', field: 'token', secret: true, unless: AUTH_FIELDS },
   ],

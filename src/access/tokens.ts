@@ -74,7 +74,7 @@ export function createTokenVerifier(rules: TokenRules): (header: AuthorizationHe
       try {
         await compactVerify(token, publicKey, { algorithms: [key.alg] })
       } catch (error) {
-        throw refusal(error)
+        throw invalid('signature', error)
       }
     })
     const claims = readObject(payload, 'claims')
@@ -188,13 +188,6 @@ function readObject(bytes: Uint8Array, reason: 'header' | 'claims'): Record<stri
 }
 
 type Reason = Exclude<keyof typeof TOKEN_REASONS, 'absent'>
-
-/** jose's error codes are part of its interface. */
-const refusal = (error: unknown) =>
-  invalid(
-    (error as { code?: unknown }).code === 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' ? 'signature' : 'claims',
-    error,
-  )
 
 const invalid = (reason: Reason, cause?: unknown) =>
   new SignerError('token/invalid', { reason: TOKEN_REASONS[reason] }, cause === undefined ? {} : { cause })

@@ -181,6 +181,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@noble/ciphers': ['src/custody', 'providers/mock', 'providers/passphrase', 'local-kms'],
   '@noble/curves': ['src/access', 'src/bytes', 'src/custody', 'src/chains/evm', 'providers', 'local-kms'],
   '@noble/hashes': ['src', 'providers', 'local-kms'],
+  // A peer of the one below, named so that it is pinned and installed; nobody imports it.
+  '@openfeature/core': [],
   '@openfeature/server-sdk': ['src/compose'],
   '@smithy/signature-v4': ['providers/aws-kms'],
   // Policy and raw-env read addresses and seeds in Stellar's text form; the rest of Stellar stays in its chain module.

@@ -25,6 +25,9 @@ const VAULT: readonly Transport[] = ['vault-transit']
 const GCP: readonly Transport[] = ['gcp-rest', 'gcp-grpc']
 const GRPC: readonly Transport[] = ['gcp-grpc']
 const HTTP: readonly Transport[] = ['aws-kms', 'vault-transit', 'gcp-rest']
+/** Where the emulator's 503 is in the service's own words, and so says that nothing was signed. */
+const SIGNED_503: readonly Transport[] = ['vault-transit', 'gcp-grpc']
+const BARE_503: readonly Transport[] = ['aws-kms', 'gcp-rest']
 const NOT_GCP: readonly Transport[] = ['aws-kms', 'vault-transit']
 const NOT_VAULT: readonly Transport[] = ['aws-kms', 'gcp-rest', 'gcp-grpc']
 
@@ -38,7 +41,8 @@ const TABLE: readonly Line[] = [
   ['500/502/503/504',                'bare 502',                                   'ambig',         'unavail',    'unavail'],
   ['500/502/503/504',                'bare 503',                                   'ambig',         'unavail',    'unavail'],
   ['500/502/503/504',                'bare 504',                                   'ambig',         'unavail',    'unavail'],
-  ['500/502/503/504',                '503 once',                                   'ambig',         'ok',         'ok'],
+  ['500/502/503/504',                '503 once',                                   'ambig',         'ok',         'ok',      BARE_503],
+  ['500/502/503/504',                '503 once',                                   'ok',            'ok',         'ok',      SIGNED_503],
   ['connect refused',                'nobody listens',                             'unavail',       'unavail',    'unavail'],
   ['connect refused',                'reset on connect',                           'unavail ambig', 'unavail',    'unavail'],
   ['DNS fail',                       'no such name',                               'unavail ambig', 'unavail',    'unavail'], // ambig: no resolver answers
@@ -116,6 +120,19 @@ for (const remote of remotes.values()) {
 }
 const started = performance.now()
 
+/**
+ * A machine that stops for a second between two turns makes one run late, whatever the service does. A service that does not
+ * keep its deadline is late every time: only then a cell is wrong.
+ */
+async function inTime(once: () => Promise<Run>): Promise<Run> {
+  for (let again = 0; ; again++) {
+    const ran = await once()
+    const isLate = ran.problems.length > 0 && ran.problems.every(problem => problem.endsWith(' after the deadline'))
+    if (!isLate || again === 2) return ran
+    console.log(`# late once, run again: ${ran.problems.join('; ')}`)
+  }
+}
+
 /** One lane a transport: its service has one set of faults. The lanes run side by side. */
 const cells: Cell[] = TRANSPORTS.flatMap(transport => {
   let before: Promise<unknown> = remotes.get(transport)!
@@ -125,7 +142,7 @@ const cells: Cell[] = TRANSPORTS.flatMap(transport => {
         const remote = await remotes.get(transport)!
         const done: (Run & { how: string })[] = []
         for (const { how, expected } of linesOf(fault, transport, call)) {
-          done.push({ how, ...(await run(remote, call, how, expected, clock)) })
+          done.push({ how, ...(await inTime(() => run(remote, call, how, expected, clock))) })
         }
         return done
       })

@@ -207,3 +207,7 @@ function neverArrived(error: unknown): boolean {
   }
   return false
 }
+
+/** The media type of an answer, without parameters and in lower case; empty when none is named. */
+export const mediaType = (headers: Headers): string =>
+  (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? ''

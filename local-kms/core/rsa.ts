@@ -1,3 +1,4 @@
+import { bigToBytes, bytesToBig, inverse, power } from './big.ts'
 import { checkPrimeSync, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Random } from './random.ts'
@@ -143,34 +144,6 @@ function publicOperation(key: RsaKey, signature: Uint8Array): Uint8Array | undef
   return bigToBytes(power(s, key.e, key.n), key.bytes)
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n
-  for (let b = base % modulus, e = exponent; e > 0n; e >>= 1n) {
-    if (e & 1n) result = (result * b) % modulus
-    b = (b * b) % modulus
-  }
-  return result
-}
-
-function inverse(value: bigint, modulus: bigint): bigint {
-  let [r0, r1, t0, t1] = [modulus, value % modulus, 0n, 1n]
-  while (r1 !== 0n) {
-    const quotient = r0 / r1
-    ;[r0, r1] = [r1, r0 - quotient * r1]
-    ;[t0, t1] = [t1, t0 - quotient * t1]
-  }
-  return ((t0 % modulus) + modulus) % modulus
-}
-
 function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
   return a.map((byte, i) => byte ^ b[i]!)
-}
-
-function bytesToBig(bytes: Uint8Array): bigint {
-  return bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
-}
-
-function bigToBytes(value: bigint, length?: number): Uint8Array {
-  const hex = value.toString(16)
-  return new Uint8Array(Buffer.from(hex.padStart(length ? length * 2 : hex.length + (hex.length % 2), '0'), 'hex'))
 }

@@ -1,8 +1,8 @@
 import type { Clock, Fetch } from '../../src/domain/ports.ts'
-import { SecretBytes } from '../../src/domain/secret.ts'
-import { type Answer, oneFetch, TransportError } from '../one-fetch.ts'
-import { decodeBase64Bytes } from '../base64-bytes.ts'
-import { ScanError, scanObject, withValue } from '../json-bytes.ts'
+import type { SecretBytes } from '../../src/domain/secret.ts'
+import { type Answer, mediaType, oneFetch, TransportError } from '../one-fetch.ts'
+import { ScanError, scanObject } from '../json-bytes.ts'
+import { liftSecret } from '../lift-secret.ts'
 import type { Operation } from './translate.ts'
 
 /** What one call of the SDK learns on the wire. Travels beside the request in the options the SDK hands through. */
@@ -150,23 +150,17 @@ function liftPlaintext(answer: Answer, record: CallRecord): Uint8Array {
   try {
     requireAwsJson(answer)
     const member = scanObject(body).find(({ name }) => name === 'Plaintext')
-    if (member === undefined) throw new ScanError('no Plaintext')
-    // A string without escapes: its characters are the bytes between the quotes.
-    if (body[member.from] !== 0x22) throw new ScanError('Plaintext is not a string')
-    const plaintext = decodeBase64Bytes(body.subarray(member.from + 1, member.to - 1))
-    if (plaintext === undefined || plaintext.length === 0) throw new ScanError('Plaintext is not base64')
-    record.plaintext = new SecretBytes(plaintext, 'plaintext of Decrypt')
-    if (record.closed) record.plaintext.wipe()
-    return withValue(body, member, EMPTY_STRING)
+    const { rest, secret } = liftSecret(body, member, 'plaintext of Decrypt')
+    record.plaintext = secret
+    if (record.closed) secret.wipe()
+    return rest
   } finally {
     body.fill(0)
   }
 }
-const EMPTY_STRING = new Uint8Array([0x22, 0x22])
 
 function requireAwsJson({ headers }: Answer): void {
-  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/x-amz-json-1.1') throw new ScanError('not application/x-amz-json-1.1')
+  if (mediaType(headers) !== 'application/x-amz-json-1.1') throw new ScanError('not application/x-amz-json-1.1')
 }
 
 /** @throws ScanError when the answer names no AWS error; then its status is all there is to judge by. */

@@ -1,5 +1,14 @@
-import { type ErrorCode, SignerError } from '../../src/domain/errors.ts'
+import { SignerError } from '../../src/domain/errors.ts'
 import { SCHEMES, type Scheme } from '../../src/domain/provider.ts'
+import {
+  CODES,
+  judgeTransport,
+  type OperationKind,
+  type Row,
+  THROTTLED_RETRY_MS,
+  type TransportWords,
+  unanswered,
+} from '../judgement.ts'
 import { TransportError } from '../one-fetch.ts'
 import { CredentialError } from './credential-error.ts'
 
@@ -40,10 +49,9 @@ export const textOf = (member: unknown): string | undefined => (typeof member ==
 export const bytesOf = (member: unknown): Uint8Array | undefined =>
   member instanceof Uint8Array && member.length > 0 ? Uint8Array.from(member) : undefined
 
-/** `read` leaves nothing behind; `effect` makes something (a signature, a key) that may exist though no answer came. */
 export type Operation = {
   readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'DescribeKey' | 'CreateKey'
-  readonly kind: 'read' | 'effect'
+  readonly kind: OperationKind
 }
 
 export interface Failure {
@@ -61,9 +69,6 @@ export interface Failure {
   readonly renewed?: boolean
   readonly error: unknown
 }
-
-type Meaning = 'throttled' | 'unavailable' | 'refused' | 'unreadable' | 'malformed' | 'ambiguous'
-type Row = readonly [meaning: Meaning, reason: string]
 
 const THROTTLED: Row = ['throttled', 'AWS KMS is throttling']
 const BROKEN: Row = ['unavailable', 'AWS KMS reports a fault of its own']
@@ -147,9 +152,6 @@ const ERRORS: ReadonlyMap<string, Row> = new Map<string, Row>([
   ['RequestInTheFuture', CLOCK],
 ])
 
-/** The SDK doubles its delay from one second when throttled; we say one and leave the rest to the caller. */
-const THROTTLED_RETRY_MS = 1_000
-
 export function toSignerError(failure: Failure): SignerError {
   const { provider, operation, requestId, error } = failure
   const [meaning, reason] = judge(failure)
@@ -161,17 +163,11 @@ export function toSignerError(failure: Failure): SignerError {
   return new SignerError(CODES[meaning], detail, { cause: error })
 }
 
-const CODES = {
-  unavailable: 'provider/unavailable',
-  ambiguous: 'provider/ambiguous',
-  refused: 'provider/refused',
-  unreadable: 'envelope/unreadable',
-  malformed: 'provider/malformed',
-} as const satisfies Record<Exclude<Meaning, 'throttled'>, ErrorCode>
+const WORDS: TransportWords = { place: 'endpoint', anyAnswer: 'any AWS KMS answer' }
 
 function judge(failure: Failure): Row {
   const { error, operation, answered, status } = failure
-  if (error instanceof TransportError) return judgeTransport(error, operation)
+  if (error instanceof TransportError) return judgeTransport(error, operation, WORDS)
   if (error instanceof CredentialError) return [error.meaning, error.reason]
   if (!failure.sent) return ['unavailable', 'the request could not be made']
   if (answered) {
@@ -186,26 +182,6 @@ function judge(failure: Failure): Row {
   return ['malformed', 'the answer has not the form of an AWS KMS answer']
 }
 
-function judgeTransport({ kind }: TransportError, operation: Operation): Row {
-  const gone: Meaning = operation.kind === 'effect' ? 'ambiguous' : 'unavailable'
-  switch (kind) {
-    case 'not-sent':
-      return ['unavailable', 'given up before the request was sent']
-    case 'unreachable':
-      return ['unavailable', 'the endpoint cannot be reached: name, connection or certificate']
-    case 'aborted':
-      return [gone, 'no answer before the deadline']
-    case 'lost':
-      return [gone, 'the connection broke before the answer was complete']
-    case 'redirected':
-      return ['malformed', 'the endpoint answered with a redirect, which is never followed']
-    case 'oversized':
-      return ['malformed', 'the answer is larger than any AWS KMS answer']
-    default:
-      return kind satisfies never
-  }
-}
-
 /**
  * An error the table does not know, or one that carries no AWS error at all. 429 turns a request away. A 5xx without the
  * name of an AWS error comes from something in between, which may have passed the request on; proxies say 503 also when
@@ -214,8 +190,7 @@ function judgeTransport({ kind }: TransportError, operation: Operation): Row {
 function judgeStatus({ status = 0, answered, operation }: Failure): Row {
   if (status === 429) return THROTTLED
   if (status >= 500 && answered) return ['unavailable', `status ${status}`]
-  if (status >= 500)
-    return [operation.kind === 'effect' ? 'ambiguous' : 'unavailable', `status ${status} without an AWS error`]
+  if (status >= 500) return [unanswered(operation), `status ${status} without an AWS error`]
   return ['malformed', `an error this signer does not know, status ${status}`]
 }
 

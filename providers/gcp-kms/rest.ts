@@ -1,11 +1,11 @@
 import { fromBase64 } from '../../src/bytes/base64.ts'
 import { type Json, parseStrictJson } from '../../src/bytes/json.ts'
 import type { Call } from '../../src/domain/provider.ts'
-import { SecretBytes } from '../../src/domain/secret.ts'
-import { decodeBase64Bytes } from '../base64-bytes.ts'
+import type { SecretBytes } from '../../src/domain/secret.ts'
 import { isLoopback } from '../endpoint.ts'
-import { type Member, ScanError, scanObject, withValue } from '../json-bytes.ts'
-import { type Answer, oneFetch, TransportError } from '../one-fetch.ts'
+import { ScanError, scanObject } from '../json-bytes.ts'
+import { liftSecret } from '../lift-secret.ts'
+import { type Answer, mediaType, oneFetch, TransportError } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { TokenSource } from './auth.ts'
 import { encodeRequest } from './rest-request.ts'
@@ -119,7 +119,7 @@ function accept(operation: Operation, answer: Answer, record: Record_): Attempte
 
 /** Takes the opened key out while it is still bytes; what goes on to become text has an empty member in its place. */
 function openedMessage(body: Uint8Array): { message: Message; plaintext: SecretBytes } {
-  const { rest, plaintext } = liftPlaintext(body)
+  const { rest, secret: plaintext } = lifted(body)
   try {
     return { message: messageOf(rest), plaintext }
   } catch (error) {
@@ -128,23 +128,17 @@ function openedMessage(body: Uint8Array): { message: Message; plaintext: SecretB
   }
 }
 
-function liftPlaintext(body: Uint8Array): { rest: Uint8Array; plaintext: SecretBytes } {
-  const member = membersOf(body).find(({ name }) => name === 'plaintext')
-  // A string without escapes: its characters are the bytes between the quotes.
-  if (member === undefined || body[member.from] !== 0x22) throw new FormError('no plaintext')
-  const plaintext = decodeBase64Bytes(body.subarray(member.from + 1, member.to - 1))
-  if (plaintext === undefined || plaintext.length === 0) throw new FormError('the plaintext is not base64')
-  return { rest: withValue(body, member, EMPTY_STRING), plaintext: new SecretBytes(plaintext, 'plaintext of Decrypt') }
-}
-
-function membersOf(body: Uint8Array): Member[] {
+function lifted(body: Uint8Array) {
   try {
-    return scanObject(body)
+    return liftSecret(
+      body,
+      scanObject(body).find(({ name }) => name === 'plaintext'),
+      'plaintext of Decrypt',
+    )
   } catch (error) {
-    throw error instanceof ScanError ? new FormError('not a JSON object') : error
+    throw error instanceof ScanError ? new FormError(error.message) : error
   }
 }
-const EMPTY_STRING = new Uint8Array([0x22, 0x22])
 
 function serverTimeOf(headers: Headers): { serverTime?: number } {
   const date = Date.parse(headers.get('date') ?? '')
@@ -158,8 +152,7 @@ function requestIdOf(headers: Headers): string | undefined {
 }
 
 function requireJson({ headers }: Answer): void {
-  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') throw new FormError('not application/json')
+  if (mediaType(headers) !== 'application/json') throw new FormError('not application/json')
 }
 
 /** @throws FormError on text that two parsers could read differently, or on a member of the wrong form. */
@@ -232,7 +225,7 @@ function apiError(answer: Answer): Message | undefined {
   try {
     requireJson(answer)
     // An error that carries a key is no error of the API, and must not become text.
-    if (membersOf(answer.body).some(({ name }) => name === 'plaintext')) return undefined
+    if (scanObject(answer.body).some(({ name }) => name === 'plaintext')) return undefined
     const error = (json(answer.body) as Message)['error']
     return isObject(error) ? error : undefined
   } catch {

@@ -1,5 +1,6 @@
-import { type ErrorCode, SignerError } from '../../src/domain/errors.ts'
+import { SignerError } from '../../src/domain/errors.ts'
 import { SCHEMES, type Scheme } from '../../src/domain/provider.ts'
+import { CODES, judgeTransport, type Row, THROTTLED_RETRY_MS, type TransportWords, unanswered } from '../judgement.ts'
 import { TransportError } from '../one-fetch.ts'
 import type { Operation } from './wire.ts'
 
@@ -74,22 +75,6 @@ export interface Failure {
   readonly error: unknown
 }
 
-type Meaning = 'throttled' | 'unavailable' | 'ambiguous' | 'refused' | 'unreadable' | 'corrupt' | 'malformed'
-type Row = readonly [meaning: Meaning, reason: string]
-
-const CODES = {
-  throttled: 'provider/unavailable',
-  unavailable: 'provider/unavailable',
-  ambiguous: 'provider/ambiguous',
-  refused: 'provider/refused',
-  unreadable: 'envelope/unreadable',
-  corrupt: 'provider/corrupt',
-  malformed: 'provider/malformed',
-} as const satisfies Record<Meaning, ErrorCode>
-
-/** Quotas are counted by the minute; a client that waits less than a second only adds to the count. */
-const THROTTLED_RETRY_MS = 1_000
-
 export function toSignerError(failure: Failure): SignerError {
   const { provider, operation, requestId, error } = failure
   const [meaning, reason] = judge(failure)
@@ -104,8 +89,10 @@ export function toSignerError(failure: Failure): SignerError {
   return new SignerError(CODES[meaning], detail, { cause: error })
 }
 
+const WORDS: TransportWords = { place: 'endpoint', anyAnswer: 'any Cloud KMS answer' }
+
 function judge({ error, operation, sent }: Failure): Row {
-  if (error instanceof TransportError) return judgeTransport(error, operation)
+  if (error instanceof TransportError) return judgeTransport(error, operation, WORDS)
   if (error instanceof CredentialsError) return CREDENTIALS[error.kind]
   if (!sent) return ['unavailable', 'the request could not be made']
   if (error instanceof VendorError) return judgeVendor(error, operation)
@@ -116,28 +103,6 @@ const CREDENTIALS: Readonly<Record<CredentialsError['kind'], Row>> = {
   absent: ['unavailable', 'no Google credentials: none are configured and application-default credentials offer none'],
   refused: ['refused', 'Google does not exchange the configured credentials for a token'],
   unreachable: ['unavailable', 'no access token could be fetched'],
-}
-
-/** A request that makes something may have made it. */
-const gone = (operation: Operation): Meaning => (operation.kind === 'effect' ? 'ambiguous' : 'unavailable')
-
-function judgeTransport({ kind }: TransportError, operation: Operation): Row {
-  switch (kind) {
-    case 'not-sent':
-      return ['unavailable', 'given up before the request was sent']
-    case 'unreachable':
-      return ['unavailable', 'the endpoint cannot be reached: name, connection or certificate']
-    case 'aborted':
-      return [gone(operation), 'no answer before the deadline']
-    case 'lost':
-      return [gone(operation), 'the connection broke before the answer was complete']
-    case 'redirected':
-      return ['malformed', 'the endpoint answered with a redirect, which is never followed']
-    case 'oversized':
-      return ['malformed', 'the answer is larger than any Cloud KMS answer']
-    default:
-      return kind satisfies never
-  }
 }
 
 const ARGUMENT: Row = ['refused', 'Cloud KMS does not accept a parameter of the request for this key']
@@ -154,10 +119,10 @@ const STATUS: ReadonlyMap<string, Row | ((error: VendorError, operation: Operati
   ['UNAVAILABLE', ['unavailable', 'Cloud KMS reports that it is unavailable']],
   ['ABORTED', ['unavailable', 'Cloud KMS gave up the request because of a concurrent one']],
   ['RESOURCE_EXHAUSTED', ['throttled', 'Cloud KMS is throttling: a quota is used up']],
-  ['DEADLINE_EXCEEDED', (_, operation) => [gone(operation), 'Cloud KMS did not finish in its time']],
-  ['INTERNAL', (_, operation) => [gone(operation), 'Cloud KMS reports an internal error']],
-  ['UNKNOWN', (_, operation) => [gone(operation), 'Cloud KMS reports an unknown error']],
-  ['CANCELLED', (_, operation) => [gone(operation), 'the request was cancelled on the way']],
+  ['DEADLINE_EXCEEDED', (_, operation) => [unanswered(operation), 'Cloud KMS did not finish in its time']],
+  ['INTERNAL', (_, operation) => [unanswered(operation), 'Cloud KMS reports an internal error']],
+  ['UNKNOWN', (_, operation) => [unanswered(operation), 'Cloud KMS reports an unknown error']],
+  ['CANCELLED', (_, operation) => [unanswered(operation), 'the request was cancelled on the way']],
   ['DATA_LOSS', ['corrupt', 'Cloud KMS reports damaged data']],
   ['PERMISSION_DENIED', error => denied(error)],
   ['UNAUTHENTICATED', ['refused', 'Google does not accept the access token: expired, revoked or for another service']],
@@ -176,7 +141,7 @@ function judgeVendor(error: VendorError, operation: Operation): Row {
   // Not signed by the service: something on the way spoke. 429 turns away; after a 5xx nobody knows, also after 503: proxies
   // say it when the service took the request and then closed the connection.
   if (httpStatus === 429) return ['throttled', 'status 429 without a Cloud KMS error']
-  if (httpStatus >= 500) return [gone(operation), `status ${httpStatus} without a Cloud KMS error`]
+  if (httpStatus >= 500) return [unanswered(operation), `status ${httpStatus} without a Cloud KMS error`]
   if (httpStatus === 401 || httpStatus === 403) return ['refused', `status ${httpStatus} without a Cloud KMS error`]
   return ['malformed', `an error this signer does not know${httpStatus === 0 ? '' : `, status ${httpStatus}`}`]
 }

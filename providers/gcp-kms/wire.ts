@@ -1,3 +1,4 @@
+import type { OperationKind } from '../judgement.ts'
 import type { Call } from '../../src/domain/provider.ts'
 import type { SecretBytes } from '../../src/domain/secret.ts'
 
@@ -36,7 +37,7 @@ export type OperationName =
 /** `read` leaves nothing behind; `effect` makes something (a signature, a key) that may exist though no answer came. */
 export interface Operation {
   readonly name: OperationName
-  readonly kind: 'read' | 'effect'
+  readonly kind: OperationKind
 }
 
 export const OPERATIONS = {

@@ -1,10 +1,18 @@
-import { type ErrorCode, SignerError } from '../../src/domain/errors.ts'
+import { SignerError } from '../../src/domain/errors.ts'
+import {
+  CODES,
+  judgeTransport,
+  type OperationKind,
+  type Row,
+  THROTTLED_RETRY_MS,
+  type TransportWords,
+  unanswered,
+} from '../judgement.ts'
 import { TransportError } from '../one-fetch.ts'
 
-/** `read` leaves nothing behind; `effect` makes something (a signature, a key) that may exist though no answer came. */
 export type Operation = {
   readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'ReadKey' | 'CreateKey' | 'Login' | 'Renew' | 'Diagnose'
-  readonly kind: 'read' | 'effect'
+  readonly kind: OperationKind
 }
 
 export interface Failure {
@@ -22,9 +30,6 @@ export interface Failure {
   readonly texts: readonly string[]
   readonly error: unknown
 }
-
-type Meaning = 'throttled' | 'unavailable' | 'refused' | 'unreadable' | 'malformed' | 'ambiguous'
-type Row = readonly [meaning: Meaning, reason: string]
 
 const KIND: Row = ['refused', 'the key is of another kind than this operation needs']
 const NO_VERSION: Row = ['refused', 'the key has no such version, or no longer allows its use']
@@ -80,8 +85,6 @@ const TEXTS: readonly (readonly [fragment: string, row: Row])[] = [
   ['permission denied', ['refused', 'Vault does not accept the token, or denies this to it']],
 ]
 
-const THROTTLED_RETRY_MS = 1_000
-
 export function toSignerError(failure: Failure): SignerError {
   const { provider, mount, operation, requestId, error } = failure
   const [meaning, text] = judge(failure)
@@ -104,17 +107,15 @@ function causeOf({ status, texts }: Failure, error: unknown): unknown {
   return new Error(`Vault answered ${status}: ${texts.join(' | ')}`)
 }
 
-const CODES = {
-  unavailable: 'provider/unavailable',
-  ambiguous: 'provider/ambiguous',
-  refused: 'provider/refused',
-  unreadable: 'envelope/unreadable',
-  malformed: 'provider/malformed',
-} as const satisfies Record<Exclude<Meaning, 'throttled'>, ErrorCode>
+const WORDS: TransportWords = {
+  place: 'address',
+  anyAnswer: 'any answer asked for',
+  redirected: '; a standby does that: use the address of the active server, or of a balancer that finds it',
+}
 
 function judge(failure: Failure): Row {
   const { error, operation, answered, status } = failure
-  if (error instanceof TransportError) return judgeTransport(error, operation)
+  if (error instanceof TransportError) return judgeTransport(error, operation, WORDS)
   if (!failure.sent) return ['unavailable', 'the request could not be made']
   if (answered) {
     const known = knownText(failure.texts)
@@ -133,33 +134,10 @@ const ofLogin = (known: Row): Row =>
 const knownText = (texts: readonly string[]): Row | undefined =>
   TEXTS.find(([fragment]) => texts.some(text => text.includes(fragment)))?.[1]
 
-function judgeTransport({ kind }: TransportError, operation: Operation): Row {
-  const gone: Meaning = operation.kind === 'effect' ? 'ambiguous' : 'unavailable'
-  switch (kind) {
-    case 'not-sent':
-      return ['unavailable', 'given up before the request was sent']
-    case 'unreachable':
-      return ['unavailable', 'the address cannot be reached: name, connection or certificate']
-    case 'aborted':
-      return [gone, 'no answer before the deadline']
-    case 'lost':
-      return [gone, 'the connection broke before the answer was complete']
-    case 'redirected':
-      return [
-        'malformed',
-        'the address answered with a redirect, which is never followed; a standby does that: use the address of the active server, or of a balancer that finds it',
-      ]
-    case 'oversized':
-      return ['malformed', 'the answer is larger than any answer asked for']
-    default:
-      return kind satisfies never
-  }
-}
-
 /**
- * An error no row knows, or one that is not in Vault's form. 429 and 503 turn a request away, 412, 472 and 473 are
- * servers that do not serve. A 500 in Vault's own form is a fault of the server that had the request, unless it says it
- * had passed it on; 502 and 504, and any 5xx in another form, come from something in between that may have passed it on.
+ * An error no row knows, or one that is not in Vault's form. 429, and 503 in Vault's own form, turn a request away; 412,
+ * 472 and 473 are servers that do not serve. A 500 in that form is a fault of the server that had the request, unless it
+ * says it had passed it on; 502 and 504, and any 5xx in another form, come from something in between that may have.
  */
 function judgeStatus({ status = 0, answered, operation, texts }: Failure): Row {
   if (status === 429) return THROTTLED
@@ -168,7 +146,7 @@ function judgeStatus({ status = 0, answered, operation, texts }: Failure): Row {
   if (status === 503 && answered) return ['unavailable', 'status 503']
   const passedOn = texts.some(text => text.includes('forward'))
   if (status === 500 && answered && !passedOn) return ['unavailable', 'Vault reports a fault of its own']
-  if (status >= 500) return [operation.kind === 'effect' ? 'ambiguous' : 'unavailable', `status ${status}`]
+  if (status >= 500) return [unanswered(operation), `status ${status}`]
   if (!answered) return ['malformed', `status ${status} without a Vault error`]
   if (operation.name === 'Login' && (status === 400 || status === 401 || status === 403)) return LOGIN
   if (status === 404) return ['refused', 'Vault knows no such key in the mount MOUNT']

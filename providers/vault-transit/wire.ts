@@ -1,8 +1,8 @@
 import type { Fetch } from '../../src/domain/ports.ts'
-import { reveal, type Secret, SecretBytes } from '../../src/domain/secret.ts'
-import { decodeBase64Bytes } from '../base64-bytes.ts'
-import { type Member, ScanError, scanObject, withValue } from '../json-bytes.ts'
-import { type Answer, oneFetch, TransportError } from '../one-fetch.ts'
+import { reveal, type Secret, type SecretBytes } from '../../src/domain/secret.ts'
+import { type Member, ScanError, scanObject } from '../json-bytes.ts'
+import { liftSecret } from '../lift-secret.ts'
+import { type Answer, mediaType, oneFetch, TransportError } from '../one-fetch.ts'
 import type { Operation } from './translate.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -151,15 +151,11 @@ function liftPlaintext(body: Uint8Array, members: readonly Member[], record: Cal
   const inner = scanObject(body.subarray(data.from, data.to)).find(({ name }) => name === 'plaintext')
   if (inner === undefined) throw new ScanError('no plaintext')
   const member = { name: inner.name, from: data.from + inner.from, to: data.from + inner.to }
-  // A string without escapes: its characters are the bytes between the quotes.
-  if (body[member.from] !== 0x22) throw new ScanError('plaintext is not a string')
-  const plaintext = decodeBase64Bytes(body.subarray(member.from + 1, member.to - 1))
-  if (plaintext === undefined || plaintext.length === 0) throw new ScanError('plaintext is not base64')
-  record.plaintext = new SecretBytes(plaintext, 'plaintext of Decrypt')
-  if (record.closed) record.plaintext.wipe()
-  return withValue(body, member, EMPTY_STRING)
+  const { rest, secret } = liftSecret(body, member, 'plaintext of Decrypt')
+  record.plaintext = secret
+  if (record.closed) secret.wipe()
+  return rest
 }
-const EMPTY_STRING = new Uint8Array([0x22, 0x22])
 
 /** @throws ScanError when it has not the form of a Vault error; then its status is all there is to judge by. */
 function acceptError({ status, headers, body }: Answer, record: CallRecord): void {
@@ -183,8 +179,7 @@ const shown = (text: string, secrets: readonly Secret[]): string =>
   secrets.reduce((left, secret) => left.replaceAll(reveal(secret), secret.toString()), text).slice(0, 500)
 
 function requireJson(headers: Headers): void {
-  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/json') throw new ScanError('not application/json')
+  if (mediaType(headers) !== 'application/json') throw new ScanError('not application/json')
 }
 
 /** `bytes` were scanned: one object, no member twice. */

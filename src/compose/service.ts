@@ -51,10 +51,11 @@ export async function startService(
   let routing: Routing | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
+    const newAuditId = (): string => randomId(world.random, 'a')
     const event = (name: string, detail: Record<string, string | number | boolean>) =>
       room.audit.append({
         kind: 'event',
-        auditId: randomId(world.random, 'a'),
+        auditId: newAuditId(),
         event: name,
         actor: LOCAL_OPERATOR,
         detail,
@@ -65,12 +66,7 @@ export async function startService(
       truncatedBytes: room.recovery.truncatedBytes,
       interrupted: room.recovery.interrupted.length,
     })
-    const refusals = createRefusals({
-      log: room.audit,
-      clock: world.clock,
-      newAuditId: () => randomId(world.random, 'a'),
-    })
-    const newAuditId = (): string => randomId(world.random, 'a')
+    const refusals = createRefusals({ log: room.audit, clock: world.clock, newAuditId })
     const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
     const guarded = guardedAttempts(world, settings.limits, journal)
     const custody = custodyOf(guarded.attempts, room.provider, room.store.keys.envelope, settings.keyOpened)

@@ -1,3 +1,4 @@
+import { bigToBytes, bytesToBig, inverse, power } from '../../core/big.ts'
 import type { Random } from '../../core/random.ts'
 import { concat } from '../../core/random.ts'
 import { GoError } from '../go.ts'
@@ -20,11 +21,7 @@ interface PrivateNumbers extends PublicNumbers {
   readonly q: bigint
 }
 
-const toBig = (bytes: Uint8Array): bigint =>
-  bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString('hex')}`)
-const fromBig = (value: bigint, length: number): Uint8Array =>
-  new Uint8Array(Buffer.from(value.toString(16).padStart(length * 2, '0'), 'hex'))
-const number = (text: string | undefined): bigint => toBig(new Uint8Array(Buffer.from(text ?? '', 'base64url')))
+const number = (text: string | undefined): bigint => bytesToBig(new Uint8Array(Buffer.from(text ?? '', 'base64url')))
 
 function readPublic(spki: Uint8Array): PublicNumbers {
   const { n, e } = publicObject(spki).export({ format: 'jwk' })
@@ -37,37 +34,18 @@ function readPrivate(pkcs8: Uint8Array): PrivateNumbers {
   return { n: number(n), e: number(e), d: number(d), p: number(p), q: number(q), bytes }
 }
 
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n
-  for (let b = base % modulus, e = exponent; e > 0n; e >>= 1n) {
-    if (e & 1n) result = (result * b) % modulus
-    b = (b * b) % modulus
-  }
-  return result
-}
-
-function inverse(value: bigint, modulus: bigint): bigint {
-  let [r0, r1, t0, t1] = [modulus, value % modulus, 0n, 1n]
-  while (r1 !== 0n) {
-    const quotient = r0 / r1
-    ;[r0, r1] = [r1, r0 - quotient * r1]
-    ;[t0, t1] = [t1, t0 - quotient * t1]
-  }
-  return ((t0 % modulus) + modulus) % modulus
-}
-
 function privately(key: PrivateNumbers, encoded: Uint8Array): Uint8Array {
-  const m = toBig(encoded)
+  const m = bytesToBig(encoded)
   const mp = power(m % key.p, key.d % (key.p - 1n), key.p)
   const mq = power(m % key.q, key.d % (key.q - 1n), key.q)
   const h = ((((mp - mq) % key.p) + key.p) * inverse(key.q % key.p, key.p)) % key.p
-  return fromBig(mq + h * key.q, key.bytes)
+  return bigToBytes(mq + h * key.q, key.bytes)
 }
 
 function publicly(key: PublicNumbers, signature: Uint8Array): Uint8Array | undefined {
-  const s = toBig(signature)
+  const s = bytesToBig(signature)
   if (signature.length !== key.bytes || s >= key.n) return undefined
-  return fromBig(power(s, key.e, key.n), key.bytes)
+  return bigToBytes(power(s, key.e, key.n), key.bytes)
 }
 
 /** @param hash  absent: the input stands alone, without naming a hash. */

@@ -1,6 +1,6 @@
 import { equalBytes } from '../bytes/equal.ts'
 import { verifySignature } from '../bytes/verify.ts'
-import { isSignerError } from '../domain/errors.ts'
+import { isSignerError, WRONG_ANSWERS } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
@@ -138,17 +138,9 @@ async function comparison({ sign }: ShadowOptions, job: ShadowJob): Promise<Shad
       return { kind: 'different', reason: 'it is another signature of the same message' }
     return { kind: 'equal' }
   } catch (error) {
-    const code = isSignerError(error) ? error.code : 'unexpected'
+    if (!isSignerError(error)) return { kind: 'error', code: 'unexpected' }
+    const { code } = error
     // A wrong answer that the provider's own reader caught is a difference as well.
-    return WRONG.has(code) ? { kind: 'different', reason: code } : { kind: 'error', code }
+    return WRONG_ANSWERS.has(code) ? { kind: 'different', reason: code } : { kind: 'error', code }
   }
 }
-
-const WRONG: ReadonlySet<string> = new Set([
-  'signature/unverified',
-  'signature/malformed',
-  'key/mismatch',
-  'envelope/mismatch',
-  'envelope/unreadable',
-  'provider/corrupt',
-])

@@ -1,25 +1,7 @@
 import type { AuditActor, EventEntry } from '../domain/audit.ts'
-import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../domain/errors.ts'
+import { type AnySignerError, isSignerError, SignerError, WRONG_ANSWERS } from '../domain/errors.ts'
 import { maySign, type VersionState } from '../domain/key.ts'
 import type { KeyCatalogue, KeyRegistry, Logger } from '../domain/ports.ts'
-
-/**
- * Answers that no honest key service gives about a healthy key: they do not fit the pin, the row, or themselves. One is
- * enough, since the next might be the lie that we cannot see.
- *
- * Callers cannot bring these about. What reaches the key service is a hash that we computed, a row of the registry, its
- * context and its reference; a token, a payload or an Idempotency-Key is refused or accepted before. So nobody without a
- * hand on the key service, on the line to it or on our disk can switch a key off this way, and each of those can do it by
- * not answering at all.
- */
-export const WRONG_ANSWERS: ReadonlySet<ErrorCode> = new Set([
-  'signature/unverified',
-  'signature/malformed',
-  'key/mismatch',
-  'envelope/mismatch',
-  'envelope/unreadable',
-  'provider/corrupt',
-])
 
 const MAY_BE_QUARANTINED: readonly VersionState[] = ['active', 'overlap']
 

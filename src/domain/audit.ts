@@ -1,7 +1,10 @@
 /** The record of what was asked, decided and done. Shapes only; the log itself lives in `src/audit`. */
 
+import type { SpendClaim } from './claims.ts'
+
 export type Decision =
-  | { readonly kind: 'allow'; readonly policyHash: string }
+  /** `spends`: what must have room in its window before the key is touched. */
+  | { readonly kind: 'allow'; readonly policyHash: string; readonly spends?: readonly SpendClaim[] }
   | { readonly kind: 'deny'; readonly policyHash: string; readonly rule: string; readonly reason: string }
   | { readonly kind: 'undecided'; readonly policyHash: string; readonly rule: string; readonly reason: string }
 

@@ -20,6 +20,16 @@ export interface ErrorDetail {
   'token/missing': { reason: string }
   'token/invalid': { reason: string }
   'access/denied': { action: string; reason: string }
+  /** More operations in the window than `limit`, counted for `scope` (an address, a token, a key, everybody). */
+  'access/limited': { scope: string; limit: number; windowSeconds: number; retryAfterMs: number }
+  /** A challenge or its answer is not good; the reason names the rule and nothing of who may log in. */
+  'login/refused': { reason: string }
+  'admin/unknown': { address: string }
+  'admin/exists': { address: string }
+  'admin/last': { address: string; reason: string }
+  'change/unknown': { id: string }
+  'change/conflict': { id: string; reason: string }
+  'change/not-approved': { id: string; needed: number; given: number; reason: string }
   'policy/denied': { rule: string; reason: string }
   'policy/undecided': { rule: string; reason: string }
 
@@ -96,6 +106,7 @@ export function isRetryable(error: AnySignerError): boolean {
     case 'service/overloaded':
     case 'service/stopping':
     case 'store/unavailable':
+    case 'access/limited':
       return true
     default:
       return false

@@ -10,7 +10,8 @@ import type { AuditFile, AuditFiles, AuditLimits } from './files.ts'
 import type { HeadFollower } from './head.ts'
 import type { OpenIntent } from './record.ts'
 import { segmentName } from './record.ts'
-import { type Bound, createSegment, type Tail, writeWhole } from './segment.ts'
+import { watchOverdue } from './overdue.ts'
+import { createSegment, type Tail, writeWhole } from './segment.ts'
 import { writeMarker } from './state.ts'
 
 interface Waiting extends Group {
@@ -43,24 +44,7 @@ export function startLog(start: LogStart): AuditLog {
   let closing: Promise<void> | undefined
   let writing = Promise.resolve()
   let running = false
-  /** Calls into the file system that are overdue and have not come back. */
-  let stuck = 0
-
-  /** The same wait for every step: an answer within the deadline, or an error. A late answer changes nothing. */
-  const bound: Bound = async (what, work) => {
-    const answered = new AbortController()
-    const overdue = clock.sleep(limits.deadlineMs, answered.signal).then(() => {
-      stuck++
-      const back = (): void => void stuck--
-      work.then(back, back)
-      throw new Error(`${what} took longer than ${limits.deadlineMs} ms`)
-    })
-    try {
-      return await Promise.race([named(what, work), overdue])
-    } finally {
-      answered.abort()
-    }
-  }
+  const { bound, ...overdue } = watchOverdue(clock, limits.deadlineMs)
 
   const commit = async (groups: readonly Waiting[]): Promise<Batch> => {
     const bytes = groups.reduce((sum, group) => sum + group.bytes, 0)
@@ -132,8 +116,9 @@ export function startLog(start: LogStart): AuditLog {
     const ignore = (): void => {}
     await bound('close', tail.file.close()).catch(ignore)
     await bound('close', marker.close()).catch(ignore)
+    overdue.stop()
     // A call that hangs may still write: then the lock goes with the process, not before.
-    if (stuck === 0) await unlock()
+    if (overdue.stuck() === 0) await unlock()
   }
 
   return {
@@ -143,18 +128,4 @@ export function startLog(start: LogStart): AuditLog {
     },
     close: () => (closing ??= close()),
   }
-}
-
-/** Says which step failed and with what error number; the rest of a system error names paths. */
-async function named<T>(what: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (cause) {
-    throw new Error(`${what} failed: ${errno(cause)}`, { cause })
-  }
-}
-
-const errno = (cause: unknown): string => {
-  const code = (cause as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' && /^[A-Z0-9_]{1,32}$/.test(code) ? code : 'unknown error'
 }

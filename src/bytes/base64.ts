@@ -19,7 +19,7 @@ const FROM_STANDARD = reverse(STANDARD)
 const FROM_URL_SAFE = reverse(URL_SAFE)
 
 /** @returns padded standard base64. */
-export const toBase64 = (bytes: Uint8Array): string => encode(bytes, STANDARD, true)
+export const toBase64 = (bytes: Uint8Array): string => asNative(bytes).toBase64?.() ?? encode(bytes, STANDARD, true)
 
 /** @returns the bytes, or `undefined` unless `text` is exactly what `toBase64` would give for them. */
 export function fromBase64(text: string): Uint8Array | undefined {
@@ -29,10 +29,17 @@ export function fromBase64(text: string): Uint8Array | undefined {
 }
 
 /** @returns base64url without padding, as JOSE writes it. */
-export const toBase64Url = (bytes: Uint8Array): string => encode(bytes, URL_SAFE, false)
+export const toBase64Url = (bytes: Uint8Array): string =>
+  asNative(bytes).toBase64?.({ alphabet: 'base64url', omitPadding: true }) ?? encode(bytes, URL_SAFE, false)
 
 /** @returns the bytes, or `undefined` unless `text` is exactly what `toBase64Url` would give for them. */
 export const fromBase64Url = (text: string): Uint8Array | undefined => decode(text, text.length, FROM_URL_SAFE)
+
+/** ECMAScript 2026, where the runtime has it: several times as fast. Node 22 does not. */
+interface NativeBase64 {
+  toBase64?(options?: { readonly alphabet: 'base64url'; readonly omitPadding: true }): string
+}
+const asNative = (bytes: Uint8Array) => bytes as NativeBase64
 
 function encode(bytes: Uint8Array, alphabet: string, padded: boolean): string {
   let text = ''

@@ -3,6 +3,8 @@ const BYTES = Array.from({ length: 256 }, (_, value) => value.toString(16).padSt
 
 /** @returns lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
+  const native = (bytes as { toHex?(): string }).toHex?.() // ECMAScript 2026, where the runtime has it
+  if (native !== undefined) return native
   let text = ''
   for (const byte of bytes) text += BYTES[byte]
   return text

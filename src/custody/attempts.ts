@@ -36,6 +36,9 @@ export interface Remote<T> {
   readonly mayRetry?: () => boolean
 }
 
+/** Given, so that no `DOMException` with its stack is made twice for every call that went well. */
+const ENDED = 'the call has ended'
+
 /** Makes a remote call. */
 export type Attempts = <T>(remote: Remote<T>) => Promise<T>
 
@@ -72,7 +75,7 @@ export function createTries(options: AttemptsOptions): Attempts {
         }
       }
     } finally {
-      done.abort()
+      done.abort(ENDED)
     }
   }
 }
@@ -104,7 +107,7 @@ async function once<T>(remote: Remote<T>, call: Call, options: Pick<AttemptsOpti
     late = true
     throw error
   } finally {
-    over.abort()
+    over.abort(ENDED)
   }
 }
 

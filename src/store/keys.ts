@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
 import { SignerError } from '../domain/errors.ts'
-import type { VersionState } from '../domain/key.ts'
+import type { ResolvedKey, VersionState } from '../domain/key.ts'
 import type { KeyRegistry } from '../domain/ports.ts'
 import { checkAddition, checkPlace, isVersionState, mismatch, refuseSecond, suspended } from './checks.ts'
-import { type NoValues, prepare, transaction } from './prepared.ts'
+import { type NoValues, prepare, transaction, untilWritten } from './prepared.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, StoreTables, VersionsTable } from './schema.ts'
 import {
   bindingRow,
@@ -38,13 +38,24 @@ const VERSION_COLUMNS = [
   'bindings.suspended',
 ] as const
 
-/** The registry in SQLite. `resolve`, `stateOf` and `envelope` are one statement each. */
+/**
+ * The registry in SQLite. `resolve`, `stateOf` and `envelope` are one statement each. What `resolve` has read and checked
+ * is good until anybody writes: another connection, or this one through `transaction`.
+ */
 export function sqliteKeys(database: DatabaseSync): KeyRegistry {
   const statements = compile(database)
+  const known = untilWritten<ResolvedKey>(database)
   return {
     async resolve(name) {
+      const read = known()
+      const before = read.get(name)
+      if (before !== undefined) return copyOf(before)
       const rows = statements.active.all({ name })
-      if (rows.length > 0) return readVersion(rows)
+      if (rows.length > 0) {
+        const resolved = readVersion(rows)
+        read.set(name, resolved)
+        return copyOf(resolved)
+      }
       const newest = statements.newest.get({ name })
       if (newest === undefined) return undefined
       throw notActive(name, newest)
@@ -131,6 +142,10 @@ export function sqliteKeys(database: DatabaseSync): KeyRegistry {
     },
   }
 }
+
+/** Bytes cannot be frozen: whoever gets them gets their own. */
+const copyOf = ({ key, version, bindings }: ResolvedKey): ResolvedKey =>
+  Object.freeze({ key, version: Object.freeze({ ...version, publicKey: version.publicKey.slice() }), bindings })
 
 const wholeVersions = (db: Kysely<StoreTables>) =>
   db

@@ -57,8 +57,35 @@ export function prepare<P extends object>(
   }
 }
 
+/** How often `transaction` has written through a connection. */
+const written = new WeakMap<DatabaseSync, number>()
+
+/**
+ * What was read and may be kept, by name, until anybody writes. SQLite says when another connection has
+ * (https://www.sqlite.org/pragma.html#pragma_data_version); `transaction` says when this one has. Single statements outside
+ * `transaction` do not count: what they write must not be kept here.
+ * @returns a function to call before every use
+ */
+export function untilWritten<T>(database: DatabaseSync): () => Map<string, T> {
+  const version = database.prepare('PRAGMA data_version')
+  const kept = new Map<string, T>()
+  let ours = 0
+  let theirs: unknown
+  return () => {
+    const others = answering('read the version of the store', () => version.get()?.['data_version'])
+    const own = written.get(database) ?? 0
+    if (others !== theirs || own !== ours) {
+      kept.clear()
+      theirs = others
+      ours = own
+    }
+    return kept
+  }
+}
+
 /** Runs `body` in one transaction that holds the write lock from its start. There is no await in it. */
 export function transaction<T>(database: DatabaseSync, action: string, body: () => T): T {
+  written.set(database, (written.get(database) ?? 0) + 1)
   answering(action, () => database.exec('BEGIN IMMEDIATE'))
   try {
     const value = body()

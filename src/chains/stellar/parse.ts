@@ -20,6 +20,10 @@ export interface StellarParsed {
   readonly network: string
   /** Decoded from the very bytes that `hash` covers. */
   readonly view: StellarTransactionView
+  /** What was sent, which is also our own encoding of `envelope`. */
+  readonly bytes: Uint8Array
+  /** Where in `bytes` the list of signatures begins; before it stand the type and the transaction. */
+  readonly signaturesAt: number
   /** The arm the caller sent: V0, V1 or fee-bump. */
   readonly envelope: xdr.TransactionEnvelope
   /** SHA-256 of network id, envelope type and our own encoding of the transaction; V0 hashed as the V1 it stands for. */
@@ -79,5 +83,17 @@ function decode(bytes: Uint8Array, network: string, networkId: Digest32): Stella
   const held = envelope.value.signatures.length
   if (held >= SIGNATURES_MAX) throw refuse('xdr', `holds ${held} signatures; there is no room for another`)
   const view = viewOf(envelope, network)
-  return { network, view, envelope, hash: hashOf(envelope, networkId) }
+  const signaturesAt = signaturesIn(bytes, envelope.value.signatures)
+  const hash = hashOf(envelope, networkId, bytes.subarray(0, signaturesAt))
+  return { network, view, bytes, signaturesAt, envelope, hash }
+}
+
+/** The list ends the envelope, and the length of each of its entries is known. */
+function signaturesIn(bytes: Uint8Array, held: readonly xdr.DecoratedSignature[]): number {
+  const size = held.reduce((sum, { signature }) => sum + 8 + 4 * Math.ceil(signature.toBytes().length / 4), 4)
+  const at = bytes.length - size
+  const { buffer, byteOffset } = bytes
+  if (new DataView(buffer, byteOffset).getUint32(at) !== held.length)
+    throw new Error('the list of signatures is elsewhere')
+  return at
 }

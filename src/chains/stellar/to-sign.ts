@@ -7,15 +7,22 @@ import type { SignInput } from '../../domain/provider.ts'
 export const toSign = (parsed: { readonly hash: Digest32 }): SignInput => ({ scheme: 'ed25519', message: parsed.hash })
 
 /**
- * SHA-256 of network id, envelope type and transaction, from our own encoding. Fee-bump: the outer transaction with the
- * whole inner envelope in it.
+ * SHA-256 of the signature payload: network id, envelope type, transaction. An envelope begins with its type and goes on
+ * with the transaction, so the payload of a V1 or a fee-bump is the network id and the beginning of our own encoding of
+ * the envelope. Fee-bump: the outer transaction with the whole inner envelope in it.
+ * @param unsigned  that beginning: everything before the signatures.
  */
-export function hashOf(envelope: xdr.TransactionEnvelope, networkId: Digest32): Digest32 {
-  const taggedTransaction =
-    envelope.type === 'envelopeTypeTxFeeBump'
-      ? xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTxFeeBump(envelope.feeBump.tx)
-      : xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(transactionOf(envelope))
+export function hashOf(envelope: xdr.TransactionEnvelope, networkId: Digest32, unsigned: Uint8Array): Digest32 {
+  if (envelope.type !== 'envelopeTypeTxV0') return sha256(concat(networkId, unsigned))
+  const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(transactionOf(envelope))
   return sha256(new xdr.TransactionSignaturePayload({ networkId, taggedTransaction }).toXdr())
+}
+
+function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(first.length + second.length)
+  whole.set(first)
+  whole.set(second, first.length)
+  return whole
 }
 
 /** V0 is an older spelling of V1: the same signature is valid on both, so both are judged and hashed as V1. */

@@ -61,8 +61,8 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
 const CODES = Object.keys(DETAILS) as ErrorCode[]
 
 /** Seconds, where a caller is told to wait. Every 503 has it, so that clients slow down. */
-const WAITS: Partial<Record<ErrorCode, string>> = { 'idempotency/in-flight': '1', 'provider/unavailable': '3' }
-const STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 500, 502, 503, 504]
+const WAITS: Partial<Record<ErrorCode, string>> = { 'idempotency/in-flight': '1', 'provider/unavailable': '3', 'access/limited': '1' }
+const STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504]
 
 for (const code of CODES) {
   test(`${code} becomes a problem (RFC 9457) with ${PROBLEMS[code].status}, its page and its headers`, async () => {

@@ -8,6 +8,7 @@ import type { Emulator } from '../rig/emulator.ts'
 import type { RemoteService } from '../rig/orders.ts'
 import { createWatch, thisProcess } from '../rig/usage.ts'
 import { sdkSubject } from '../subjects/sdk.ts'
+import { barrierSubject } from '../subjects/barrier.ts'
 import { serviceSubject } from '../subjects/service.ts'
 import type { Subject } from '../subjects/subject.ts'
 import { type Budget, type GateRound, judge, type Verdict } from './rule.ts'
@@ -46,6 +47,7 @@ export async function runGate(rig: GateRig, options: GateOptions): Promise<Gated
   const sdk = await sdkSubject('aws-kms-sdk', 'native', rig.emulator)
   const native = await serviceSubject(rig.service, keyName(WAY, 'native'))
   const decrypt = await serviceSubject(rig.service, keyName(WAY, 'decrypt'))
+  const barrier = await barrierSubject()
   const all = [sdk, native, decrypt]
   try {
     for (const subject of all) {
@@ -57,7 +59,7 @@ export async function runGate(rig: GateRig, options: GateOptions): Promise<Gated
     const rounds: GateRound[] = []
     const { until } = options
     for (;;) {
-      rounds.push(await oneRound({ sdk, native, decrypt }, rig.service, busy, options))
+      rounds.push(await oneRound({ sdk, barrier, native, decrypt }, rig.service, busy, options))
       const late = performance.now() > until
       const { verdict, findings } = judge(rounds, options.budget, late)
       const { min, step } = options.budget.rounds
@@ -66,7 +68,7 @@ export async function runGate(rig: GateRig, options: GateOptions): Promise<Gated
       if (verdict !== 'again') return { rounds, findings, verdict }
     }
   } finally {
-    for (const subject of all) await subject.close()
+    for (const subject of [...all, barrier]) await subject.close()
   }
 }
 
@@ -96,15 +98,28 @@ async function busyTimes(
 }
 
 async function oneRound(
-  { sdk, native, decrypt }: Readonly<Record<'sdk' | 'native' | 'decrypt', Subject>>,
+  {
+    sdk,
+    barrier,
+    native,
+    decrypt,
+  }: Readonly<Record<'sdk' | 'native' | 'decrypt', Subject>> & {
+    readonly barrier: { write(): Promise<void> }
+  },
   service: RemoteService,
   busy: Busy,
   { shuffle }: GateOptions,
 ): Promise<GateRound> {
   await service.slow(busy.alone)
-  const samples: Record<'sdkMs' | 'nativeMs' | 'decryptMs', number[]> = { sdkMs: [], nativeMs: [], decryptMs: [] }
+  const samples: Record<'sdkMs' | 'barrierMs' | 'nativeMs' | 'decryptMs', number[]> = {
+    sdkMs: [],
+    barrierMs: [],
+    nativeMs: [],
+    decryptMs: [],
+  }
   const alone = [
     async () => void samples.sdkMs.push(...(await timed(sdk.sign, PART))),
+    async () => void samples.barrierMs.push(...(await timed(barrier.write, PART))),
     async () => void samples.nativeMs.push(...(await timed(native.sign, PART))),
     async () => void samples.decryptMs.push(...(await timed(decrypt.sign, PART))),
   ]
@@ -119,8 +134,14 @@ async function oneRound(
   ]
   for (const measure of shuffle(together)) await measure()
   await service.slow(0)
-  const { sdkMs, nativeMs, decryptMs } = samples
-  return { sdkMs: quickest(sdkMs), nativeMs: quickest(nativeMs), decryptMs: quickest(decryptMs), ...cpu }
+  const { sdkMs, barrierMs, nativeMs, decryptMs } = samples
+  return {
+    sdkMs: quickest(sdkMs),
+    barrierMs: quickest(barrierMs),
+    nativeMs: quickest(nativeMs),
+    decryptMs: quickest(decryptMs),
+    ...cpu,
+  }
 }
 
 const quickest = (samples: readonly number[]): number =>
@@ -135,7 +156,7 @@ async function cpuOf(sign: Sign, observer: Observer): Promise<number> {
   return (await observer.end()).cpuMs / latencies.length
 }
 
-async function timed(sign: Sign, count: number): Promise<number[]> {
+async function timed(sign: () => Promise<unknown>, count: number): Promise<number[]> {
   const out: number[] = []
   for (let i = 0; i < count; i++) {
     const start = performance.now()

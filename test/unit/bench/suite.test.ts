@@ -126,7 +126,7 @@ describe('M-13 the suite', () => {
 describe('M-13 the gate, wired', () => {
   const budget = {
     ratios: {
-      nativeOverSdk: { max: 1000, measured: 1 },
+      nativeOverParts: { max: 1000, measured: 1 },
       decryptOverNative: { max: 1000, measured: 1 },
       nativeOverSdkCpu: { max: 1000, measured: 1 },
     },
@@ -145,7 +145,7 @@ describe('M-13 the gate, wired', () => {
     const plain = await runGate(rig, { ...options, slowdown: 0 })
     expect([plain.verdict, plain.rounds.length]).toEqual(['pass', 2])
     const slowed = await runGate(rig, { ...options, slowdown: 3 })
-    const ratio = (gated: typeof plain) => gated.findings.find(({ name }) => name === 'nativeOverSdk')!.median
+    const ratio = (gated: typeof plain) => gated.findings.find(({ name }) => name === 'nativeOverParts')!.median
     expect(ratio(slowed)).toBeGreaterThan(ratio(plain) * 1.5)
     expect(said.join('\n')).toMatch(/slowed by [\d.]+ ms alone, [\d.]+ ms among 16/)
   }, 60_000)

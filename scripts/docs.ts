@@ -1,6 +1,8 @@
 /** Writes the pages that are made from code: `bun scripts/docs.ts`. A test compares them with what is checked in. */
 import { writeFile } from 'node:fs/promises'
 import { costPage } from '../bench/costs.ts'
+import { configurationPage } from './configuration-page.ts'
+import { controlDocument } from '../src/http/openapi-control.ts'
 import { openApiDocument } from '../src/http/openapi.ts'
 import { PROBLEMS, problemType } from '../src/http/problem.ts'
 import type { ErrorCode } from '../src/domain/errors.ts'
@@ -22,10 +24,13 @@ ${rows.join('\n')}
 }
 
 export const openApiPage = (): string => `${JSON.stringify(openApiDocument(), null, 2)}\n`
+const controlPage = (): string => `${JSON.stringify(controlDocument(), null, 2)}\n`
 
 if (import.meta.main) {
   const docs = new URL('../docs/', import.meta.url)
   await writeFile(new URL('errors.md', docs), errorsPage())
   await writeFile(new URL('openapi.json', docs), openApiPage())
+  await writeFile(new URL('openapi-control.json', docs), controlPage())
   await writeFile(new URL('costs.md', docs), costPage())
+  await writeFile(new URL('configuration.md', docs), configurationPage())
 }

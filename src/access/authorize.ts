@@ -1,4 +1,6 @@
 import { SignerError } from '../domain/errors.ts'
+import type { Confirmation } from './confirmation.ts'
+import type { Constraints } from './constraints.ts'
 import { type Action, ANY_KEY, type Scope } from './scopes.ts'
 
 /** Who asks, from a verified token. */
@@ -7,9 +9,18 @@ export interface Caller {
   readonly subject: string
   /** The token's `jti`. */
   readonly tokenId: string
+  /** The whole `scope` claim, for words of other rooms. */
+  readonly scope: string
   readonly scopes: readonly Scope[]
   /** Milliseconds since the epoch. */
+  readonly issuedAt: number
   readonly expiresAt: number
+  /** What the token allows of what its scopes grant; `withinConstraints` holds a request against it. */
+  readonly constraints?: Constraints
+  /** What the sender must have besides the token. */
+  readonly confirmation?: Confirmation
+  /** How it was shown, for this request. */
+  readonly proof?: 'dpop' | 'signature' | 'certificate'
 }
 
 /**

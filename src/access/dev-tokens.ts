@@ -15,9 +15,16 @@ export interface DevIssuer {
   /**
    * @param options.scopes words such as `sign:treasury` or `read:*`.
    * @param options.seconds life of the token, 1 to 900; 900 unless told.
+   * @param options.constraints the claim `cs`; @param options.confirmation the claim `cnf`; neither is checked.
    * @throws `config/invalid`
    */
-  issue(options: { subject: string; scopes: readonly string[]; seconds?: number }): Promise<string>
+  issue(options: {
+    subject: string
+    scopes: readonly string[]
+    seconds?: number
+    constraints?: object
+    confirmation?: object
+  }): Promise<string>
 }
 
 const webRandom: Random = { bytes: length => crypto.getRandomValues(new Uint8Array(length)) }
@@ -38,7 +45,7 @@ export function createDevIssuer(options: {
     jwks: Object.freeze({ keys: Object.freeze([Object.freeze(jwk)]) }),
     issuer,
     audience,
-    async issue({ subject, scopes, seconds = MAX_AGE_SECONDS }) {
+    async issue({ subject, scopes, seconds = MAX_AGE_SECONDS, constraints: cs, confirmation: cnf }) {
       if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_AGE_SECONDS) {
         const fix = `use 1 to ${MAX_AGE_SECONDS} seconds`
         throw new SignerError('config/invalid', {
@@ -46,7 +53,8 @@ export function createDevIssuer(options: {
         })
       }
       const now = Math.floor(clock.now() / 1000)
-      return new SignJWT({ scope: scopes.join(' ') })
+      const limits = { ...(cs === undefined ? {} : { cs }), ...(cnf === undefined ? {} : { cnf }) }
+      return new SignJWT({ scope: scopes.join(' '), ...limits })
         .setProtectedHeader({ alg: jwk.alg, kid: jwk.kid, typ: 'at+jwt' })
         .setIssuer(issuer)
         .setAudience(audience)

@@ -2,12 +2,13 @@
  * What a token lets its holder do.
  *
  *   scope = word *( SP word )            RFC 6749 §3.3
- *   word  = ( "sign" / "read" ) ":" ( key-name / "*" )
+ *   word  = ( "sign" / "explain" / "read" ) ":" ( key-name / "*" )
  *
  * `sign:treasury` signs with one key, `sign:*` with every key; the star stands for a whole name and nothing else.
- * Signing does not include reading. Any other word is somebody else's and grants nothing.
+ * `explain` asks what policy would say to a payload and signs nothing. No action includes another. Any other word is
+ * somebody else's and grants nothing.
  */
-export const ACTIONS = ['sign', 'read'] as const
+export const ACTIONS = ['sign', 'explain', 'read'] as const
 export type Action = (typeof ACTIONS)[number]
 
 export interface Scope {

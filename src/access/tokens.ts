@@ -1,75 +1,92 @@
-import { type CryptoKey, compactVerify, importJWK } from 'jose'
-import { fromBase64Url } from '../bytes/base64.ts'
-import { parseStrictJson } from '../bytes/json.ts'
+import { compactVerify } from 'jose'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
-import { type Jwks, KID, readJwks, type TokenAlgorithm, type TokenKey } from '../domain/jwks.ts'
+import { KID } from '../domain/jwks.ts'
 import type { Clock } from '../domain/ports.ts'
 import type { Caller } from './authorize.ts'
+import { type Confirmation, readConfirmation } from './confirmation.ts'
+import { type ConstraintJudges, type Constraints, readConstraints } from './constraints.ts'
+import { type HeaderValue, readCredentials } from './credentials.ts'
+import { hasExactly, readCompact, readJsonObject } from './jws.ts'
 import { parseScopes } from './scopes.ts'
+import { findKeyOf, type TrustedIssuer } from './token-keys.ts'
+import { invalid, TOKEN_TYPE } from './token-reasons.ts'
 import { rememberVerified } from './verified-tokens.ts'
 
 export type { Caller } from './authorize.ts'
+export { TOKEN_REASONS } from './token-reasons.ts'
 
-export interface TokenRules {
-  /** The public keys of the issuer; nothing is ever fetched. */
-  readonly jwks: Jwks
-  readonly issuer: string
+/** `jwks`: a static set, or one that is fetched from a place the configuration names. No token ever names a place. */
+export interface TokenRules extends TrustedIssuer {
+  /** Further issuers, such as the control plane beside an identity provider. Every kid belongs to one of them. */
+  readonly others?: readonly TrustedIssuer[]
   readonly audience: string
   readonly clock: Pick<Clock, 'now'>
   /** Longest life of a token, `exp` − `iat`; at most 900. */
   readonly maxAgeSeconds?: number
   /** How far the issuer's clock may be off; at most 30. */
   readonly skewSeconds?: number
+  /** Reads constraints that other rooms understand: address blocks, business hours. */
+  readonly judges?: ConstraintJudges
+  readonly isRevoked?: IsRevoked
 }
 
+/** `TokenLedger.isRevoked`: asked for every request. */
+export type IsRevoked = (tokenId: string) => Promise<boolean>
+
 /** The value of the Authorization header, as one text; a list when it came more than once. */
-export type AuthorizationHeader = string | undefined | readonly string[]
+export type AuthorizationHeader = HeaderValue
 
 export const MAX_AGE_SECONDS = 900
 export const MAX_SKEW_SECONDS = 30
-const HEADER_CHARACTERS_MAX = 4096
 const NAME_CHARACTERS_MAX = 255
-const TYPE = 'at+jwt'
 const HEADER_MEMBERS = ['alg', 'kid', 'typ']
 const REQUIRED_CLAIMS = ['iss', 'aud', 'sub', 'exp', 'iat', 'jti']
 
-/** Stable texts: programs may compare them, and none holds anything of the token. */
-export const TOKEN_REASONS = {
-  absent: 'send an Authorization header: Bearer and a token',
-  repeated: 'the Authorization header came more than once',
-  scheme: 'the Authorization header is not "Bearer", one space and a token',
-  long: `the Authorization header is longer than ${HEADER_CHARACTERS_MAX} characters`,
-  spelling: 'the token is not three parts of canonical base64url',
-  header: `the token header must hold alg, kid and typ "${TYPE}" and nothing else`,
-  key: 'the token names a key that is not configured',
-  algorithm: 'the token names another algorithm than its key has',
-  signature: 'the signature of the token does not verify',
-  expired: 'the token has expired or is too old',
-  claims: 'the claims of the token are not as RFC 9068 has them',
-  life: 'the token lives longer than is allowed',
-} as const
-
 /**
- * Checks bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068) under a static key set. The algorithm belongs to
- * the key, not to the token; there is no HMAC, no key in a header and no fetch. Spelling is checked before anything is
- * decoded, so a token has one text. (Under ES256 a signature itself has two forms, s and n − s: identity is the `jti`.)
+ * Checks bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068). A token with `cnf` is bound to a key or a
+ * certificate and no bearer token: `createAuthenticator` takes those with their proof, and nothing does without.
  *
- * @returns a function from header to caller; it rejects with `token/missing` or `token/invalid` and nothing else.
- * @throws  `config/invalid` when the rules or the key set are not usable.
+ * @returns a function from header to caller; it rejects with `token/missing` or `token/invalid`, and with what `isRevoked`
+ *          or a remote key set throws when they cannot be asked.
+ * @throws  `config/invalid` when the rules or a key set are not usable.
  */
 export function createTokenVerifier(rules: TokenRules): (header: AuthorizationHeader) => Promise<Caller> {
-  const { issuer, audience, clock, maxAgeSeconds = MAX_AGE_SECONDS, skewSeconds = MAX_SKEW_SECONDS } = rules
-  const keys = keysOf(rules, maxAgeSeconds, skewSeconds)
-  // Lives and dies with this key set.
-  const verified = rememberVerified()
+  const read = createTokenReader(rules)
   return async header => {
-    const token = readBearer(header)
-    const payload = readSpelling(token)
-    const { alg, kid } = readTokenHeader(token)
-    const key = keys.get(kid)
+    const caller = await read(readCredentials(header, ['Bearer']).token)
+    if (caller.confirmation !== undefined) throw invalid('bound')
+    if (rules.isRevoked !== undefined) await refuseRevoked(caller, rules.isRevoked)
+    return caller
+  }
+}
+
+/**
+ * For the moment of authentication, and once more right before a release: what was taken back in between stays back.
+ * @throws `token/invalid`; what the ledger throws when it cannot be asked
+ */
+export async function refuseRevoked({ tokenId }: Pick<Caller, 'tokenId'>, isRevoked: IsRevoked): Promise<void> {
+  if ((await isRevoked(tokenId)) !== false) throw invalid('revoked')
+}
+
+/**
+ * Reads a token whatever it is bound to; who calls it must look at `confirmation`. The algorithm belongs to the key, not
+ * to the token; there is no HMAC, no key in a header and no fetch to a place a token names. Spelling is checked before
+ * anything is decoded, so a token has one text. (Under ES256 a signature itself has two forms, s and n − s: identity is
+ * the `jti`.)
+ */
+export function createTokenReader(rules: TokenRules): (token: string) => Promise<Caller> {
+  const { audience, clock, judges, maxAgeSeconds = MAX_AGE_SECONDS, skewSeconds = MAX_SKEW_SECONDS } = rules
+  const find = findKeyIn(rules, maxAgeSeconds, skewSeconds)
+  // Lives and dies with these issuers.
+  const verified = rememberVerified()
+  return async token => {
+    const parts = readCompact(token)
+    if (parts === undefined) throw invalid('spelling')
+    const { alg, kid } = readTokenHeader(parts.header)
+    const key = await find(kid)
     if (key === undefined) throw invalid('key')
     if (key.alg !== alg) throw invalid('algorithm')
-    await verified.once(token, async () => {
+    await verified.once(token, key.id, async () => {
       const publicKey = await key.key()
       try {
         await compactVerify(token, publicKey, { algorithms: [key.alg] })
@@ -77,68 +94,35 @@ export function createTokenVerifier(rules: TokenRules): (header: AuthorizationHe
         throw invalid('signature', error)
       }
     })
-    const claims = readObject(payload, 'claims')
-    checkClaims(claims, { issuer, audience, maxAgeSeconds, skewSeconds, now: Math.floor(clock.now() / 1000) })
-    return callerOf(claims, maxAgeSeconds)
+    const claims = readJsonObject(parts.payload)
+    if (claims === undefined) throw invalid('claims')
+    const now = Math.floor(clock.now() / 1000)
+    checkClaims(claims, { issuer: key.issuer, audience, maxAgeSeconds, skewSeconds, now })
+    return callerOf(claims, maxAgeSeconds, judges)
   }
 }
 
-interface KnownKey {
-  readonly alg: TokenAlgorithm
-  key(): Promise<CryptoKey | Uint8Array>
-}
-
-function keysOf(rules: TokenRules, maxAgeSeconds: number, skewSeconds: number): ReadonlyMap<string, KnownKey> {
-  const { jwks, problems } = readJwks(rules.jwks, 'tokens.jwks')
+function findKeyIn(rules: TokenRules, maxAgeSeconds: number, skewSeconds: number) {
+  const { find, problems } = findKeyOf([rules, ...(rules.others ?? [])])
   const all: ConfigProblem[] = [...problems]
   const complain = (path: string, problem: string, fix: string) => all.push({ path, problem, fix })
   if (!within(maxAgeSeconds, 1, MAX_AGE_SECONDS))
     complain('tokens.maxAgeSeconds', 'is out of range', `use 1 to ${MAX_AGE_SECONDS}`)
   if (!within(skewSeconds, 0, MAX_SKEW_SECONDS))
     complain('tokens.clockSkewSeconds', 'is out of range', `use 0 to ${MAX_SKEW_SECONDS}`)
-  if (rules.issuer === '') complain('tokens.issuer', 'is empty', 'name the issuer as it stands in iss')
   if (rules.audience === '') complain('tokens.audience', 'is empty', 'name this service as it stands in aud')
   if (all.length > 0) throw new SignerError('config/invalid', { problems: all })
-  return new Map(
-    jwks.keys.map(jwk => {
-      let imported: Promise<CryptoKey | Uint8Array> | undefined
-      return [jwk.kid, { alg: jwk.alg, key: () => (imported ??= importKey(jwk)) }] as const
-    }),
-  )
+  return find
 }
-
-/** A point that is not on its curve shows only here. */
-const importKey = (jwk: TokenKey) =>
-  importJWK({ ...jwk }, jwk.alg).catch((error: unknown) => {
-    throw invalid('key', error)
-  })
 
 const within = (value: number, least: number, most: number) =>
   Number.isInteger(value) && value >= least && value <= most
 
-function readBearer(header: AuthorizationHeader): string {
-  if (typeof header === 'object' && header.length > 1) throw invalid('repeated')
-  const text = typeof header === 'object' ? header[0] : header
-  if (text === undefined || text === '') throw new SignerError('token/missing', { reason: TOKEN_REASONS.absent })
-  if (text.length > HEADER_CHARACTERS_MAX) throw invalid('long')
-  if (!text.startsWith('Bearer ')) throw invalid('scheme')
-  return text.slice('Bearer '.length)
-}
-
-/** @returns the payload. */
-function readSpelling(token: string): Uint8Array {
-  const parts = token.split('.', 4)
-  const [header, payload, signature] = parts.map(part => (part === '' ? undefined : fromBase64Url(part)))
-  if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined)
-    throw invalid('spelling')
-  return payload
-}
-
-function readTokenHeader(token: string): { alg: string; kid: string } {
-  const header = readObject(fromBase64Url(token.slice(0, token.indexOf('.'))) as Uint8Array, 'header')
+function readTokenHeader(bytes: Uint8Array): { alg: string; kid: string } {
+  const header = readJsonObject(bytes)
+  if (header === undefined || !hasExactly(header, HEADER_MEMBERS)) throw invalid('header')
   const { alg, kid, typ } = header
-  const known = Object.keys(header).every(member => HEADER_MEMBERS.includes(member))
-  if (!known || typeof alg !== 'string' || typeof kid !== 'string' || typ !== TYPE) throw invalid('header')
+  if (typeof alg !== 'string' || typeof kid !== 'string' || typ !== TOKEN_TYPE) throw invalid('header')
   if (!KID.test(kid)) throw invalid('key')
   return { alg, kid }
 }
@@ -165,29 +149,35 @@ function checkClaims(claims: Readonly<Record<string, unknown>>, rules: ClaimRule
   if (iat > now + skewSeconds) throw invalid('claims')
 }
 
-function callerOf({ sub, jti, iat, exp, scope = '' }: Record<string, unknown>, maxAgeSeconds: number): Caller {
+function callerOf(claims: Record<string, unknown>, maxAgeSeconds: number, judges?: ConstraintJudges): Caller {
+  const { sub, jti, iat, exp, scope = '', cs, cnf } = claims
   if (!isName(sub) || !isName(jti) || typeof scope !== 'string') throw invalid('claims')
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) throw invalid('claims')
   const life = (exp as number) - (iat as number)
   if (life <= 0 || life > maxAgeSeconds) throw invalid('life')
-  return Object.freeze({ subject: sub, tokenId: jti, scopes: parseScopes(scope), expiresAt: (exp as number) * 1000 })
+  return Object.freeze({
+    subject: sub,
+    tokenId: jti,
+    scope,
+    scopes: parseScopes(scope),
+    issuedAt: (iat as number) * 1000,
+    expiresAt: (exp as number) * 1000,
+    ...(cs === undefined ? {} : { constraints: constraintsOf(cs, judges) }),
+    ...(cnf === undefined ? {} : { confirmation: confirmationOf(cnf) }),
+  })
+}
+
+function constraintsOf(value: unknown, judges: ConstraintJudges | undefined): Constraints {
+  const read = readConstraints(value, judges)
+  if ('problem' in read) throw invalid('constraints')
+  return read.constraints
+}
+
+function confirmationOf(value: unknown): Confirmation {
+  const confirmation = readConfirmation(value)
+  if (confirmation === undefined) throw invalid('confirmation')
+  return confirmation
 }
 
 const isName = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= NAME_CHARACTERS_MAX
-
-function readObject(bytes: Uint8Array, reason: 'header' | 'claims'): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = parseStrictJson(bytes)
-  } catch {
-    throw invalid(reason)
-  }
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalid(reason)
-  return value as Record<string, unknown>
-}
-
-type Reason = Exclude<keyof typeof TOKEN_REASONS, 'absent'>
-
-const invalid = (reason: Reason, cause?: unknown) =>
-  new SignerError('token/invalid', { reason: TOKEN_REASONS[reason] }, cause === undefined ? {} : { cause })

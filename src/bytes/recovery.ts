@@ -14,13 +14,14 @@ import { equalBytes } from './equal.ts'
  */
 export function recoveryId(digest: Digest32, signature: Signature64, publicKey65: Uint8Array): 0 | 1 {
   for (const id of [0, 1] as const) {
-    const recovered = recover(digest, signature, id)
+    const recovered = recoverPublicKey(digest, signature, id)
     if (recovered !== undefined && equalBytes(recovered, publicKey65)) return id
   }
   throw new SignerError('signature/unverified', { reason: 'The signature does not recover the pinned public key' })
 }
 
-function recover(digest: Digest32, signature: Signature64, id: 0 | 1): Uint8Array | undefined {
+/** @returns the public key that made the signature if its point has this parity: 65 bytes, uncompressed; `undefined` for none. */
+export function recoverPublicKey(digest: Digest32, signature: Signature64, id: 0 | 1): Uint8Array | undefined {
   try {
     const parsed = secp256k1.Signature.fromBytes(signature, 'compact').addRecoveryBit(id)
     return parsed.recoverPublicKey(digest).toBytes(false)

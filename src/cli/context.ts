@@ -3,6 +3,7 @@ import type { ConfigProblem } from '../domain/errors.ts'
 import type { Finding, Patient } from '../domain/doctor.ts'
 import type { World } from '../domain/ports.ts'
 import type { Scheme } from '../domain/provider.ts'
+import type { LocalAdmins } from '../service/control/local-admins.ts'
 import type { KeyView, PlaceView } from '../service/keys.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
@@ -33,6 +34,7 @@ export interface Services {
   dev(options: DevOptions): Promise<DevRunning>
   localKms(options: LocalKmsFlags): Promise<Running>
   openKeys(config: Config): Promise<KeyRoom>
+  openAdmins(config: Config): Promise<AdminRoom>
   /** Flags of routing, beside a running service or without one. */
   openFlags(config: Config, file: string | undefined): Promise<FlagRoom>
   audit(directory: string): AuditRoom
@@ -143,6 +145,11 @@ export interface KeyRoom {
   bind(options: BindKey): Promise<KeyView & { readonly bindings: readonly PlaceView[] }>
   /** Ends the suspension of a binding, once it has proved itself again. */
   restoreBinding(name: string, binding: string): Promise<KeyView & { readonly bindings: readonly PlaceView[] }>
+  close(): Promise<void>
+}
+
+/** Administrators, for the owner of the machine. Owns the store while it is open, unless the store is shared. */
+export interface AdminRoom extends LocalAdmins {
   close(): Promise<void>
 }
 

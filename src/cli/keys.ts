@@ -179,7 +179,8 @@ async function importOne(context: CliContext, { room, config, name, flags }: Imp
   const base = await newKey(context, name, flags)
   const { seedFile, ciphertextFile, passphraseRow, passphraseFile, wrappingKey, address } = flags
   const reference =
-    flags.reference ?? ((seedFile ?? ciphertextFile ?? passphraseRow) ? undefined : configured(config, address))
+    flags.reference ??
+    ((seedFile ?? ciphertextFile ?? passphraseRow) ? undefined : await configured(config, base.provider, address))
   const sources = [reference, seedFile, ciphertextFile, passphraseRow].filter(source => source !== undefined)
   if (sources.length !== 1) {
     const given = sources.length === 0 ? 'none is given' : `${sources.length} are given`
@@ -231,8 +232,14 @@ async function passphraseRowInput(
 }
 
 /** The familiar variables (KMS_KEY_ID, HSM_KEY_MAPPING) and the file end up here. */
-const configured = ({ keys }: Config, address: string | undefined): string | undefined =>
-  address !== undefined && Object.hasOwn(keys.mapping, address) ? keys.mapping[address] : keys.reference
+async function configured(config: Config, provider: string, address: string | undefined): Promise<string | undefined> {
+  const { canonicalAddress, keyMappingOf } = await import('../config/key-mapping.ts')
+  const canonical = address === undefined ? undefined : canonicalAddress(address)
+  const key = canonical === undefined ? undefined : keyMappingOf(config).get(canonical)
+  if (key === undefined) return config.keys.reference
+  if (key.provider === undefined || key.provider === provider) return key.reference
+  throw usage('--provider', `is ${provider}, and the key of this address is mapped to ${key.provider}`, 'give that one')
+}
 
 async function withRoom<T>(
   context: CliContext,

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { addressCommand } from './address.ts'
+import { adminsCommand } from './admins.ts'
 import { auditCommand } from './audit.ts'
 import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
@@ -12,6 +13,7 @@ import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
 import { localKmsCommand } from './local-kms.ts'
 import { json } from './options.ts'
+import { policyCommand } from './policy.ts'
 import { serveCommand } from './serve.ts'
 import { signCommand } from './sign.ts'
 
@@ -73,6 +75,8 @@ const COMMANDS = [
   signCommand,
   keysCommand,
   flagsCommand,
+  policyCommand,
+  adminsCommand,
   addressCommand,
   keygenCommand,
   auditCommand,

@@ -3,6 +3,7 @@ import { httpClient } from '../client/http.ts'
 import type { CliContext } from './context.ts'
 import { readText, usage } from './input.ts'
 import { json } from './options.ts'
+import { freshKey, headerText, serviceUrl, tokenOf } from './service.ts'
 
 interface Flags {
   readonly key: string
@@ -33,7 +34,7 @@ export function signCommand(program: Command, context: CliContext): void {
     .addHelpText('after', EXAMPLES)
     .action(async (envelope: string, flags: Flags) => {
       const url = serviceUrl(context, flags)
-      const token = tokenOf(context, flags.key)
+      const token = tokenOf(context, `a token with the scope sign:${flags.key}`)
       const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
       const client = httpClient({ url, token: () => token, fetch: context.world.fetch })
       const answer = await client.signStellar(flags.key, await readEnvelope(context, envelope), idempotencyKey)
@@ -48,38 +49,4 @@ async function readEnvelope({ terminal }: CliContext, envelope: string): Promise
   const text = await readText(terminal, { field: 'envelope', path: envelope, bytesMax: ENVELOPE_BYTES_MAX })
   if (text === '') throw usage('envelope', 'is empty', 'give base64 XDR, a file that holds it, or - for stdin')
   return text
-}
-
-const freshKey = ({ world }: CliContext): string =>
-  `cli-${Array.from(world.random.bytes(16), byte => byte.toString(16).padStart(2, '0')).join('')}`
-
-function serviceUrl(context: CliContext, { url }: Flags): string {
-  const field = url === undefined ? 'COUNTERSIGN_URL' : '--url'
-  const text =
-    url ?? need(context, 'COUNTERSIGN_URL', 'http://127.0.0.1:8420, or start `countersign dev` and copy its lines')
-  const found = URL.parse(text)
-  const isBase = found !== null && found.username === '' && found.password === '' && found.search + found.hash === ''
-  if (isBase && (found.protocol === 'http:' || found.protocol === 'https:')) return text
-  throw usage(
-    field,
-    'is not the address of a service',
-    'use http://HOST:PORT or https://HOST, without user, query or #',
-  )
-}
-
-/** A header takes no blank or line break; a token that came with one was copied wrongly, and is not repeated here. */
-function tokenOf(context: CliContext, key: string): string {
-  const token = need(context, 'COUNTERSIGN_TOKEN', `a token with the scope sign:${key}`).trim()
-  return headerText('COUNTERSIGN_TOKEN', token)
-}
-
-function headerText(field: string, text: string): string {
-  if (/^[\x21-\x7e]+$/.test(text)) return text
-  throw usage(field, 'is empty or holds a character that no header takes', 'use printable ASCII without blanks')
-}
-
-function need(context: CliContext, name: string, example: string): string {
-  const value = context.environment[name]
-  if (value !== undefined && value !== '') return value
-  throw usage(name, 'is not set', `set it to ${example}`)
 }

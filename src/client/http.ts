@@ -83,6 +83,9 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
       throw unreachable(base, 'its answer holds no signature')
     },
     key: (key: string): Promise<Json> => call('GET', path(key), {}),
+    /** Control plane. @param idempotencyKey the same for every retry of one request. */
+    activate: (change: string, idempotencyKey: string): Promise<Json> =>
+      call('POST', `/v1/changes/${encodeURIComponent(change)}/activate`, { 'idempotency-key': idempotencyKey }),
   }
 }
 

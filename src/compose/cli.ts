@@ -28,8 +28,14 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
         import('./service.ts'),
         import('./settings.ts'),
       ])
-      const service = await startService(serviceSettings(config, world), runtime, logger)
-      return running({ ready: true, dataUrl: service.url }, () => service.stop(DRAIN_MS))
+      const service = await startService({ ...serviceSettings(config, world), version }, runtime, logger)
+      const { url, controlUrl } = service
+      const ready = {
+        ready: true,
+        ...(config.plane === 'control' ? {} : { dataUrl: url }),
+        ...(controlUrl === undefined ? {} : { controlUrl }),
+      }
+      return running(ready, () => service.stop(DRAIN_MS))
     },
     dev: async options => {
       const { checkStart } = await import('../config/start-guard.ts')
@@ -47,6 +53,11 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       harden(runtime, logger, false)
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
+    },
+    openAdmins: async config => {
+      await refuseUnsafe('keys', config, environment, loggerAt('warn'))
+      const [{ openAdminRoom }, { roomSettings }] = await Promise.all([import('./admins.ts'), import('./settings.ts')])
+      return openAdminRoom(roomSettings(config), world)
     },
     openFlags: async ({ environment: place, flags, data }, file) => {
       const [{ openFlagRoom }, { flagFileOf }] = await Promise.all([import('./flag-room.ts'), import('./flags.ts')])

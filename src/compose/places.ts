@@ -4,6 +4,9 @@ import type { AuditActor } from '../domain/audit.ts'
 
 /** Where things lie in a data directory. */
 export const storePath = (dataDirectory: string): string => join(dataDirectory, 'countersign.db')
+/** Keys that the control plane makes for itself in development, 0600. */
+export const issuerKeyPath = (dataDirectory: string): string => join(dataDirectory, 'issuer-key.json')
+export const loginKeyPath = (dataDirectory: string): string => join(dataDirectory, 'login-key')
 export const auditPath = (dataDirectory: string): string => join(dataDirectory, 'audit')
 
 export const exists = (path: string): Promise<boolean> =>

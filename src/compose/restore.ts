@@ -1,11 +1,12 @@
 import type { AuditRecord } from '../domain/audit.ts'
 import { isSignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
-import type { RestorableIdempotency, Store } from '../store/store.ts'
+import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
+import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
 
 /** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
-export function replayInto({ idempotency, keys }: Pick<Store, 'idempotency' | 'keys'>) {
-  const restore = restorer(idempotency)
+export function replayInto({ idempotency, keys, claims }: Pick<Store, 'idempotency' | 'keys' | 'claims'>) {
+  const restore = restorer(idempotency, claims)
   return async (record: AuditRecord): Promise<void> => {
     await restore(record)
     await restoreQuarantine(keys, record)
@@ -25,18 +26,22 @@ async function restoreQuarantine(keys: Pick<KeyRegistry, 'setState'>, record: Au
   }
 }
 
-/** Rebuilds idempotency entries from intents and outcomes, in the order of the log. */
-export function restorer(idempotency: RestorableIdempotency) {
+/** Rebuilds idempotency entries, and what signatures use up, from intents and outcomes, in the order of the log. */
+export function restorer(idempotency: RestorableIdempotency, claims: RestorableClaims) {
   const intents = new Map<string, { entry: IdempotencyEntry; at: number }>()
   return async (record: AuditRecord): Promise<void> => {
     if (record.kind === 'intent' && record.idempotency !== undefined) {
-      intents.set(record.auditId, { entry: { ...record.idempotency, at: Date.parse(record.time) }, at: record.seq })
+      const entry = { ...record.idempotency, at: Date.parse(record.time) }
+      intents.set(record.auditId, { entry, at: record.seq })
+      const taken = record.claims === undefined ? undefined : claimsOfEntry(record.claims)
+      if (taken !== undefined) await claims.restore(entry, taken)
       return
     }
     if (record.kind !== 'outcome') return
     const entry = intents.get(record.auditId)?.entry
     if (entry === undefined) return
     intents.delete(record.auditId)
+    if (record.result === 'failed' && leavesNoSignature(record.errorCode)) await claims.drop(entry)
     await idempotency.restore(entry, resultOf(record))
   }
 }

@@ -1,17 +1,19 @@
 import { openAdmin } from '../../providers/admin.ts'
 import { assertMayServe, openProvider, type ProviderConfig } from '../../providers/index.ts'
+import { createMemoryRates } from '../access/rate.ts'
 import { nodeAuditFiles } from '../audit/node-files.ts'
 import { openAuditLog, type Recovery } from '../audit/open.ts'
 import type { AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { KeyAdmin, KeyProvider } from '../domain/provider.ts'
+import type { RateStore } from '../domain/claims.ts'
 import type { IdempotencyStore, World } from '../domain/ports.ts'
 import { lagHead } from '../store/lagging-head.ts'
-import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import { auditPath, readFileText, storePath } from './places.ts'
+import { auditPath, readFileText } from './places.ts'
 import { replayInto } from './restore.ts'
 import { closeAll } from './running.ts'
+import { openStore, type StoreSettings } from './stores.ts'
 
 export type Environment = 'development' | 'staging' | 'production'
 
@@ -21,6 +23,10 @@ export interface Room {
   readonly idempotency: IdempotencyStore
   readonly audit: AuditLog
   readonly recovery: Recovery
+  /** Exact for all processes that share the store. */
+  readonly rates: RateStore
+  /** Milliseconds since the epoch of the newest record that this process wrote. */
+  lastRecordAt(): number | undefined
   provider(name: string): Promise<KeyProvider>
   admin(name: string): Promise<KeyAdmin>
   mayServe: typeof assertMayServe
@@ -34,16 +40,14 @@ export interface RoomSettings {
   readonly segmentBytes?: number
   /** How long an answer is kept for replay. */
   readonly keptMs?: number
+  /** SQLite in the data directory unless told. */
+  readonly store?: StoreSettings
   readonly providers: Readonly<Record<string, ProviderConfig>>
 }
 
 /** Opens store, then log: what the log holds and the store has not kept yet is put back before anybody asks. */
 export async function openRoom(settings: RoomSettings, world: World): Promise<Room> {
-  const store = await openSqliteStore({
-    path: storePath(settings.dataDirectory),
-    clock: world.clock,
-    ...(settings.keptMs === undefined ? {} : { keptMs: settings.keptMs }),
-  })
+  const { store, close: closeStore } = await openStore(settings, world)
   try {
     const { idempotency, auditIndex } = lagHead(store)
     const { log, recovery } = await openAuditLog({
@@ -58,25 +62,36 @@ export async function openRoom(settings: RoomSettings, world: World): Promise<Ro
     const around = { ...world, environment: settings.environment, readFile: readFileText }
     const providers = lazily(settings, config => openProvider(config, around))
     const admins = lazily(settings, config => openAdmin(config, around))
+    let lastRecordAt: number | undefined
+    const audit: AuditLog = {
+      append: async (...entries) => {
+        const at = world.clock.now()
+        const receipt = await log.append(...entries)
+        lastRecordAt = Math.max(at, lastRecordAt ?? at)
+        return receipt
+      },
+      get state() {
+        return log.state
+      },
+      close: () => log.close(),
+    }
     return {
       store,
       idempotency,
-      audit: log,
+      audit,
       recovery,
+      rates: store.rates ?? createMemoryRates(),
+      lastRecordAt: () => lastRecordAt,
       provider: providers.get,
       admin: admins.get,
       mayServe: assertMayServe,
       close: async () => {
         const open = await providers.opened()
-        await closeAll(
-          () => log.close(),
-          ...open.map(provider => () => provider.close()),
-          () => store.close(),
-        )
+        await closeAll(() => log.close(), ...open.map(provider => () => provider.close()), closeStore)
       },
     }
   } catch (error) {
-    store.close()
+    await closeStore()
     throw error
   }
 }

@@ -1,35 +1,48 @@
 import { authorize, type Caller } from '../access/authorize.ts'
-import { createTokenVerifier } from '../access/tokens.ts'
+import type { OfficeClock } from '../access/hours.ts'
+import { replaysInRates } from '../access/replays.ts'
+import { createTokenVerifier, type TokenRules } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
-import type { Clock, Logger } from '../domain/ports.ts'
+import type { OutcomeEntry } from '../domain/audit.ts'
+import type { Clock, Logger, World } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
-import type { Listening, Runtime } from '../runtime/index.ts'
-import { createSigner } from '../service/signer.ts'
+import type { Runtime } from '../runtime/index.ts'
+import { createSigner, type SignerParts } from '../service/signer.ts'
 import { KEPT_MS } from '../store/store.ts'
 import { breakerJournal, providersCheck } from './breakers.ts'
 import { custodyOf, type GuardLimits, guardedAttempts } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { type FlagSettings, openRouting, type Routing } from './flags.ts'
+import { type Issuers, openIssuers } from './control-side.ts'
+import { dataGateway, officeClock } from './gateway.ts'
+import type { GatewaySettings } from './gateway-settings.ts'
 import { LOCAL_OPERATOR } from './places.ts'
+import { type Door, listenPlanes, type Planes, type PlaneServer } from './planes.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
 
 /** A configuration, reduced to what the service needs. */
 export interface ServiceSettings extends RoomSettings {
-  readonly server: { readonly host: string; readonly port: number; readonly socket?: string }
+  readonly server: Door & { readonly baseUrls?: readonly string[] }
   readonly limits: GuardLimits & { readonly bodyBytes: number }
-  readonly tokens: Parameters<typeof createTokenVerifier>[0]
+  /** Whose tokens are taken; without it, those of the control plane in this process. */
+  readonly tokens?: TokenRules
   /** Without it, the first binding of every key serves. */
   readonly flags?: FlagSettings
+  /** Who gets in, when, how often. Without it, everybody with a token. */
+  readonly gateway?: GatewaySettings
+  readonly version?: string
   /** For the bench alone: told when a key was opened, and again when its bytes were wiped. No configuration sets it. */
   readonly keyOpened?: () => () => void
 }
 
 export interface RunningService {
+  /** Of the data plane; of the control plane where that is all there is. */
   readonly url: string
+  readonly controlUrl?: string
   readonly room: Room
   readonly checks: () => Promise<readonly Check[]>
   stop(drainMs: number): Promise<void>
@@ -39,7 +52,7 @@ const IDLE_SECONDS = 30
 const SHADOW_DRAIN_MS = 5_000
 const HOUR_MS = 60 * 60 * 1000
 
-/** Opens the room, wires the path of a signature to it, and listens. Everything is closed again when any step fails. */
+/** Opens the room, wires the planes to it, and listens. Everything is closed again when any step fails. */
 export async function startService(
   settings: ServiceSettings,
   runtime: Runtime,
@@ -47,7 +60,7 @@ export async function startService(
 ): Promise<RunningService> {
   const world = runtime.world()
   const room = await openRoom(settings, world)
-  let listening: Listening | undefined
+  let planes: Planes | undefined
   let routing: Routing | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
@@ -60,71 +73,81 @@ export async function startService(
         actor: LOCAL_OPERATOR,
         detail,
       })
+    const { gateway } = settings
+    const plane = gateway?.plane ?? 'data'
     await event('service-started', {
       environment: settings.environment,
+      plane,
       runtime: `${runtime.runtime} ${runtime.version()}`,
       truncatedBytes: room.recovery.truncatedBytes,
       interrupted: room.recovery.interrupted.length,
     })
     const refusals = createRefusals({ log: room.audit, clock: world.clock, newAuditId })
+    const recordRefusal = (outcome: OutcomeEntry): void => {
+      refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
+    }
     const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
     const guarded = guardedAttempts(world, settings.limits, journal)
-    const custody = custodyOf(guarded.attempts, room.provider, room.store.keys.envelope, settings.keyOpened)
-    const mayServe = gateOf(settings, room, logger)
-    if (settings.flags !== undefined) {
-      const { environment } = settings
-      const { audit, store } = room
-      const parts = { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe }
-      routing = await openRouting(settings.flags, parts)
-    }
-    const signer = createSigner({
-      world,
-      logger,
-      limits: settings.limits,
-      catalogue: room.store.keys,
-      setState: room.store.keys.setState,
-      idempotency: room.idempotency,
-      audit: room.audit,
-      authenticate: createTokenVerifier(settings.tokens),
-      authorize: (caller: Caller, action, key) => authorize(caller, action, key),
-      custody,
-      mayServe,
-      ...(routing === undefined ? {} : { routing }),
-      recordRefusal: outcome => {
-        refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
-      },
-    })
-    const opened = openBound(settings, room, logger)
+    const opened = plane === 'control' ? undefined : openBound(settings, room, logger)
     const checks = async (): Promise<readonly Check[]> => [
       auditCheck(room),
       await storeCheck(room),
-      providersCheck(Object.keys(settings.providers), guarded),
-      opened(),
+      ...(opened === undefined ? [] : [providersCheck(Object.keys(settings.providers), guarded), opened()]),
     ]
-    const plane = {
-      sign: signer.sign,
-      getKey: signer.getKey,
-      incident: signer.incident,
-      readiness: checks,
-      random: world.random,
-      logger,
-      limits: settings.limits,
+    const office = officeClock(world, room.lastRecordAt)
+    const issuers =
+      gateway === undefined || plane === 'data' ? undefined : await openIssuers({ ...settings, gateway }, world, office)
+
+    let data: PlaneServer | undefined
+    if (plane !== 'control') {
+      const custody = custodyOf(guarded.attempts, room.provider, room.store.keys.envelope, settings.keyOpened)
+      const mayServe = gateOf(settings, room, logger)
+      if (settings.flags !== undefined) {
+        const { environment } = settings
+        const { audit, store } = room
+        const parts = { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe }
+        routing = await openRouting(settings.flags, parts)
+      }
+      const signer = createSigner<Caller>({
+        world,
+        logger,
+        limits: settings.limits,
+        catalogue: room.store.keys,
+        setState: room.store.keys.setState,
+        idempotency: room.idempotency,
+        shared: room.store.shared,
+        claims: room.store.claims,
+        audit: room.audit,
+        ...wayIn(settings, tokensOf(settings, issuers, world), { world, room, office }),
+        custody,
+        mayServe,
+        ...(routing === undefined ? {} : { routing }),
+        recordRefusal,
+      })
+      const edge = dataPlane({ ...signer, readiness: checks, random: world.random, logger, limits: settings.limits })
+      data = { ...doorOf(settings.server), fetch: edge }
     }
-    listening = await runtime.serve({
-      fetch: dataPlane(plane),
-      ...settings.server,
-      limits: { bodyBytes: settings.limits.bodyBytes, idleSeconds: IDLE_SECONDS },
-    })
-    const server = listening
+    let control: PlaneServer | undefined
+    if (gateway !== undefined && issuers !== undefined) {
+      const { openControlSide } = await import('./control-side.ts')
+      const side = { ...settings, gateway, version: settings.version ?? 'unknown' }
+      const parts = { room, world, logger, office, issuers, recordRefusal, readiness: checks }
+      control = { ...doorOf(gateway.control), fetch: await openControlSide(side, parts) }
+    }
+    const served = { ...(data === undefined ? {} : { data }), ...(control === undefined ? {} : { control }) }
+    planes = await listenPlanes(runtime, served, { bodyBytes: settings.limits.bodyBytes, idleSeconds: IDLE_SECONDS })
+    const listening = planes
     const housekeeping = forgetOldAnswers(room, world.clock, settings.keptMs ?? KEPT_MS, logger)
+    const { dataUrl, controlUrl } = listening
     return {
-      url: server.url,
+      url: dataUrl ?? controlUrl ?? '',
+      ...(controlUrl === undefined ? {} : { controlUrl }),
       room,
       checks,
       stop: async drainMs => {
         housekeeping.abort()
         await closeAll(
-          () => server.stop(drainMs),
+          () => listening.stop(drainMs),
           () => routing?.stop(Math.min(drainMs, SHADOW_DRAIN_MS)),
           () => refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) })),
           async () => void (room.audit.state.kind === 'open' && (await event('service-stopped', {}))),
@@ -133,11 +156,44 @@ export async function startService(
       },
     }
   } catch (error) {
-    await listening?.stop(0)
+    await planes?.stop(0)
     await routing?.stop(0)
     await room.close()
     throw error
   }
+}
+
+const doorOf = ({ host, port, socket }: Door): Door => ({ host, port, ...(socket === undefined ? {} : { socket }) })
+
+/** Of an issuer the configuration names, of the control plane in this process, or of both. */
+function tokensOf({ tokens, gateway }: ServiceSettings, issuers: Issuers | undefined, { clock }: World): TokenRules {
+  if (tokens !== undefined) {
+    return issuers === undefined ? tokens : { ...tokens, others: [...(tokens.others ?? []), issuers.trusted] }
+  }
+  if (issuers !== undefined && gateway !== undefined) {
+    return { ...issuers.trusted, audience: gateway.issuer.audience, clock }
+  }
+  const fix = 'Say whose tokens are accepted: issuer, audience, jwks'
+  throw new SignerError('config/invalid', { problems: [{ path: 'tokens', problem: 'is missing', fix }] })
+}
+
+/** Without a gateway, as in `dev` and in the bench: whoever has a token comes in. */
+function wayIn(
+  { gateway, server }: ServiceSettings,
+  tokens: TokenRules,
+  { world, room, office }: { readonly world: World; readonly room: Room; readonly office: OfficeClock },
+): Pick<SignerParts<Caller>, 'authenticate' | 'authorize' | 'gateway' | 'unguarded'> {
+  if (gateway === undefined) {
+    return {
+      authenticate: createTokenVerifier(tokens),
+      authorize: (caller, action, key) => authorize(caller, action, key),
+    }
+  }
+  const { rates, store } = room
+  const replays = store.shared ? { replays: replaysInRates(rates, () => world.clock.monotonic()) } : {}
+  const bases = server.baseUrls ?? gateway.data.baseUrls
+  const way = dataGateway(gateway, tokens, bases, { world, rates, ledger: store.tokens, office, ...replays })
+  return { ...way, unguarded: gateway.unguarded }
 }
 
 /** Asked for every binding of every request, whatever a flag says: development keys stay out of production. */

@@ -1,8 +1,10 @@
 import type { Config } from '../config/schema.ts'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
+import { gatewaySettings, tokenRules } from './gateway-settings.ts'
 import type { RoomSettings } from './room.ts'
 import type { ServiceSettings } from './service.ts'
+import type { StoreSettings } from './stores.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 
@@ -16,36 +18,45 @@ export function roomSettings(config: Config): RoomSettings {
     instance: config.audit.instance,
     segmentBytes: config.audit.segmentBytes,
     keptMs: config.limits.idempotencyHours * HOUR_MS,
+    store: storeSettings(config),
     providers: config.providers,
   }
 }
 
-/** What `serve` needs. @throws `config/invalid` with everything that is missing for it. */
-export function serviceSettings(config: Config, { clock }: Pick<World, 'clock'>): ServiceSettings {
-  const { tokens, server } = config
+/** @throws `config/invalid`, though not for what `loadConfig` gave */
+export function storeSettings({ store }: Config): StoreSettings {
+  const { kind, url, pool, tls, ca } = store
+  if (kind === 'sqlite') return { kind }
+  if (url === undefined)
+    throw missing([{ path: 'store.url', problem: 'is missing', fix: 'Set it to a postgres:// URL' }])
+  return { kind, url, pool, tls, ...(ca === undefined ? {} : { ca }) }
+}
+
+/** What the planes of this process need. @throws `config/invalid` with everything that is missing for it. */
+export function serviceSettings(config: Config, world: Pick<World, 'clock' | 'fetch'>): ServiceSettings {
+  const { server, plane } = config
+  const tokens = tokenRules(config, world)
   const problems: ConfigProblem[] = []
   if (config.data.directory === undefined) problems.push(dataDirectory)
-  if (tokens === undefined) {
+  if (plane === 'data' && tokens === undefined) {
     problems.push({
       path: 'tokens',
       problem: 'is missing',
       fix: 'Say whose tokens are accepted: issuer, audience, jwks',
     })
   }
-  if (config.flags.file !== undefined && config.flags.service !== undefined) {
-    problems.push({ path: 'flags.service', problem: 'is set beside flags.file', fix: 'Keep the flags in one place' })
-  }
-  if (Object.keys(config.providers).length === 0) {
+  if (plane !== 'control' && Object.keys(config.providers).length === 0) {
     problems.push({ path: 'providers', problem: 'is empty', fix: 'Add [providers.aws] with kind = "aws-kms"' })
   }
-  if (tokens === undefined || problems.length > 0) throw missing(problems)
-  const { maxAgeSeconds, clockSkewSeconds: skewSeconds, issuer, audience, jwks } = tokens
+  if (problems.length > 0) throw missing(problems)
+  const { host, port, socket, baseUrls } = server
   return {
     ...roomSettings(config),
-    server: { host: server.host, port: server.port, ...(server.socket === undefined ? {} : { socket: server.socket }) },
+    server: { host, port, baseUrls, ...(socket === undefined ? {} : { socket }) },
     limits: config.limits,
     flags: config.flags,
-    tokens: { jwks, issuer, audience, clock, maxAgeSeconds, skewSeconds },
+    gateway: gatewaySettings(config),
+    ...(tokens === undefined ? {} : { tokens }),
   }
 }
 

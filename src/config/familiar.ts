@@ -40,7 +40,6 @@ export function fillFamiliar(layers: Layers, env: Environment): void {
       }
   }
   fill(layers, env, ['keys', 'reference'], first('KMS_KEY_ID', 'AWS_KMS_KEY_ID'))
-  fillMapping(layers, env)
   fillLimit(layers, env, 'KMS_MAX_RETRIES', 'tries', triesOf)
   fillLimit(layers, env, 'KMS_TIMEOUT', 'deadlineMs', deadlineOf)
 }
@@ -89,37 +88,6 @@ function fillProvider(layers: Layers, env: Environment): void {
     const shown = word.length <= 20 ? JSON.stringify(word) : 'the value'
     const problem = `${shown} is not a provider this program has`
     layers.problems.push({ path: 'HSM_PROVIDER', problem, fix: `use one of ${PROVIDER_KINDS.join(', ')}` })
-  }
-}
-
-/** One variable for one address wins over the JSON, which wins over nothing: the file has the last word. */
-function fillMapping(layers: Layers, env: Environment): void {
-  const json = env['HSM_KEY_MAPPING'] ?? ''
-  const found: [string, unknown, string][] = []
-  if (json !== '') {
-    const table = parsedTable(json)
-    if (table === undefined) {
-      const fix = 'use {"G…":"arn:aws:kms:…"}'
-      layers.problems.push({ path: 'HSM_KEY_MAPPING', problem: 'is not a JSON object of texts', fix })
-    } else for (const [address, reference] of Object.entries(table)) found.push([address, reference, 'HSM_KEY_MAPPING'])
-  }
-  for (const [variable, reference] of Object.entries(env)) {
-    if (!variable.startsWith('HSM_KEY_') || variable === 'HSM_KEY_MAPPING' || (reference ?? '') === '') continue
-    found.push([variable.slice('HSM_KEY_'.length), reference, variable])
-  }
-  const mapping = tableAt(tableAt(layers.values, 'keys') ?? {}, 'mapping') ?? {}
-  const ofFile = new Set(Object.keys(mapping))
-  for (const [address, reference, source] of found) {
-    if (!ofFile.has(address)) setAt(layers, ['keys', 'mapping', address], reference, source)
-  }
-}
-
-function parsedTable(json: string): Table | undefined {
-  try {
-    const value: unknown = JSON.parse(json)
-    return isTable(value) && Object.values(value).every(entry => typeof entry === 'string') ? value : undefined
-  } catch {
-    return undefined
   }
 }
 

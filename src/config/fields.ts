@@ -13,7 +13,9 @@ export const documentSchema = configSchema(
 export interface Field {
   /** Dotted, with `<name>` for the name of a provider. */
   readonly path: string
-  readonly type: 'text' | 'number' | 'boolean' | 'table'
+  readonly type: 'text' | 'number' | 'boolean' | 'table' | 'list'
+  /** What a list holds. */
+  readonly items?: 'text' | 'number' | 'table'
   readonly secret: boolean
   readonly required: boolean
   readonly default?: unknown
@@ -32,12 +34,22 @@ interface Node {
     readonly shape?: Readonly<Record<string, Node>>
     readonly options?: readonly Node[]
     readonly valueType?: Node
+    readonly element?: Node
     readonly defaultValue?: unknown
     readonly entries?: Readonly<Record<string, string>>
     readonly values?: readonly unknown[]
   }
   meta(): { description?: string; unit?: string; secret?: boolean } | undefined
 }
+
+const TYPES: Readonly<Record<string, Field['type']>> = {
+  record: 'table',
+  array: 'list',
+  number: 'number',
+  boolean: 'boolean',
+}
+
+const ITEMS: Readonly<Record<string, 'number' | 'table'>> = { number: 'number', object: 'table' }
 
 /** Every leaf of the configuration, in the order of the schema. */
 export const FIELDS: readonly Field[] = Object.freeze(walk(documentSchema as unknown as Node, ''))
@@ -57,7 +69,8 @@ function walk(node: Node, path: string, kind?: string): Field[] {
   return [
     {
       path,
-      type: type === 'record' ? 'table' : type === 'number' || type === 'boolean' ? type : 'text',
+      type: TYPES[type] ?? 'text',
+      ...(type === 'array' ? { items: ITEMS[inner.def.element?.def.type ?? ''] ?? 'text' } : {}),
       secret: meta.secret === true || unwrap(valueType ?? inner).node.meta()?.secret === true,
       required: !optional,
       ...(preset === undefined ? {} : { default: preset }),
@@ -102,5 +115,9 @@ export function namesBelow(path: readonly string[], kind?: string): readonly str
   return [...new Set(below.map(field => field.path.slice(prefix.length).split('.')[0] as string))]
 }
 
+/** Places of a list are the list. */
 const generic = (path: readonly string[]): string =>
-  path.map((step, index) => (index === 1 && path[0] === 'providers' ? '<name>' : step)).join('.')
+  path
+    .map((step, index) => (index === 1 && path[0] === 'providers' ? '<name>' : step))
+    .filter(step => !/^\d+$/.test(step))
+    .join('.')

@@ -1,3 +1,4 @@
+import { parseStrictJson } from '../bytes/json.ts'
 import type { ConfigProblem } from '../domain/errors.ts'
 import { FIELDS, fieldAt } from './fields.ts'
 import { camel, nearest, upperSnake } from './words.ts'
@@ -67,9 +68,12 @@ function providerPath(variable: string, values: Table): readonly string[] | unde
 /** Environment and flags are text: here it becomes what the field takes. What does not fit stays text, and is refused as such. */
 function fromText(value: unknown, path: readonly string[]): unknown {
   if (typeof value !== 'string') return value
-  switch (fieldAt(path)?.type) {
+  const field = fieldAt(path)
+  switch (field?.type) {
     case 'number':
-      return /^-?\d{1,15}$/.test(value) ? Number(value) : value
+      return numbered(value)
+    case 'list':
+      return listed(value, field.items === 'number')
     case 'boolean':
       return value === 'true' ? true : value === 'false' ? false : value
     case 'table':
@@ -79,9 +83,18 @@ function fromText(value: unknown, path: readonly string[]): unknown {
   }
 }
 
+const numbered = (text: string): number | string => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)
+
+/** JSON, or parted by commas. */
+function listed(text: string, numbers: boolean): unknown {
+  if (text.trimStart().startsWith('[')) return parsed(text)
+  const items = text.split(',').map(item => item.trim())
+  return numbers ? items.map(numbered) : items
+}
+
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseStrictJson(new TextEncoder().encode(text)) // a name twice is no table
   } catch {
     return text
   }

@@ -1,12 +1,13 @@
 import { parse } from 'smol-toml'
-import type { z } from 'zod'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import { type Jwks, readJwks } from '../domain/jwks.ts'
 import { Secret } from '../domain/secret.ts'
 import { fillFamiliar } from './familiar.ts'
+import { crossProblems } from './cross-checks.ts'
+import { fillMapping } from './key-mapping.ts'
 import { type Environment, layEnvironment, type Layers, layFlags, type Table } from './layers.ts'
-import { problemsOf } from './problems.ts'
-import { type Config, configSchema } from './schema.ts'
+import { problemsOf, withSources } from './problems.ts'
+import { type Config, configSchema, type Draft, type TokenSettings } from './schema.ts'
 import { type ReadFile, readText, secretReference } from './secrets.ts'
 
 export interface Sources {
@@ -30,15 +31,17 @@ export async function loadConfig({ file, env, flags = {}, readFile }: Sources): 
   layEnvironment(layers, env)
   layFlags(layers, flags)
   fillFamiliar(layers, env)
+  await fillMapping(layers, env, readFile)
 
   const parsed = await configSchema(secretReference(env, readFile)).safeParseAsync(layers.values)
   if (!parsed.success) problems.push(...problemsOf(parsed.error.issues, layers))
+  else problems.push(...withSources(crossProblems(parsed.data), layers))
   const jwks = await loadKeySet(layers.values, readFile, problems)
   if (!parsed.success || problems.length > 0) throw new SignerError('config/invalid', { problems: unique(problems) })
   return freeze(assemble(parsed.data, jwks, problems))
 }
 
-function assemble(data: z.output<ReturnType<typeof configSchema>>, jwks: Jwks, problems: ConfigProblem[]): Config {
+function assemble(data: Draft, jwks: Jwks | undefined, problems: ConfigProblem[]): Config {
   const { tokens, providers, ...rest } = data
   const named = Object.entries(providers).map(([name, provider]) => {
     if (provider.name !== undefined && provider.name !== name) {
@@ -50,9 +53,23 @@ function assemble(data: z.output<ReturnType<typeof configSchema>>, jwks: Jwks, p
   if (problems.length > 0) throw new SignerError('config/invalid', { problems })
   return {
     ...rest,
-    ...(tokens === undefined ? {} : { tokens: { ...tokens, jwks } }),
+    ...(tokens === undefined ? {} : { tokens: tokenSettings(tokens, jwks, data.environment) }),
     providers: Object.fromEntries(named),
   }
+}
+
+/**
+ * A bearer token is worth its theft: whoever reads one line of a log or of a proxy's memory signs with it until it ends
+ * (T04, T06). So where money is real the sender has to prove himself unless somebody wrote down that he need not; in
+ * development and staging `curl` with a token alone goes on working.
+ */
+function tokenSettings(
+  { jwks: _, senderConstraint, ...rest }: NonNullable<Draft['tokens']>,
+  jwks: Jwks | undefined,
+  environment: Draft['environment'],
+): TokenSettings {
+  const decided = senderConstraint ?? (environment === 'production' ? 'required' : 'optional')
+  return { ...rest, senderConstraint: decided, ...(jwks === undefined ? {} : { jwks }) }
 }
 
 async function readToml(path: string | undefined, readFile: ReadFile, problems: ConfigProblem[]): Promise<Table> {
@@ -76,16 +93,14 @@ async function readToml(path: string | undefined, readFile: ReadFile, problems: 
   }
 }
 
-const NO_KEYS: Jwks = { keys: [] }
-
-async function loadKeySet(values: Table, readFile: ReadFile, problems: ConfigProblem[]): Promise<Jwks> {
+async function loadKeySet(values: Table, readFile: ReadFile, problems: ConfigProblem[]): Promise<Jwks | undefined> {
   const path = (values['tokens'] as { jwks?: unknown } | undefined)?.jwks
-  if (typeof path !== 'string' || path === '') return NO_KEYS
+  if (typeof path !== 'string' || path === '') return undefined
   const text = await readText(readFile, path)
   const complain = (problem: string, fix: string) => problems.push({ path: 'tokens.jwks', problem, fix })
   if (text === undefined) {
     complain(`names the file ${path.slice(0, 200)}, which cannot be read`, 'check path and permissions')
-    return NO_KEYS
+    return undefined
   }
   try {
     const read = readJwks(JSON.parse(text), 'tokens.jwks')
@@ -93,7 +108,7 @@ async function loadKeySet(values: Table, readFile: ReadFile, problems: ConfigPro
     return read.jwks
   } catch {
     complain('names a file that is not JSON', 'use a JWKS: {"keys":[…]} (RFC 7517)')
-    return NO_KEYS
+    return undefined
   }
 }
 

@@ -3,21 +3,26 @@ import type { ConfigProblem } from '../domain/errors.ts'
 import { fieldAt, namesBelow } from './fields.ts'
 import { type Layers, type Table, tableAt } from './layers.ts'
 import { PROVIDER_KINDS } from '../../providers/configs.ts'
-import { FIX } from './schema.ts'
+import { FIX } from './shapes.ts'
 import { nearest } from './words.ts'
 
 type Issue = z.core.$ZodIssue
 
 /** zod's findings in our words: what is wrong where, what would be right, and which variable or flag said it. */
-export function problemsOf(issues: readonly Issue[], { values, sources }: Layers): ConfigProblem[] {
-  return issues
-    .flatMap(issue => describeIssue(issue, values))
-    .map(({ steps, problem, fix }) => {
-      const path = steps.join('.')
-      const source = sources.get(path)
-      return { path, problem: source === undefined ? problem : `${problem} (from ${source})`, fix }
-    })
+export function problemsOf(issues: readonly Issue[], layers: Layers): ConfigProblem[] {
+  const found = issues.flatMap(issue => describeIssue(issue, layers.values))
+  return withSources(
+    found.map(({ steps, problem, fix }) => ({ path: steps.join('.'), problem, fix })),
+    layers,
+  )
 }
+
+/** Says which variable or flag a bad value came from. A place of a list came from where the list did. */
+export const withSources = (problems: readonly ConfigProblem[], { sources }: Layers): ConfigProblem[] =>
+  problems.map(({ path, problem, fix }) => {
+    const source = sources.get(path) ?? sources.get(path.replace(/(\.\d+)+$/, ''))
+    return { path, problem: source === undefined ? problem : `${problem} (from ${source})`, fix }
+  })
 
 interface Finding {
   readonly steps: readonly string[]
@@ -55,12 +60,12 @@ function describeIssue(issue: Issue, values: Table): Finding[] {
     case 'too_big':
     case 'too_small': {
       const bound = issue.code === 'too_big' ? `at most ${issue.maximum}` : `at least ${issue.minimum}`
-      const isText = issue.origin === 'string'
+      const counted = COUNTED[issue.origin]
       return [
         {
           steps,
-          problem: isText ? 'has the wrong length' : 'is out of range',
-          fix: `use ${bound}${isText ? ' characters' : unitOf(field?.unit)}`,
+          problem: counted === undefined ? 'is out of range' : 'has the wrong length',
+          fix: `use ${bound}${counted ?? unitOf(field?.unit)}`,
         },
       ]
     }
@@ -75,7 +80,8 @@ function unknownField(steps: readonly string[], key: string, values: Table): Fin
   const kind = steps[0] === 'providers' ? valueAt(values, [...steps, 'kind']) : undefined
   const known = namesBelow(steps, typeof kind === 'string' ? kind : undefined)
   const meant = nearest(key, known)
-  const fix = meant === undefined ? `remove it; known here: ${known.join(', ')}` : `did you mean "${meant}"?`
+  const others = known.length === 0 ? 'remove it' : `remove it; known here: ${known.join(', ')}`
+  const fix = meant === undefined ? others : `did you mean "${meant}"?`
   return { steps: [...steps, key.slice(0, 80)], problem: 'is a field that means nothing here', fix }
 }
 
@@ -92,6 +98,8 @@ function expectation(steps: readonly string[], expected: string): string {
   return `use ${EXPECTED[expected] ?? expected}${unitOf(field?.unit)}`
 }
 
+const COUNTED: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }
+
 const WHOLE = 'a whole number'
 const EXPECTED: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -102,6 +110,8 @@ const EXPECTED: Readonly<Record<string, string>> = {
   object: 'a table',
   record: 'a table',
   table: 'a table',
+  array: 'a list',
+  list: 'a list',
 }
 
 export const SECRET_FIX = 'use "env:NAME" or "file:/path"; a secret never stands in the configuration itself'

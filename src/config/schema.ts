@@ -2,60 +2,58 @@ import { z } from 'zod'
 import { type ProviderConfig, providerSchemas } from '../../providers/configs.ts'
 import type { Jwks } from '../domain/jwks.ts'
 import type { Secret } from '../domain/secret.ts'
+import {
+  admission,
+  approvals,
+  equivocation,
+  issuer,
+  login,
+  proxies,
+  type SENDER_CONSTRAINTS,
+  store,
+  tokens,
+} from './gateway.ts'
+import { baseUrl, FIX, isLoopbackHost, name, text, whole } from './shapes.ts'
 
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
+export const PLANES = ['data', 'control', 'all'] as const
+export type Plane = (typeof PLANES)[number]
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
-/** A refinement says problem and fix in one text; this stands between them (as in `providers`). */
-export const FIX = ' ⇒ '
+export { FIX, isLoopbackHost } from './shapes.ts'
 
 const MINUTE_MS = 60_000
-const whole = (least: number, most: number) => z.int().min(least).max(most)
-const text = (most: number) => z.string().min(1).max(most)
-const name = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, `is not a name${FIX}use 1 to 63 of a-z 0-9 -, such as aws-kms`)
 
-/** 127.0.0.0/8, ::1 and localhost: nobody outside this machine can connect. */
-export function isLoopbackHost(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true
-  const parts = host.split('.')
-  return parts.length === 4 && parts[0] === '127' && parts.every(part => /^\d{1,3}$/.test(part) && Number(part) <= 255)
-}
-
-const server = z
-  .strictObject({
-    host: text(253).default('127.0.0.1').describe('address of the data plane'),
-    port: whole(0, 65_535).default(8420).describe('port of the data plane; 0 takes any free port'),
-    socket: z
-      .string()
-      .regex(/^\/[^\0]{1,103}$/, `is not a socket path${FIX}use an absolute path of at most 104 characters`)
-      .optional()
-      .describe('path of a unix socket, instead of host and port'),
-    trustProxy: z
-      .boolean()
-      .default(false)
-      .describe('states that a proxy which ends TLS stands before a host that is not loopback'),
-  })
-  .superRefine(({ host, trustProxy, socket }, context) => {
-    if (socket !== undefined || isLoopbackHost(host) || trustProxy) return
-    context.addIssue({
-      code: 'custom',
-      path: ['host'],
-      message: `${JSON.stringify(host.slice(0, 80))} can be reached from other machines, and this server speaks no TLS${FIX}use 127.0.0.1 or a socket, or set server.trustProxy = true once a proxy that ends TLS stands before it`,
+/** Where a plane listens. @param section its name in the file */
+const listener = (section: 'server' | 'control', plane: 'data' | 'control', port: number) =>
+  z
+    .strictObject({
+      host: text(253).default('127.0.0.1').describe(`address of the ${plane} plane`),
+      port: whole(0, 65_535).default(port).describe(`port of the ${plane} plane; 0 takes any free port`),
+      socket: z
+        .string()
+        .regex(/^\/[^\0]{1,103}$/, `is not a socket path${FIX}use an absolute path of at most 104 characters`)
+        .optional()
+        .describe('path of a unix socket, instead of host and port'),
+      trustProxy: z
+        .boolean()
+        .default(false)
+        .describe('states that a proxy which ends TLS stands before a host that is not loopback'),
+      baseUrls: z
+        .array(baseUrl)
+        .max(20)
+        .default([])
+        .describe(`https URLs under which the ${plane} plane is reached from outside; proofs of callers name them`),
     })
-  })
-
-const tokens = z.strictObject({
-  issuer: text(255).describe('`iss` that tokens must carry'),
-  audience: text(255).describe('`aud` that tokens must carry: the name of this service'),
-  jwks: text(4096).describe('file with the public keys of the issuer (JWKS); nothing is fetched'),
-  maxAgeSeconds: whole(1, 900).default(900).describe('longest life of a token').meta({ unit: 'seconds' }),
-  clockSkewSeconds: whole(0, 30)
-    .default(30)
-    .describe("how far the issuer's clock may be off")
-    .meta({ unit: 'seconds' }),
-})
+    .superRefine(({ host, trustProxy, socket }, context) => {
+      if (socket !== undefined || isLoopbackHost(host) || trustProxy) return
+      context.addIssue({
+        code: 'custom',
+        path: ['host'],
+        message: `${JSON.stringify(host.slice(0, 80))} can be reached from other machines, and this server speaks no TLS${FIX}use 127.0.0.1 or a socket, or set ${section}.trustProxy = true once a proxy that ends TLS stands before it`,
+      })
+    })
+    .prefault({})
 
 const limits = z.strictObject({
   bodyBytes: whole(1024, 1_048_576).default(65_536).describe('largest request body').meta({ unit: 'bytes' }),
@@ -68,6 +66,9 @@ const limits = z.strictObject({
   providerConcurrency: whole(1, 4096)
     .optional()
     .describe('calls under way at one key service at one time; half of limits.concurrency when left out'),
+  tokenConcurrency: whole(1, 4096)
+    .optional()
+    .describe('signatures under way at one time for one token; limits.concurrency when left out'),
   breakerFailures: whole(1, 1000)
     .default(5)
     .describe('failures in a row after which a key or key service is left alone'),
@@ -91,10 +92,12 @@ const audit = z.strictObject({
 
 const keys = z.strictObject({
   reference: text(2048).optional().describe('key of the key service that `keys import` adopts when none is named'),
+  provider: name.optional().describe('provider of references that name none; not needed where there is one provider'),
   mapping: z
     .record(z.string().regex(/^[A-Za-z0-9]{1,128}$/, `is not an address${FIX}use the G… or 0x… address`), text(2048))
     .default({})
-    .describe('address to key of the key service'),
+    .describe('address to key of the key service: `reference`, or `provider:reference`'),
+  mappingFile: text(4096).optional().describe('file with more of them: one JSON object, or TOML for a name in .toml'),
 })
 
 const flags = z.strictObject({
@@ -130,11 +133,23 @@ const flags = z.strictObject({
 export const configSchema = (secret: z.ZodType<Secret>) =>
   z.strictObject({
     environment: z.enum(ENVIRONMENTS).describe('where this runs; production refuses everything meant for development'),
-    server: server.prefault({}),
+    plane: z
+      .enum(PLANES)
+      .default('data')
+      .describe('what `serve` serves: `data` signs, `control` administers, `all` is both in one process'),
+    server: listener('server', 'data', 8420),
+    control: listener('control', 'control', 8421),
+    proxies: proxies.prefault({}),
+    admission: admission.prefault({}),
     data: z
       .strictObject({ directory: text(4096).optional().describe('directory of the store and the audit log') })
       .prefault({}),
+    store: store(secret).prefault({}),
     tokens: tokens.optional(),
+    issuer: issuer(secret).prefault({}),
+    login: login(secret).prefault({}),
+    approvals: approvals.prefault({}),
+    equivocation: equivocation.prefault({}),
     providers: z
       .record(name, z.discriminatedUnion('kind', providerSchemas(secret)))
       .default({})
@@ -150,8 +165,17 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
 
 type Parsed = z.output<ReturnType<typeof configSchema>>
 
+/** The file as it was read, before what holds between sections was looked at. */
+export type Draft = Parsed
+
+/** `jwks` is read, `senderConstraint` is decided. One of `jwks` and `jwksUrl` is there. */
+export type TokenSettings = Omit<z.output<typeof tokens>, 'jwks' | 'senderConstraint'> & {
+  readonly jwks?: Jwks
+  readonly senderConstraint: (typeof SENDER_CONSTRAINTS)[number]
+}
+
 /** The configuration, checked, complete and frozen. The key set is read; every provider carries its name. */
 export interface Config extends Omit<Parsed, 'tokens' | 'providers'> {
-  readonly tokens?: Omit<z.output<typeof tokens>, 'jwks'> & { readonly jwks: Jwks }
+  readonly tokens?: TokenSettings
   readonly providers: Readonly<Record<string, ProviderConfig>>
 }

@@ -3,7 +3,7 @@ import { Secret } from '../domain/secret.ts'
 import { SECRET_REFERENCE } from './fields.ts'
 import type { Environment } from './layers.ts'
 import { SECRET_FIX } from './problems.ts'
-import { FIX } from './schema.ts'
+import { FIX } from './shapes.ts'
 import { holdsStellarSeed } from './secret-shapes.ts'
 
 /** Contents of a file as text; rejects when there is none. */

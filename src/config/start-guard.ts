@@ -2,6 +2,7 @@ import type { ConfigProblem } from '../domain/errors.ts'
 import { kindOfWord } from './familiar.ts'
 import type { Environment } from './layers.ts'
 import { type Config, isLoopbackHost } from './schema.ts'
+import { weakChoices } from './weak-choices.ts'
 import { holdsRawEvmKey, holdsStellarSeed } from './secret-shapes.ts'
 
 export interface StartFacts {
@@ -98,6 +99,7 @@ export function checkStart(facts: StartFacts): StartVerdict {
   refusals.push(...developmentProviders(facts, environment))
   refusals.push(...(serve ? incomplete(facts.config) : notForDev(facts.config)))
   warnings.push(...passphrases(facts.config))
+  if (serve && facts.config !== undefined) warnings.push(...weakChoices(facts.config))
   return { refusals, warnings }
 }
 
@@ -171,11 +173,27 @@ const passphrases = (config: Config | undefined): ConfigProblem[] =>
 
 function incomplete(config: Config | undefined): ConfigProblem[] {
   const missing = (path: string, fix: string) => ({ path, problem: 'is missing, and serve needs it', fix })
+  const { plane = 'data', environment, issuer, login } = config ?? {}
+  const administers = plane !== 'data'
+  // In development a key for tokens is made, and the data plane of the same process takes what it signs.
+  const hasIssuer = administers && (issuer?.key !== undefined || environment === 'development')
+  const needsTokens = plane === 'data' || (plane === 'all' && !hasIssuer)
   return [
     ...(config === undefined ? [missing('configuration', 'name a file with --config')] : []),
     ...(config?.data.directory === undefined ? [missing('data.directory', 'set it, or use --data DIR')] : []),
-    ...(config?.tokens === undefined
+    ...(needsTokens && config?.tokens === undefined
       ? [missing('tokens', 'set issuer, audience and jwks of whoever issues the tokens')]
+      : []),
+    ...(administers && !hasIssuer
+      ? [
+          missing(
+            'issuer.key',
+            'set it to "file:/path" with a private Ed25519 JWK: sessions and service tokens are signed with it',
+          ),
+        ]
+      : []),
+    ...(administers && environment !== 'development' && login?.homeDomain === undefined
+      ? [missing('login.homeDomain', 'set it with login.serverKey: without it no administrator can log in')]
       : []),
     ...(Object.keys(config?.providers ?? {}).length === 0
       ? [missing('providers', 'add [providers.aws-kms] with kind and region')]

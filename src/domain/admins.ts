@@ -54,6 +54,7 @@ export interface TokenRecord {
 /** Which tokens were given, and which are taken back. Shared by all instances that share a store. */
 export interface TokenLedger {
   record(token: TokenRecord): Promise<void>
+  find(id: string): Promise<TokenRecord | undefined>
   list(options: { readonly now: number; readonly limit: number }): Promise<readonly TokenRecord[]>
   /** From the moment it resolves no instance accepts the token. Also of tokens that others issued: `expiresAt` is then the longest a token may live. */
   revoke(id: string, at: number, expiresAt: number): Promise<void>

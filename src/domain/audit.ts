@@ -48,7 +48,22 @@ export interface IntentEntry {
   readonly rule?: string
   readonly reason?: string
   readonly idempotency?: { readonly scope: string; readonly key: string; readonly fingerprint: string }
+  readonly claims?: ClaimsEntry
   readonly route?: RouteEntry
+}
+
+/**
+ * What the signature uses up, so that a store that lost its last commits in a power cut is put right from the log. Numbers
+ * that have no bound are decimal text; a list is an object with its places as names, since a record holds no lists.
+ */
+export interface ClaimsEntry {
+  readonly spends?: Readonly<
+    Record<
+      string,
+      { readonly counter: string; readonly amount: string; readonly limit: string; readonly windowMs: number }
+    >
+  >
+  readonly slot?: { readonly slot: string; readonly hash: string; readonly effects: string; readonly fee: string }
 }
 
 /** After it, or instead of it: exactly one for every intent. */
@@ -71,6 +86,9 @@ export interface OutcomeEntry {
   readonly durationMs?: number
   readonly actor?: AuditActor
   readonly operation?: string
+  /** Control plane: what the caller would have needed, and what for. */
+  readonly permission?: string
+  readonly object?: string
   readonly route?: RouteEntry
 }
 

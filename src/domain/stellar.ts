@@ -45,9 +45,49 @@ export interface PreconditionsView {
   readonly extraSigners: readonly string[]
 }
 
+export const CONTRACT_INTEGERS = [
+  'u32',
+  'i32',
+  'u64',
+  'i64',
+  'u128',
+  'i128',
+  'u256',
+  'i256',
+  'timepoint',
+  'duration',
+] as const
+
+/**
+ * A value handed to a contract (SCVal). Whatever the Soroban host would not take as an argument, or this signer does not
+ * know, is `unknown`: no rule matches it.
+ */
+export type ContractValue =
+  | { readonly kind: 'void' }
+  | { readonly kind: 'bool'; readonly value: boolean }
+  /** `timepoint` and `duration` in seconds. */
+  | { readonly kind: 'integer'; readonly type: (typeof CONTRACT_INTEGERS)[number]; readonly value: bigint }
+  | { readonly kind: 'symbol' | 'string'; readonly text: string }
+  /** Hex. */
+  | { readonly kind: 'bytes'; readonly hex: string }
+  /** G…, C…, B… or L…; of a muxed account the G… underneath and its id. */
+  | { readonly kind: 'address'; readonly address: string; readonly muxedId: bigint | null }
+  | { readonly kind: 'vec'; readonly items: readonly ContractValue[] }
+  | {
+      readonly kind: 'map'
+      readonly entries: readonly { readonly key: ContractValue; readonly value: ContractValue }[]
+    }
+  | { readonly kind: 'error'; readonly name: string }
+  | { readonly kind: 'unknown'; readonly name: string }
+
 /** One contract call or deployment, wherever it stands: in the operation itself or in an authorization tree. */
 export type InvocationView =
-  | { readonly kind: 'call'; readonly contract: string; readonly function: string; readonly arguments: number }
+  | {
+      readonly kind: 'call'
+      readonly contract: string
+      readonly function: string
+      readonly arguments: readonly ContractValue[]
+    }
   | { readonly kind: 'create-contract' }
   | { readonly kind: 'upload-code'; readonly bytes: number }
   | { readonly kind: 'unknown'; readonly name: string }

@@ -1,11 +1,12 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import { randomId } from '../bytes/ids.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
 import type { Logger, Random } from '../domain/ports.ts'
-import type { KeyView } from '../service/keys.ts'
-import type { SignAnswer, SignRequest } from '../service/types.ts'
+import { rateHeaders, type Signer } from '../service/signer.ts'
+import type { Asking } from '../service/types.ts'
+import { readBody, requireJson } from './body.ts'
 import { Gate } from './gate.ts'
-import { codeOfProblem, PROBLEMS, problemResponse } from './problem.ts'
+import { codeOfProblem, PROBLEMS, problemOf, problemResponse } from './problem.ts'
 
 export interface Check {
   readonly name: string
@@ -14,24 +15,33 @@ export interface Check {
 }
 
 /** What the data plane's edge needs from the service. */
-export interface DataPlane {
-  sign(request: SignRequest): Promise<SignAnswer>
-  getKey(request: { key: string; authorization: string | undefined; requestId: string; peer: string }): Promise<KeyView>
+export interface DataPlane extends Signer {
   readiness(): Promise<readonly Check[]>
-  incident(error: unknown): AnySignerError
   readonly random: Random
   readonly logger: Logger
   readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
 }
 
+type Visited = Context<Env>
 type Env = { Bindings: { peer: string }; Variables: { requestId: string } }
 
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
-const JSON_TYPE = /^application\/json(\s*;\s*charset=utf-8)?$/i
 
 /** The data plane: a list of routes. Everything else is 404, every failure is problem+json (RFC 9457). */
 export function dataPlane(plane: DataPlane) {
   const app = new Hono<Env>({ strict: true })
+  const askingOf = (c: Visited): Asking => ({
+    authorization: c.req.raw.headers.get('authorization') ?? undefined,
+    requestId: c.get('requestId'),
+    peer: c.env.peer,
+    sent: c.req.raw,
+  })
+  const idempotencyKeyOf = (c: Visited): string | undefined => c.req.raw.headers.get('idempotency-key') ?? undefined
+  /** Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none. */
+  const bodyOf = (c: Visited): Promise<Uint8Array> => {
+    requireJson(c.req.raw.headers.get('content-type'))
+    return readBody(c.req.raw, plane.limits.bodyBytes)
+  }
   const gate = new Gate(plane.limits.concurrency)
   const readers = new Gate(plane.limits.concurrency) // a door of their own: reading goes on when signing is full
 
@@ -45,30 +55,51 @@ export function dataPlane(plane: DataPlane) {
   })
 
   app.post('/v1/keys/:key/sign', async c => {
-    const request = c.req.raw
-    requireJson(request.headers.get('content-type'))
     const key = keyName(c.req.param('key'))
-    // Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none.
-    const body = await readBody(request, plane.limits.bodyBytes)
-    const { replayed, ...answer } = await gate.pass(() =>
-      plane.sign({
-        key,
-        body,
-        authorization: request.headers.get('authorization') ?? undefined,
-        idempotencyKey: request.headers.get('idempotency-key') ?? undefined,
-        requestId: c.get('requestId'),
-        peer: c.env.peer,
-      }),
+    const body = await bodyOf(c)
+    const { replayed, headers, ...answer } = await gate.pass(() =>
+      plane.sign({ ...askingOf(c), key, body, idempotencyKey: idempotencyKeyOf(c) }),
     )
     if (replayed) c.header('idempotency-replayed', 'true')
-    return c.json(answer)
+    return c.json(answer, 200, headers)
   })
+
+  app.post('/v1/sign-batch', async c => {
+    const body = await bodyOf(c)
+    const results = await gate.pass(() =>
+      plane.signBatch({ ...askingOf(c), body, idempotencyKey: idempotencyKeyOf(c) }),
+    )
+    const requestId = c.get('requestId')
+    const told = results.map(result => {
+      if ('refused' in result)
+        return { status: PROBLEMS[result.refused.code].status, problem: problemOf(result.refused, requestId) }
+      const { headers: _, ...answer } = result.answer
+      return { status: 200, answer }
+    })
+    return c.json({ results: told })
+  })
+
+  app.post('/v1/keys/:key/explain', async c => {
+    const key = keyName(c.req.param('key'))
+    const body = await bodyOf(c)
+    return readers.pass(async () => {
+      const { answer, headers } = await plane.explain({ ...askingOf(c), key, body })
+      return c.json(answer, 200, headers)
+    })
+  })
+
+  app.get('/v1/keys', c =>
+    readers.pass(async () => {
+      const { answer, headers } = await plane.listKeys(askingOf(c))
+      return c.json(answer, 200, headers)
+    }),
+  )
 
   app.get('/v1/keys/:key', c =>
     readers.pass(async () => {
-      const authorization = c.req.header('authorization')
-      const about = { requestId: c.get('requestId'), peer: c.env.peer }
-      return c.json(await plane.getKey({ key: keyName(c.req.param('key')), authorization, ...about }))
+      const key = keyName(c.req.param('key'))
+      const { answer, headers } = await plane.getKey({ ...askingOf(c), key })
+      return c.json(answer, 200, headers)
     }),
   )
 
@@ -96,7 +127,10 @@ export function dataPlane(plane: DataPlane) {
   app.onError((error, c) => {
     const failure = isSignerError(error) ? error : plane.incident(error)
     plane.logger.info('request-failed', { requestId: c.get('requestId'), code: failure.code })
-    return problemResponse(failure, c.get('requestId'))
+    const response = problemResponse(failure, c.get('requestId'))
+    if (failure.code !== 'access/limited') return response
+    for (const [name, value] of Object.entries(rateHeaders(failure.detail))) response.headers.set(name, value)
+    return response
   })
 
   return (request: Request, info: { peer: string }): Promise<Response> =>
@@ -110,36 +144,4 @@ function keyName(name: string): string {
     reason: 'is not a key name',
     fix: 'use 1 to 64 letters, digits, and _ . - after the first',
   })
-}
-
-function requireJson(contentType: string | null): void {
-  if (contentType !== null && JSON_TYPE.test(contentType)) return
-  throw new SignerError('request/unsupported-media', { contentType: (contentType ?? 'none').slice(0, 100) })
-}
-
-/** Stops reading at the limit, whatever Content-Length says. */
-async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new SignerError('request/too-large', { limitBytes })
-  if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge()
-  if (request.body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let length = 0
-  try {
-    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-      length += chunk.length
-      if (length > limitBytes) throw tooLarge()
-      chunks.push(chunk)
-    }
-  } catch (cause) {
-    if (isSignerError(cause)) throw cause
-    const [reason, fix] = ['broke off before its end', 'send the whole body']
-    throw new SignerError('request/malformed', { field: 'body', reason, fix }, { cause })
-  }
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
 }

@@ -51,6 +51,43 @@ const KeyView = registry.register(
   }),
 )
 
+const BatchBody = registry.register(
+  'Batch',
+  z.strictObject({
+    requests: z
+      .array(z.strictObject({ key: z.string(), payload: SignBody }))
+      .min(1)
+      .max(64)
+      .openapi({ description: 'Signed one after the other, each decided and recorded by itself.' }),
+  }),
+)
+
+const Explanation = registry.register(
+  'Explanation',
+  z.strictObject({
+    decision: z.enum(['allow', 'deny', 'undecided']),
+    policyHash: z.string(),
+    rule: z.string().optional().openapi({ description: 'The rule that decided, unless it allows.' }),
+    reason: z.string().optional(),
+    summary: z.string().openapi({ description: 'What is asked, in one sentence.' }),
+    hash: z.string().openapi({ description: 'Hex; what a signature would cover.' }),
+    checks: z.array(
+      z.strictObject({ rule: z.string(), result: z.enum(['pass', 'deny', 'undecided']), sentence: z.string() }),
+    ),
+    windows: z
+      .array(
+        z.strictObject({
+          counter: z.string(),
+          seconds: z.number(),
+          amount: z.string(),
+          used: z.string(),
+          limit: z.string(),
+        }),
+      )
+      .openapi({ description: 'Spend windows it would take from, in the smallest unit, as they are now.' }),
+  }),
+)
+
 const Problem = registry.register(
   'Problem',
   z
@@ -78,7 +115,13 @@ const answer = <T extends z.ZodType>(description: string, schema: T) => ({
   content: { 'application/json': { schema } },
 })
 const keyParam = z.object({ key: z.string().openapi({ description: 'Name of the key.', example: 'demo-stellar' }) })
-const REFUSALS = { 400: 'malformed', 401: 'no or bad token', 403: 'scope or policy', 404: 'no such key' }
+const REFUSALS = {
+  400: 'malformed',
+  401: 'no or bad token',
+  403: 'scope, constraint or policy',
+  404: 'no such key',
+  429: 'more operations than a limit allows',
+}
 const refusals = (more: Record<number, string>) =>
   Object.fromEntries(Object.entries({ ...REFUSALS, ...more }).map(([status, text]) => [status, problem(text)]))
 
@@ -110,6 +153,48 @@ registry.registerPath({
       504: 'the key service did not answer in time',
     }),
   },
+})
+registry.registerPath({
+  method: 'post',
+  path: '/v1/sign-batch',
+  summary: 'Sign several transactions',
+  description:
+    'One token and one proof, several signatures. Each stands for itself: `results` has an answer or a problem for each request, in their order. The idempotency key of each is that of the batch with `/1`, `/2` … behind it.',
+  security: [{ bearer: [] }],
+  request: {
+    headers: z.object({ 'Idempotency-Key': z.string() }),
+    body: { required: true, content: { 'application/json': { schema: BatchBody } } },
+  },
+  responses: {
+    200: answer(
+      'Understood; every result has its own status.',
+      z.strictObject({
+        results: z.array(
+          z.union([
+            z.strictObject({ status: z.literal(200), answer: SignAnswer.extend({ replayed: z.boolean() }) }),
+            z.strictObject({ status: z.int(), problem: Problem }),
+          ]),
+        ),
+      }),
+    ),
+    ...refusals({ 413: 'too large', 415: 'not JSON' }),
+  },
+})
+registry.registerPath({
+  method: 'post',
+  path: '/v1/keys/{key}/explain',
+  summary: 'What would be decided, and why',
+  description: 'A dry run: nothing is claimed, nothing is signed. Takes the scope `explain:<key>`.',
+  security: [{ bearer: [] }],
+  request: { params: keyParam, body: { required: true, content: { 'application/json': { schema: SignBody } } } },
+  responses: { 200: answer('The decision and every rule.', Explanation), ...refusals({ 413: 'too large' }) },
+})
+registry.registerPath({
+  method: 'get',
+  path: '/v1/keys',
+  summary: 'The keys the token may read',
+  security: [{ bearer: [] }],
+  responses: { 200: answer('By name.', z.strictObject({ keys: z.array(KeyView) })), ...refusals({}) },
 })
 registry.registerPath({
   method: 'get',

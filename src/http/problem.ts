@@ -292,9 +292,9 @@ export function codeOfProblem(slug: string): ErrorCode | undefined {
 }
 
 /** RFC 9457. Members beside the five standard ones are the error's public detail; nothing else of the error is shown. */
-export function problemResponse(error: AnySignerError, requestId: string): Response {
+export function problemOf(error: AnySignerError, requestId: string) {
   const { status, title } = PROBLEMS[error.code]
-  const body = {
+  return {
     ...publicDetail(error),
     type: problemType(error.code),
     title,
@@ -303,6 +303,11 @@ export function problemResponse(error: AnySignerError, requestId: string): Respo
     retryable: isRetryable(error),
     requestId,
   }
+}
+
+export function problemResponse(error: AnySignerError, requestId: string): Response {
+  const body = problemOf(error, requestId)
+  const { status } = body
   const headers = new Headers({ 'content-type': 'application/problem+json' })
   if (status === 401) headers.set('www-authenticate', 'Bearer')
   const waitMs = 'retryAfterMs' in error.detail ? error.detail.retryAfterMs : status === 503 ? 1000 : undefined

@@ -31,6 +31,19 @@ export function uint64Of(text: string): bigint | undefined {
   return value < 1n << 64n ? value : undefined
 }
 
+const WIDE_DIGITS_MAX = 78 // 2^256 has as many
+
+/** `-5` to -5n: signed, 256 bits at most, as wide as an argument of a contract can be. */
+export function wideIntegerOf(text: string): bigint | undefined {
+  const negative = text.startsWith('-')
+  const digits = negative ? text.slice(1) : text
+  if (digits.length === 0 || digits.length > WIDE_DIGITS_MAX || !allDigits(digits)) return undefined
+  if (digits.startsWith('0') && (digits.length > 1 || negative)) return undefined
+  const value = BigInt(digits)
+  if (negative) return value <= 1n << 255n ? -value : undefined
+  return value < 1n << 256n ? value : undefined
+}
+
 function allDigits(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)

@@ -1,92 +1,107 @@
 import type { Decision } from '../domain/audit.ts'
-import type { StellarTransactionView } from '../domain/stellar.ts'
+import type { SpendClaim } from '../domain/claims.ts'
+import { contractsRule } from './contracts.ts'
+import { EVM_RULE_NAMES, judgeEvm, spendsOf as evmSpendsOf } from './evm/index.ts'
+import { operationsRule, setOptionsRule } from './control.ts'
 import { amountsRule, destinationsRule } from './payments.ts'
-import {
-  contractsRule,
-  feeBumpRule,
-  feeRule,
-  memoRule,
-  networkRule,
-  operationsRule,
-  preconditionsRule,
-  sequenceRule,
-  sourcesRule,
-  timeBoundsRule,
-} from './rules.ts'
+import { type Facts, type Finding, type PolicyView, questionOf, type Rule, undecided } from './question.ts'
+import { feeBumpRule, feeRule, memoRule, networkRule, sequenceRule, sourcesRule } from './rules.ts'
 import type { Policy } from './schema.ts'
+import { preconditionsRule, timeBoundsRule } from './validity.ts'
+import { spendsOf } from './windows.ts'
 
-/** What a decision depends on besides policy and transaction; nothing else in the world does. */
-export interface Facts {
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  /** G… of the key that would sign. */
-  readonly keyAddress: string
-  /** The network the key is bound to. */
-  readonly keyNetwork: string
-}
-
-export interface Question {
-  readonly policy: Policy
-  readonly view: StellarTransactionView
-  readonly facts: Facts
-}
-
-/** `undefined`: the rule has nothing against it. */
-export type Finding = { readonly kind: 'deny' | 'undecided'; readonly reason: string } | undefined
-export type Rule = (question: Question) => Finding
-
-/** Every rule there is, each asked every time. The name is what a refusal carries. */
-const RULES: ReadonlyArray<readonly [name: string, rule: Rule]> = [
-  ['network', networkRule],
-  ['sequence', sequenceRule],
-  ['operations', operationsRule],
-  ['sources', sourcesRule],
-  ['fee', feeRule],
-  ['fee-bump', feeBumpRule],
-  ['time-bounds', timeBoundsRule],
-  ['preconditions', preconditionsRule],
-  ['memo', memoRule],
-  ['destinations', destinationsRule],
-  ['amounts', amountsRule],
-  ['contracts', contractsRule],
+/** Asked of every Stellar transaction, all of them. The name is what a refusal carries; the sentence is for a rule that passes. */
+const STELLAR_RULES: ReadonlyArray<readonly [name: string, rule: Rule, passed: string]> = [
+  ['sequence', sequenceRule, 'The sequence number is that of a transaction that can run.'],
+  ['operations', operationsRule, 'Every operation is of a type that the policy lists.'],
+  ['set-options', setOptionsRule, 'No account option is set that the policy does not grant.'],
+  ['sources', sourcesRule, "Every source is the key's own account or granted."],
+  ['fee', feeRule, 'Every fee is within the cap.'],
+  ['fee-bump', feeBumpRule, 'It is not a fee bump, or fee bumps are granted.'],
+  ['time-bounds', timeBoundsRule, 'The transaction ends as soon as the policy asks.'],
+  ['preconditions', preconditionsRule, 'No condition is present that the policy does not grant.'],
+  ['memo', memoRule, 'There is no memo, or one of a granted kind.'],
+  ['destinations', destinationsRule, 'Every receiver is granted.'],
+  ['amounts', amountsRule, 'What leaves is within the caps of its asset.'],
+  ['contracts', contractsRule, 'Every contract call, in all authorization trees, is granted.'],
 ]
 
-export const RULE_NAMES: readonly string[] = RULES.map(([name]) => name)
+const NETWORK_PASSED = 'Policy, key and payload are for the same network.'
+
+export const RULE_NAMES: readonly string[] = ['network', ...STELLAR_RULES.map(([name]) => name), ...EVM_RULE_NAMES]
 
 export interface Check {
   readonly rule: string
   readonly result: 'pass' | 'deny' | 'undecided'
-  readonly reason?: string
+  /** What the rule found, for people. */
+  readonly sentence: string
 }
 
-/** What each rule says, in order: for people who ask why. */
-export function explain(policy: Policy, view: StellarTransactionView, facts: Facts): readonly Check[] {
-  const question = { policy, view, facts }
-  return RULES.map(([name, rule]) => {
-    const finding = ask(rule, question)
-    return finding === undefined
-      ? { rule: name, result: 'pass' }
-      : { rule: name, result: finding.kind, reason: finding.reason }
-  })
+/** What each rule says that the payload concerns, in order: for people who ask why. */
+export function explain(policy: Policy, view: PolicyView, facts: Facts): readonly Check[] {
+  return [...judgements(policy, view, facts)].map(({ rule, finding, passed }) =>
+    finding === undefined
+      ? { rule, result: 'pass', sentence: passed }
+      : { rule, result: finding.kind, sentence: sentenceOf(finding.reason) },
+  )
 }
+
+const sentenceOf = (reason: string): string => `${reason.charAt(0).toUpperCase()}${reason.slice(1)}.`
 
 /**
- * May this key sign this transaction? A pure function: the same three arguments give the same answer, and it always
- * gives one. Only `allow` signs; a rule that denies goes before one that cannot tell.
+ * May this key sign this? A pure function: the same three arguments give the same answer, and it always gives one. Only
+ * `allow` signs, and only when everything in `spends` has room in its window, which a store knows; a rule that denies
+ * goes before one that cannot tell.
  */
-export function decide(policy: Policy, view: StellarTransactionView, facts: Facts): Decision {
-  const checks = explain(policy, view, facts)
-  const found = checks.find(check => check.result === 'deny') ?? checks.find(check => check.result === 'undecided')
-  if (found === undefined) return { kind: 'allow', policyHash: policy.hash }
-  const { rule, result, reason = '' } = found
-  return { kind: result === 'deny' ? 'deny' : 'undecided', policyHash: policy.hash, rule, reason }
+export function decide(policy: Policy, view: PolicyView, facts: Facts): Decision {
+  let doubt: { readonly rule: string; readonly reason: string } | undefined
+  for (const { rule, finding } of judgements(policy, view, facts)) {
+    if (finding === undefined) continue
+    const { kind, reason } = finding
+    if (kind === 'deny') return { kind, policyHash: policy.hash, rule, reason }
+    doubt ??= { rule, reason }
+  }
+  if (doubt !== undefined) return { kind: 'undecided', policyHash: policy.hash, ...doubt }
+  const spends = spendsOrDoubt(policy, view, facts)
+  if (spends === undefined) {
+    return { kind: 'undecided', policyHash: policy.hash, rule: 'windows', reason: 'what is spent could not be counted' }
+  }
+  return { kind: 'allow', policyHash: policy.hash, ...(spends.length === 0 ? {} : { spends }) }
+}
+
+interface Judgement {
+  readonly rule: string
+  readonly finding: Finding
+  readonly passed: string
+}
+
+function* judgements(policy: Policy, view: PolicyView, facts: Facts): Generator<Judgement> {
+  yield { rule: 'network', finding: ask(() => networkRule({ policy, view, facts })), passed: NETWORK_PASSED }
+  if (view.kind === 'transaction' || view.kind === 'fee-bump') {
+    const question = questionOf(policy, view, facts)
+    for (const [rule, judge, passed] of STELLAR_RULES) yield { rule, finding: ask(() => judge(question)), passed }
+    return
+  }
+  for (const { rule, finding } of judgeEvm(policy.rules, view, facts)) {
+    yield { rule, finding, passed: 'The rule has nothing against it.' }
+  }
 }
 
 /** A rule that breaks on something unforeseen has not allowed it. */
-function ask(rule: Rule, question: Question): Finding {
+function ask(rule: () => Finding): Finding {
   try {
-    return rule(question)
+    return rule()
   } catch {
-    return { kind: 'undecided', reason: 'the rule could not be evaluated on this transaction' }
+    return undecided('the rule could not be evaluated on this payload')
+  }
+}
+
+function spendsOrDoubt(policy: Policy, view: PolicyView, facts: Facts): readonly SpendClaim[] | undefined {
+  try {
+    return view.kind === 'transaction' || view.kind === 'fee-bump'
+      ? spendsOf(questionOf(policy, view, facts))
+      : evmSpendsOf(policy.rules, view, facts)
+  } catch {
+    return undefined
   }
 }

@@ -1,7 +1,7 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { z } from 'zod'
 import { OPERATION_TYPES, type OperationType } from '../domain/stellar.ts'
-import { integerOf, stroopsOf, uint64Of } from './amounts.ts'
+import { integerOf, stroopsOf, uint64Of, wideIntegerOf } from './amounts.ts'
 
 /**
  * Operations that change who controls an account or a trust line, take back what was paid, or move value this form of
@@ -86,12 +86,93 @@ export const contract = z.string().superRefine((text, context) => {
   }
 })
 
-export const asset = z.string().superRefine((text, context) => {
-  if (text === 'native' || text === 'any') return
+/** Who can receive: an account, or a contract. */
+export const receiver = z.string().superRefine((text, context) => {
+  if (StrKey.isValidEd25519PublicKey(text) || StrKey.isValidContract(text)) return
+  const fix = text.startsWith('M') ? 'Write the G… account underneath and list ids in muxedIds' : 'Write G… or C…'
+  problem(context, `${quote(text)} is not the address of an account or a contract`, fix)
+})
+
+/** `CODE:G…` */
+const isCredit = (text: string): boolean => {
   const colon = text.indexOf(':')
-  const code = text.slice(0, Math.max(colon, 0))
-  if (isCode(code) && StrKey.isValidEd25519PublicKey(text.slice(colon + 1))) return
-  problem(context, `${quote(text)} is not an asset`, 'Write native, CODE:G…, or any')
+  return isCode(text.slice(0, Math.max(colon, 0))) && StrKey.isValidEd25519PublicKey(text.slice(colon + 1))
+}
+
+const isAsset = (text: string): boolean => text === 'native' || isCredit(text) || StrKey.isValidContract(text)
+
+export const asset = z.string().superRefine((text, context) => {
+  if (text === 'any' || isAsset(text)) return
+  problem(
+    context,
+    `${quote(text)} is not an asset`,
+    'Write native, CODE:G…, any, or the C… address of a token contract',
+  )
+})
+
+export const oneAsset = z.string().superRefine((text, context) => {
+  if (isAsset(text)) return
+  problem(context, `${quote(text)} is not one asset`, 'Write native, CODE:G…, or the C… address of the token contract')
+})
+
+export const windowAsset = z.string().superRefine((text, context) => {
+  if (text === 'any' || text === 'fee' || isAsset(text)) return
+  problem(context, `${quote(text)} cannot be counted`, 'Write native, CODE:G…, C…, any, or fee')
+})
+
+export const line = z.string().superRefine((text, context) => {
+  if (isCredit(text)) return
+  problem(context, `${quote(text)} is not an asset with an issuer`, 'Write CODE:G…')
+})
+
+/** Who may sign for an account: a key, a transaction known before, a hash, or a signed payload. */
+export const signer = z.string().superRefine((text, context) => {
+  const fits =
+    StrKey.isValidEd25519PublicKey(text) ||
+    StrKey.isValidSignedPayload(text) ||
+    decodes(text, value => StrKey.decodePreAuthTx(value)) ||
+    decodes(text, value => StrKey.decodeSha256Hash(value))
+  if (!fits) problem(context, `${quote(text)} is not a signer`, 'Write a strkey: G…, T…, X… or P…')
+})
+
+function decodes(text: string, decode: (text: string) => Uint8Array): boolean {
+  try {
+    return decode(text).length === 32
+  } catch {
+    return false
+  }
+}
+
+/** An address as an argument: `G…`, `C…`, `M…` for exactly one sub-account, or `self` for the account of the key. */
+export const argumentAddress = z.string().transform((text, context): string => {
+  if (text === 'self' || StrKey.isValidEd25519PublicKey(text) || StrKey.isValidContract(text)) return text
+  if (StrKey.isValidMed25519PublicKey(text)) {
+    const bytes = StrKey.decodeMed25519PublicKey(text)
+    const id = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(32)
+    return addressText(StrKey.encodeEd25519PublicKey(bytes.slice(0, 32)), id)
+  }
+  return problem(context, `${quote(text)} is not an address`, 'Write G…, C…, M…, or self')
+})
+
+/** One text for an account and its sub-account. */
+export const addressText = (address: string, muxedId: bigint | null): string =>
+  muxedId === null ? address : `${address}#${muxedId}`
+
+export const wideInteger = z.string().transform((text, context): bigint => {
+  const value = wideIntegerOf(text)
+  if (value !== undefined) return value
+  return problem(context, `${quote(text)} is not an integer`, 'Write digits, with - before them if negative')
+})
+
+/** In the escape form of SEP-51, as arguments are shown. */
+export const text = z.string().superRefine((value, context) => {
+  if (value.length <= 1000 && printable(value)) return
+  problem(context, `${quote(value)} is not a text`, 'Write printable ASCII, and \\xNN for other bytes')
+})
+
+export const hex = z.string().superRefine((value, context) => {
+  if (value.length % 2 === 0 && isHex(value)) return
+  problem(context, `${quote(value)} is not hex`, 'Write an even number of digits 0-9 and a-f')
 })
 
 /** Printable ASCII, so that a name has one spelling. */
@@ -105,6 +186,11 @@ function printable(text: string): boolean {
     const code = text.charCodeAt(at)
     if (code < 0x20 || code > 0x7e) return false
   }
+  return true
+}
+
+function isHex(value: string): boolean {
+  for (const character of value) if (!'0123456789abcdef'.includes(character)) return false
   return true
 }
 

@@ -1,4 +1,25 @@
-export { type Check, decide, explain, type Facts, RULE_NAMES } from './decide.ts'
+export { type Check, decide, explain, RULE_NAMES } from './decide.ts'
+export { diff, directionOf } from './diff.ts'
+export type { Difference } from './differences.ts'
 export { ORDINARY_OPERATIONS, SENSITIVE_OPERATIONS } from './fields.ts'
-export { defaultPolicy, demoPolicy } from './presets.ts'
+export {
+  type GoldenTest,
+  parsePolicyFile,
+  type Payload,
+  type PolicyFile,
+  runTests,
+  type TestKey,
+  type TestResult,
+} from './golden.ts'
+export { type Checked, checkPolicy, lint, type Warning } from './lint.ts'
+export { outgoingOf } from './outgoing.ts'
+export {
+  defaultPolicy,
+  demoPolicy,
+  escrowPreset,
+  payoutsPreset,
+  sorobanOperatorPreset,
+  vestingRevocationPreset,
+} from './presets.ts'
+export type { Facts, PolicyView } from './question.ts'
 export { parsePolicy, type Policy, type PolicyDocument, policySchema, readPolicy } from './schema.ts'

@@ -2,16 +2,21 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { sha256 } from '../bytes/sha256.ts'
 import { toHex } from '../bytes/hex.ts'
-import { type ConfigProblem, SignerError } from '../domain/errors.ts'
+import { SignerError } from '../domain/errors.ts'
+import { evmRulesSchema } from './evm/schema.ts'
+import * as contractField from './contract-fields.ts'
 import * as field from './fields.ts'
+import { invalid, problemsOf } from './problems.ts'
 
 const LIST_MAX = 10_000
 const LIFETIME_SECONDS_MAX = 31_536_000
+const LEDGERS_AHEAD_MAX = 6_307_200 // a year of five seconds each
+const WINDOW_SECONDS_MAX = 31_622_400
 
 const destination = z.union([
-  field.address.transform(account => ({ account, memo: 'optional' as const, muxedIds: [] as bigint[] })),
+  field.receiver.transform(account => ({ account, memo: 'optional' as const, muxedIds: [] as bigint[] })),
   z.strictObject({
-    account: field.address,
+    account: field.receiver,
     /** `required`: a payment to it without memo and without muxed id is denied (SEP-29). */
     memo: z.enum(['required', 'optional']),
     /** Sub-accounts that may be paid besides the account itself. */
@@ -41,13 +46,49 @@ const payments = z.strictObject({
     .superRefine((list, context) => field.distinct(list, entry => entry.asset, context)),
 })
 
+const weight = z.number().int().min(0).max(255)
+const weights = z.strictObject({ min: weight, max: weight })
+const ACCOUNT_FLAGS = ['required', 'revocable', 'immutable', 'clawback'] as const
+
+const setOptions = z.strictObject({
+  /** Weight 0 removes the signer. */
+  signers: z
+    .array(z.strictObject({ key: field.signer, minWeight: weight, maxWeight: weight }))
+    .max(LIST_MAX)
+    .superRefine((list, context) => field.distinct(list, entry => entry.key, context))
+    .optional(),
+  masterWeight: weights.optional(),
+  lowThreshold: weights.optional(),
+  mediumThreshold: weights.optional(),
+  highThreshold: weights.optional(),
+  setFlags: z.array(z.enum(ACCOUNT_FLAGS)).optional(),
+  clearFlags: z.array(z.enum(ACCOUNT_FLAGS)).optional(),
+  homeDomains: z.array(field.text).max(LIST_MAX).optional(),
+  inflationDestinations: z.array(field.address).max(LIST_MAX).optional(),
+})
+
+const spendWindow = z
+  .strictObject({
+    /** `any`: each asset for itself. `fee`: what the transactions may cost, in XLM. */
+    asset: field.windowAsset,
+    /** Absent: all that leaves, whoever receives it. `each`: every receiver for itself. */
+    destination: z.union([z.literal('each'), field.receiver]).optional(),
+    seconds: z.number().int().min(60).max(WINDOW_SECONDS_MAX),
+    max: field.amount,
+  })
+  .superRefine(({ asset, destination }, context) => {
+    if (asset === 'fee' && destination !== undefined) {
+      field.problem(context, 'a fee has no destination', 'Remove destination', ['destination'])
+    }
+  })
+
 /**
  * A policy: what one key may sign. Every field is a grant; what is absent grants nothing, and the empty policy
  * `{"version": 1}` denies everything. So taking a rule away never allows more.
  *
  * Amounts are decimal text (`"10.5"`), fees are stroops in text (`"1000"`), times are seconds.
  */
-export const policySchema = z.strictObject({
+const grants = {
   version: z.literal(1),
   /** The one network. It must also be the key's. */
   network: field.name.optional(),
@@ -64,6 +105,8 @@ export const policySchema = z.strictObject({
       z.strictObject({ maxLifetimeSeconds: z.number().int().min(1).max(LIFETIME_SECONDS_MAX) }),
     ])
     .optional(),
+  /** How far from the current ledger `maxLedger` may lie: another way to have an end, where the current ledger is known. */
+  ledgerBounds: z.strictObject({ maxLedgersAhead: z.number().int().min(1).max(LEDGERS_AHEAD_MAX) }).optional(),
   /** CAP-21 conditions that may be present besides time and ledger bounds. */
   preconditions: z.array(z.enum(['minSequence', 'minSequenceAge', 'minSequenceLedgerGap', 'extraSigners'])).optional(),
   /** Accounts besides the key's own that may be source of the transaction, of an operation, or of a fee bump. */
@@ -72,17 +115,38 @@ export const policySchema = z.strictObject({
   memo: z.array(z.enum(['text', 'id', 'hash', 'return'])).optional(),
   payments: payments.optional(),
   /** Contract functions that may be called, in the operation and anywhere in its authorization trees. */
-  contracts: z
-    .array(z.strictObject({ contract: field.contract, functions: z.array(field.name).min(1).max(LIST_MAX) }))
-    .max(LIST_MAX)
-    .superRefine((list, context) => field.distinct(list, entry => entry.contract, context))
+  contracts: contractField.contracts.optional(),
+  /** The same for contracts that are tokens: what a call moves must also fit `payments`, and fills its windows. */
+  tokens: contractField.tokens.optional(),
+  /** `changeTrust` for these assets, without granting it for all in `operations`. */
+  trustLines: z.array(field.line).max(LIST_MAX).optional(),
+  /** `setOptions` for these fields, without granting all of it in `sensitiveOperations`. */
+  setOptions: setOptions.optional(),
+  /** The one field that limits instead of granting: the most that may leave within any window of so many seconds. */
+  windows: z
+    .array(spendWindow)
+    .max(100)
+    .superRefine((list, context) =>
+      field.distinct(list, ({ asset, destination, seconds }) => `${asset} ${destination} ${seconds}`, context),
+    )
     .optional(),
+  ...evmRulesSchema.shape,
+}
+
+export const policySchema = z.strictObject(grants).superRefine(({ contracts = [], tokens = [] }, context) => {
+  for (const [at, { contract }] of tokens.entries()) {
+    if (!contracts.some(other => other.contract === contract)) continue
+    const fix = 'List all of its functions in one of them'
+    field.problem(context, 'is listed in contracts too, where nothing is counted', fix, ['tokens', at, 'contract'])
+  }
 })
 
 /** A document as operators write it. */
 export type PolicyDocument = z.input<typeof policySchema>
 export type PolicyRules = z.output<typeof policySchema>
 export type Destination = z.output<typeof destination>
+export type SpendWindow = z.output<typeof spendWindow>
+export type SetOptionsGrant = z.output<typeof setOptions>
 
 /** A document that was checked. Made only by `parsePolicy` and `readPolicy`. */
 export interface Policy {
@@ -96,7 +160,8 @@ export interface Policy {
 /** @throws `config/invalid` with every problem of the document at once. */
 export function parsePolicy(document: unknown): Policy {
   const result = policySchema.safeParse(document)
-  if (!result.success) throw new SignerError('config/invalid', { problems: result.error.issues.flatMap(problemsOf) })
+  if (!result.success)
+    throw new SignerError('config/invalid', { problems: result.error.issues.flatMap(issue => problemsOf(issue)) })
   const text = canonicalize(document) ?? ''
   return { rules: result.data, text, hash: toHex(sha256(new TextEncoder().encode(text))) }
 }
@@ -111,45 +176,9 @@ export function readPolicy(text: string): Policy {
   try {
     document = JSON.parse(text)
   } catch {
-    throw invalid('is not JSON', 'Write one JSON object')
+    throw invalid('policy', 'is not JSON', 'Write one JSON object')
   }
   const policy = parsePolicy(document)
-  if (policy.text !== text) throw invalid('is not in canonical form', 'Store the text that parsePolicy gives')
+  if (policy.text !== text) throw invalid('policy', 'is not in canonical form', 'Store the text that parsePolicy gives')
   return policy
 }
-
-const invalid = (problem: string, fix: string): SignerError<'config/invalid'> =>
-  new SignerError('config/invalid', { problems: [{ path: 'policy', problem, fix }] })
-
-type Issue = z.core.$ZodIssue
-
-function problemsOf(issue: Issue): ConfigProblem[] {
-  const path = ['policy', ...issue.path.map(String)].join('.')
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map(key => ({
-        path: `${path}.${key}`,
-        problem: 'is not a field of a policy',
-        fix: 'Correct its spelling or remove it',
-      }))
-    case 'custom':
-      return [{ path, problem: issue.message, fix: String(issue.params?.['fix'] ?? 'Correct it') }]
-    case 'invalid_union': {
-      // The branch that came furthest speaks for all: the others merely have another shape.
-      const branches = issue.errors.map(branch =>
-        branch.flatMap(nested => problemsOf({ ...nested, path: [...issue.path, ...nested.path] })),
-      )
-      const deepest = branches.toSorted((a, b) => depth(b) - depth(a))[0]
-      return deepest ?? [{ path, problem: issue.message, fix: 'Correct it' }]
-    }
-    case 'invalid_type':
-      return [
-        { path, problem: issue.message, fix: `Write ${issue.expected === 'object' ? 'an' : 'a'} ${issue.expected}` },
-      ]
-    default:
-      return [{ path, problem: issue.message, fix: 'Correct it' }]
-  }
-}
-
-const depth = (problems: readonly ConfigProblem[]): number =>
-  Math.max(0, ...problems.map(({ path, problem }) => path.length + (problem.startsWith('Invalid input') ? 0 : 1)))

@@ -31,6 +31,9 @@ export async function serve(options: ServeOptions): Promise<Listening> {
   const { socket, limits } = options
   const common = {
     development: false,
+    // Also for the time an answer takes, and on a unix socket, which Bun's types deny: without it both end after 10 seconds.
+    // The first headers of a connection have those 10 seconds (12 as Bun counts) whatever is said here.
+    idleTimeout: Math.min(limits.idleSeconds, 255),
     // A backstop: the edge counts too, and below this it answers with a problem document.
     maxRequestBodySize: limits.bodyBytes * 2,
     fetch: (request: Request, server: Bun.Server<undefined>) => {
@@ -49,7 +52,6 @@ export async function serve(options: ServeOptions): Promise<Listening> {
         port: options.port,
         // With development off Bun shares the port: a second process of this user would get requests, and tokens, of ours.
         reusePort: false,
-        idleTimeout: Math.min(limits.idleSeconds, 255),
       }),
     )
     const port = server.port ?? 0
@@ -58,7 +60,9 @@ export async function serve(options: ServeOptions): Promise<Listening> {
   await clearStaleSocket(socket)
   const before = process.umask(SOCKET_UMASK)
   try {
-    const server = listen(socket, () => Bun.serve({ ...common, unix: socket }))
+    const server = listen(socket, () =>
+      Bun.serve({ ...common, unix: socket } as unknown as Bun.Serve.Options<undefined>),
+    )
     guardSocket(socket)
     const stop = async (drainMs: number) => {
       await drain(server, drainMs)

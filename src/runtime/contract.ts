@@ -17,8 +17,16 @@ export interface ServeOptions {
     readonly bodyBytes: number
     /** A connection that says nothing for so long is closed. At most 255. */
     readonly idleSeconds: number
+    /**
+     * So long a request may take to come, headers and body, on Node and Deno. Bun gives the first headers of a connection 10
+     * seconds and cannot be told otherwise; there the edge's own deadline ends a slow body. Default `READ_SECONDS`.
+     */
+    readonly readSeconds?: number
   }
 }
+
+/** Against callers that send slowly to hold connections. Looked at once a second. */
+export const READ_SECONDS = 5
 
 export interface Listening {
   /** `http://127.0.0.1:8080`, or `unix:/run/countersign.sock`. */

@@ -6,6 +6,7 @@ import type { World } from '../domain/ports.ts'
 import {
   type HardeningReport,
   type Listening,
+  READ_SECONDS,
   type SelfExecutable,
   type ServeOptions,
   unsupportedHardening,
@@ -31,14 +32,16 @@ export function selfExecutable(): SelfExecutable {
 export async function serve(options: ServeOptions): Promise<Listening> {
   const { socket, limits } = options
   let stopping = false
-  const server = createServer((incoming, outgoing) => {
+  const readMs = Math.min(limits.readSeconds ?? READ_SECONDS, limits.idleSeconds) * 1000
+  // Both are looked at only so often, and by default every half minute.
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (incoming, outgoing) => {
     // A connection kept alive would hold up the stop until it times out.
     const settled = answer(options, incoming, outgoing, () => stopping)
     void settled.then(() => stopping && server.closeIdleConnections())
   })
   server.keepAliveTimeout = limits.idleSeconds * 1000
-  server.headersTimeout = limits.idleSeconds * 1000
-  server.requestTimeout = limits.idleSeconds * 1000
+  server.headersTimeout = readMs
+  server.requestTimeout = readMs // headers and body together
   if (socket !== undefined) await clearStaleSocket(socket)
   const before = process.umask(SOCKET_UMASK)
   try {

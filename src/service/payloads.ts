@@ -1,4 +1,5 @@
-import { stellar } from '../chains/stellar/index.ts'
+import { slotOf, stellar } from '../chains/stellar/index.ts'
+import type { SlotClaim } from '../domain/claims.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Chain } from '../domain/key.ts'
 import type { SignInput } from '../domain/provider.ts'
@@ -12,6 +13,10 @@ export interface Asked {
   readonly hash: string
   readonly sentence: string
   readonly view: StellarTransactionView
+  /** Class of every operation, as constraints of tokens name them. */
+  readonly operations: readonly string[]
+  /** The place on the chain that it takes. */
+  readonly slot?: SlotClaim
   attach(publicKey: Uint8Array, signature: Uint8Array): string
 }
 
@@ -24,12 +29,17 @@ export function parsePayload(chain: Chain, payload: { readonly type: string }, n
     throw new SignerError('payload/unsupported', { payloadType: payload.type.slice(0, 64), chain })
   }
   const parsed = stellar.parse(payload, network)
+  const slot = slotOf(parsed)
+  const { view } = parsed
+  const { operations } = view.kind === 'transaction' ? view : view.inner
   return {
     type: payload.type,
     input: stellar.toSign(parsed),
     hash: stellar.hash(parsed),
     sentence: stellar.describe(parsed).sentence,
-    view: parsed.view,
+    view,
+    operations: [...(view.kind === 'fee-bump' ? ['feeBump'] : []), ...operations.map(({ type }) => type)],
+    ...(slot === undefined ? {} : { slot }),
     attach: (publicKey, signature) => stellar.attach(parsed, publicKey, signature),
   }
 }

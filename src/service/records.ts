@@ -1,6 +1,7 @@
 import { toBase64 } from '../bytes/base64.ts'
-import type { AuditActor, Decision, IntentEntry, OutcomeEntry, RouteEntry } from '../domain/audit.ts'
-import type { AnySignerError } from '../domain/errors.ts'
+import type { AuditActor, ClaimsEntry, Decision, IntentEntry, OutcomeEntry, RouteEntry } from '../domain/audit.ts'
+import type { Claims } from '../domain/claims.ts'
+import type { AnySignerError, ErrorCode } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
@@ -21,6 +22,12 @@ export interface Job {
   readonly entry: IdempotencyEntry
   /** Monotonic milliseconds. */
   readonly started: number
+  /** Rate limits, for the answer. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Is the token still good? @throws `token/invalid` */
+  recheck(): Promise<void>
+  /** @throws `service/overloaded` when too much of this caller is under way */
+  within<T>(body: () => Promise<T>): Promise<T>
 }
 
 const named = (job: Job) => ({
@@ -38,7 +45,7 @@ function routed({ route: { by }, binding }: Job, shadow?: Binding): { route?: Ro
   return { route: { ...by, binding: binding.id, ...(shadow === undefined ? {} : { shadow: shadow.id }) } }
 }
 
-export function intentRecord(job: Job, decision: Decision): IntentEntry {
+export function intentRecord(job: Job, decision: Decision, claims?: Claims): IntentEntry {
   const { scope, key, fingerprint } = job.entry
   return {
     kind: 'intent',
@@ -54,7 +61,51 @@ export function intentRecord(job: Job, decision: Decision): IntentEntry {
     policyHash: decision.policyHash,
     ...(decision.kind === 'allow' ? {} : { rule: decision.rule, reason: decision.reason }),
     idempotency: { scope, key, fingerprint },
+    ...(claims === undefined ? {} : { claims: claimsEntry(claims) }),
     ...routed(job, decision.kind === 'allow' ? job.route.shadow : undefined),
+  }
+}
+
+function claimsEntry({ spends, slot }: Claims): ClaimsEntry {
+  const taken = spends.map(({ counter, amount, limit, windowMs }, at) => [
+    String(at),
+    { counter, amount: String(amount), limit: String(limit), windowMs },
+  ])
+  return {
+    ...(taken.length === 0 ? {} : { spends: Object.fromEntries(taken) }),
+    ...(slot === undefined ? {} : { slot: { ...slot, fee: String(slot.fee) } }),
+  }
+}
+
+/**
+ * After these there is no signature, so what was claimed is free again. After all others one may exist somewhere, and what
+ * it would use up stays taken.
+ */
+const UNSIGNED: ReadonlySet<string> = new Set<ErrorCode>([
+  'provider/unavailable',
+  'provider/refused',
+  'envelope/unreadable',
+  'envelope/mismatch',
+  'key/unsupported',
+  'key/unknown',
+])
+export const leavesNoSignature = (code: string | undefined): boolean => code !== undefined && UNSIGNED.has(code)
+
+/** What `claimsEntry` wrote. @returns undefined when it cannot be read: then nothing is known of it */
+export function claimsOfEntry({ spends = {}, slot }: ClaimsEntry): Claims | undefined {
+  try {
+    return {
+      spends: Object.values(spends).map(({ counter, amount, limit, windowMs }) => ({
+        counter,
+        amount: BigInt(amount),
+        limit: BigInt(limit),
+        windowMs,
+        rule: 'windows',
+      })),
+      ...(slot === undefined ? {} : { slot: { ...slot, fee: BigInt(slot.fee) } }),
+    }
+  } catch {
+    return undefined
   }
 }
 

@@ -2,6 +2,7 @@ import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
 import type { AuditActor, Decision } from '../domain/audit.ts'
+import type { Claims } from '../domain/claims.ts'
 import { type Signature64, signature64 } from '../domain/brands.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
 import { type Binding, maySign, type VersionState } from '../domain/key.ts'
@@ -13,6 +14,7 @@ import {
   failedRecord,
   intentRecord,
   type Job,
+  leavesNoSignature,
   refusedRecord,
   releasedRecord,
   storedResult,
@@ -26,21 +28,34 @@ import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
 /**
  * The path of one signature, top to bottom (docs/architecture.md draws it):
  *
- *   authenticate → authorize → parse → route → reserve → decide → durable intent → custody → verify → re-check →
- *   durable outcome → re-check → release (→ shadow)
+ *   enter → authenticate → authorize → admit → parse → constrain → route → reserve → decide → claim → durable intent →
+ *   custody → verify → re-check → durable outcome → re-check → release (→ shadow)
  *
  * Nothing else in the program signs. Authentication stands before parsing so that strangers never reach a decoder, and
  * the idempotency key is reserved before policy so that a retry of a released request gets its answer even when a time
  * window that policy looks at has closed since; a refusal gives the reservation back. The binding is chosen before that,
  * so that a key which may not be served here takes no reservation; the version's state is read once more after the
- * outcome, because a revocation may be acknowledged while it is on its way to the disk. A route may hold several bindings
- * of the same public key: the next one is asked only when nothing was signed. What signs in shadow does so after the
- * release, beside the path.
+ * outcome, because a revocation may be acknowledged while it is on its way to the disk. What a signature uses up (room in
+ * spend windows, a sequence number) is claimed before the intent, and given back only when it is certain that nothing was
+ * signed. A route may hold several bindings of the same public key: the next one is asked only when nothing was signed.
+ * What signs in shadow does so after the release, beside the path.
  *
  * @throws SignerError; every refusal is on record, and nothing is released without both records.
  */
 export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAnswer> {
   const job = await understand(deps, request)
+  let begun = false
+  try {
+    return await job.within(() => {
+      begun = true
+      return attend(deps, job)
+    })
+  } catch (error) {
+    throw begun ? error : refuse(deps, job, typed(deps, error))
+  }
+}
+
+async function attend(deps: SignDeps, job: Job): Promise<SignAnswer> {
   const reservation = await orRefuse(deps, job, () => deps.idempotency.reserve(job.entry))
   switch (reservation.kind) {
     case 'reserved':
@@ -60,9 +75,12 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
   const auditId = randomId(deps.random, 'a')
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
   try {
-    const caller = await deps.authenticate(request.authorization)
-    actor = { subject: caller.subject, tokenId: caller.tokenId, peer: request.peer }
+    const peer = deps.gateway.enter(request)
+    actor = { ...actor, peer }
+    const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer })
+    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
     deps.authorize(caller, 'sign', request.key)
+    const headers = await deps.gateway.admit(caller, peer, request.key)
     if (deps.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: deps.audit.state.reason })
 
     const idempotencyKey = readIdempotencyKey(request.idempotencyKey)
@@ -70,10 +88,14 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     const resolved = await deps.catalogue.resolve(request.key)
     if (resolved === undefined) throw new SignerError('key/unknown', { key: request.key })
     const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
+    deps.gateway.constrain(caller, deps.factsOf(resolved, asked, peer), 'sign')
     const fingerprint = fingerprintOf(request.key, payload)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
     const route = await deps.route(resolved, entry)
-    return { auditId, actor, request, resolved, route, binding: route.bindings[0], asked, entry, started }
+    const recheck = () => deps.gateway.recheck(caller)
+    const within: Job['within'] = body => deps.gateway.within(caller, body)
+    const binding = route.bindings[0]
+    return { auditId, actor, request, resolved, route, binding, asked, entry, started, headers, recheck, within }
   } catch (error) {
     const refusal = typed(deps, error)
     const { requestId, key } = request
@@ -85,11 +107,13 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
 async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswer> {
   let job = understood
   const { resolved, route, asked } = job
-  const decision = await orGiveBack(deps, job, async () => deps.decide(resolved, asked))
+  const judged = await orRelease(deps, job, async () => deps.decide(resolved, asked))
+  const claims = claimsOf(deps, job, judged)
+  const decision = claims === undefined ? judged : await orRelease(deps, job, () => claimed(deps, job, judged, claims))
   if (decision.kind !== 'allow') throw await refuseByPolicy(deps, job, decision)
 
   // On record before the key is touched.
-  const intent = await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision)))
+  const intent = await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision, claims)))
   let signed: Signed | undefined
   let verified: Verified
   try {
@@ -103,6 +127,7 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
     throw await recordFailure(deps, job, failure, await deps.suspect(suspectOf(job), failure), signed)
   }
   try {
+    await job.recheck()
     await stateNow(deps, job)
   } catch (error) {
     throw await recordFailure(deps, job, typed(deps, error), INNOCENT, signed)
@@ -110,12 +135,43 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
 
   const outcome = await deps.audit.append(releasedRecord(job, signed, elapsed(deps, job))) // on record before anyone sees it
   const result = storedResult(job, signed)
-  await deps.idempotency.complete(job.entry, result).catch(deps.onStoreLag) // the log holds it: a restart repairs the index
+  await keep(deps, job, result)
   const state = await stateAtRelease(deps, job)
   const released = release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
   if (route.shadow !== undefined) deps.shadow(shadowOf(job, route.shadow, signed))
   return released
 }
+
+/** What an allowed request uses up; undefined when that is nothing. */
+function claimsOf(deps: SignDeps, { asked, resolved }: Job, decision: Decision): Claims | undefined {
+  if (decision.kind !== 'allow') return undefined
+  const slot = deps.unguarded.has(resolved.key.name) ? undefined : asked.slot
+  const { spends = [] } = decision
+  if (spends.length === 0 && slot === undefined) return undefined
+  return { spends, ...(slot === undefined ? {} : { slot }) }
+}
+
+/** All or nothing; where there is no room, it is denied. */
+async function claimed(deps: SignDeps, { entry }: Job, { policyHash }: Decision, claims: Claims): Promise<Decision> {
+  const answer = await deps.claims.claim(entry, claims)
+  switch (answer.kind) {
+    case 'claimed':
+      return { kind: 'allow', policyHash }
+    case 'exceeded': {
+      const { amount, limit, windowMs, rule } = answer.claim
+      const reason = `${amount} would make ${answer.used + amount} in ${windowMs / 1000} seconds; ${limit} is the limit`
+      return { kind: 'deny', policyHash, rule, reason }
+    }
+    case 'taken':
+      return { kind: 'deny', policyHash, rule: 'equivocation', reason: takenBy(answer.hash) }
+    default:
+      answer satisfies never
+      return { kind: 'undecided', policyHash, rule: 'claims', reason: 'the store gave an unknown answer' }
+  }
+}
+
+const takenBy = (hash: string): string =>
+  `transaction ${hash} has this sequence number; only one with the same effects and a higher fee may take its place`
 
 /** @throws `key/not-active` unless the version may sign at this moment. */
 async function stateNow(deps: SignDeps, job: Job): Promise<VersionState> {
@@ -125,23 +181,36 @@ async function stateNow(deps: SignDeps, job: Job): Promise<VersionState> {
   return state
 }
 
+/**
+ * The answer for retries. A store of our own may lag: the log holds the answer, and a restart repairs the index. Where others
+ * share the store, a reservation that could not be ended may be theirs by now, and a second signature on its way: then this
+ * one does not leave.
+ */
+async function keep(deps: SignDeps, job: Job, result: StoredResult): Promise<void> {
+  try {
+    await deps.idempotency.complete(job.entry, result)
+  } catch (error) {
+    if (deps.shared) throw await withheld(deps, job, error)
+    deps.onStoreLag(error)
+  }
+}
+
 /** A revocation acknowledged while the outcome was on its way to the disk wins too; the log says that nothing left. */
 async function stateAtRelease(deps: SignDeps, job: Job): Promise<VersionState> {
   try {
     return await stateNow(deps, job)
   } catch (error) {
-    const { requestId, key } = job.request
-    const { code } = typed(deps, error)
-    const detail = { requestId, key, version: job.resolved.version.version, errorCode: code }
-    await deps.audit.append({
-      kind: 'event',
-      auditId: job.auditId,
-      event: 'release-withheld',
-      actor: job.actor,
-      detail,
-    })
-    throw error
+    throw await withheld(deps, job, error)
   }
+}
+
+async function withheld(deps: SignDeps, job: Job, error: unknown): Promise<AnySignerError> {
+  const failure = typed(deps, error)
+  const { requestId, key } = job.request
+  const { auditId, actor } = job
+  const detail = { requestId, key, version: job.resolved.version.version, errorCode: failure.code }
+  await deps.audit.append({ kind: 'event', auditId, event: 'release-withheld', actor, detail })
+  return failure
 }
 
 async function refuseByPolicy(
@@ -152,7 +221,7 @@ async function refuseByPolicy(
   const code = decision.kind === 'deny' ? 'policy/denied' : 'policy/undecided'
   const refusal = asAny(new SignerError(code, { rule: decision.rule, reason: decision.reason }))
   const outcome = refusedRecord(job, decision.kind, refusal, elapsed(deps, job))
-  await orGiveBack(deps, job, () => deps.audit.append(intentRecord(job, decision), outcome))
+  await orRelease(deps, job, () => deps.audit.append(intentRecord(job, decision), outcome))
   await deps.idempotency.release(job.entry)
   return refusal
 }
@@ -167,12 +236,23 @@ async function orRefuse<T>(deps: SignDeps, job: Job, step: () => Promise<T>): Pr
 }
 
 /** As `orRefuse` and, since the reservation is ours, the same request may come again. */
-const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
+const orRelease = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
   orRefuse(deps, job, async () => {
     try {
       return await step()
     } catch (error) {
       await deps.idempotency.release(job.entry)
+      throw error
+    }
+  })
+
+/** As `orRelease`, and what was claimed is free again. */
+const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
+  orRelease(deps, job, async () => {
+    try {
+      return await step()
+    } catch (error) {
+      await deps.claims.drop(job.entry)
       throw error
     }
   })
@@ -192,7 +272,7 @@ async function recordFailure(
 ): Promise<AnySignerError> {
   const durationMs = elapsed(deps, job)
   const outcome =
-    failure.code === 'key/not-active'
+    failure.code === 'key/not-active' || failure.code === 'token/invalid'
       ? refusedRecord(job, 'allow', failure, durationMs)
       : failedRecord(job, failure, signed, durationMs)
   try {
@@ -201,6 +281,7 @@ async function recordFailure(
     await arrest.enforce(async () => {})
     throw error
   }
+  if (signed === undefined && leavesNoSignature(failure.code)) await deps.claims.drop(job.entry)
   await arrest.enforce(() => deps.idempotency.release(job.entry))
   return failure
 }
@@ -241,7 +322,7 @@ async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<S
   return { ...answer(job, result), replayed: true }
 }
 
-function answer({ asked, resolved: { version } }: Job, result: StoredResult): SignAnswer {
+function answer({ asked, headers, resolved: { version } }: Job, result: StoredResult): SignAnswer {
   return {
     signature: result.signature,
     publicKey: toBase64(version.publicKey),
@@ -254,6 +335,7 @@ function answer({ asked, resolved: { version } }: Job, result: StoredResult): Si
     auditId: result.auditId,
     requestId: result.requestId,
     replayed: false,
+    headers,
   }
 }
 

@@ -1,16 +1,28 @@
-import { randomId } from '../bytes/ids.ts'
-import type { AuditActor, AuditLog, OutcomeEntry } from '../domain/audit.ts'
-import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
+import type { AuditLog, OutcomeEntry } from '../domain/audit.ts'
+import type { ClaimStore } from '../domain/claims.ts'
+import { type AnySignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, Key, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../domain/ports.ts'
-import { decide, type Policy, readPolicy } from '../policy/index.ts'
-import { type KeyView, viewOf } from './keys.ts'
+import { decide, outgoingOf, type Policy, readPolicy } from '../policy/index.ts'
+import { type BatchRequest, type BatchResult, signBatch } from './batch.ts'
+import { type Explanation, factsFor } from './explain.ts'
+import { faceOf, incidents } from './incident.ts'
+import type { KeyView } from './keys.ts'
 import { firstBinding, type Router, type ShadowJob } from '../routing/index.ts'
-import type { Asked } from './payloads.ts'
 import { createQuarantine } from './quarantine.ts'
-import { earlyRefusal } from './records.ts'
+import {
+  type Answered,
+  explainKey,
+  type ExplainRequest,
+  getKey,
+  type KeyRequest,
+  listKeys,
+  type ReadDeps,
+} from './read.ts'
 import { sign } from './sign.ts'
-import type { CallerLike, SignAnswer, SignDeps, SignRequest } from './types.ts'
+import type { Asking, CallerLike, Gateway, SignAnswer, SignDeps, SignRequest } from './types.ts'
+
+export { rateHeaders } from '../access/admission.ts'
 
 /** What a data plane is made of; `compose` gives the real parts, tests and other runtimes give others. */
 export interface SignerParts<Caller extends CallerLike> {
@@ -21,9 +33,16 @@ export interface SignerParts<Caller extends CallerLike> {
   /** The one write of the data plane to the registry: a key whose service answers wrongly goes into quarantine. */
   readonly setState: KeyRegistry['setState']
   readonly idempotency: IdempotencyStore
+  /** True: other processes use the same store. */
+  readonly shared?: boolean
   readonly audit: AuditLog
-  authenticate(authorization: string | undefined): Promise<Caller>
-  authorize(caller: Caller, action: 'sign' | 'read', key: string): void
+  authenticate: SignDeps<Caller>['authenticate']
+  authorize: SignDeps<Caller>['authorize']
+  /** Without it everybody with a token may come in, as often as they like. */
+  readonly gateway?: Gateway<Caller>
+  readonly claims: ClaimStore
+  /** Keys without the equivocation guard. */
+  readonly unguarded?: ReadonlySet<string>
   custody: SignDeps['custody']
   /** Asked for every request. @throws `start/refused` when this binding may not serve this key here. */
   mayServe(key: ResolvedKey, binding: Binding): Promise<void> | void
@@ -32,16 +51,12 @@ export interface SignerParts<Caller extends CallerLike> {
   readonly routing?: { readonly route: Router; readonly shadow: (job: ShadowJob) => void }
 }
 
-export interface KeyRequest {
-  readonly key: string
-  readonly authorization: string | undefined
-  readonly requestId: string
-  readonly peer: string
-}
-
 export interface Signer {
   sign(request: SignRequest): Promise<SignAnswer>
-  getKey(request: KeyRequest): Promise<KeyView>
+  signBatch(request: BatchRequest): Promise<readonly BatchResult[]>
+  getKey(request: KeyRequest): Promise<Answered<KeyView>>
+  listKeys(request: Asking): Promise<Answered<{ keys: readonly KeyView[] }>>
+  explain(request: ExplainRequest): Promise<Answered<Explanation>>
   incident(error: unknown): AnySignerError
 }
 
@@ -63,11 +78,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
     return policy
   }
 
-  const incident = (error: unknown): AnySignerError => {
-    const id = randomId(world.random, 'i')
-    logger.error('incident', { incident: id, ...faceOf(error) })
-    return new SignerError('internal', { incident: id }, { cause: error })
-  }
+  const incident = incidents(world.random, logger)
 
   const deps: SignDeps<Caller> = {
     clock: world.clock,
@@ -77,10 +88,21 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
     authorize: parts.authorize,
     catalogue,
     idempotency: parts.idempotency,
+    shared: parts.shared ?? false,
     audit: parts.audit,
     route: parts.routing?.route ?? (async resolved => ({ bindings: [await firstBinding(parts, resolved)] })),
     shadow: parts.routing?.shadow ?? (() => {}),
-    decide: (resolved, asked) => judge(policyOf(resolved), resolved, asked, world.clock.now()),
+    gateway: parts.gateway ?? OPEN,
+    claims: parts.claims,
+    unguarded: parts.unguarded ?? new Set(),
+    decide: (held, asked) => decide(policyOf(held), asked.view, factsFor(held, world.clock.now())),
+    factsOf: (held, asked, peer) => ({
+      network: held.key.network,
+      operations: asked.operations,
+      outgoing: outgoingOf(policyOf(held), asked.view),
+      peer,
+      now: world.clock.now(),
+    }),
     custody: parts.custody,
     suspect,
     recordRefusal: parts.recordRefusal,
@@ -88,37 +110,24 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
     incident,
   }
 
+  const reading: ReadDeps<Caller> = { ...deps, catalogue, claims: parts.claims, policyOf }
   return {
     sign: request => sign(deps, request),
-    getKey: request => getKey({ ...parts, catalogue }, request, incident),
+    signBatch: request => signBatch(deps, request),
+    getKey: request => getKey(reading, request),
+    listKeys: request => listKeys(reading, request),
+    explain: request => explainKey(reading, request),
     incident,
   }
 }
 
-/** Reads are on record too, but need no barrier: nothing leaves that was not public. */
-async function getKey<C extends CallerLike>(
-  parts: SignerParts<C>,
-  request: KeyRequest,
-  incident: Signer['incident'],
-): Promise<KeyView> {
-  const { key, requestId, peer } = request
-  const auditId = randomId(parts.world.random, 'a')
-  let actor: AuditActor = { subject: 'unknown', peer }
-  try {
-    const caller = await parts.authenticate(request.authorization)
-    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
-    parts.authorize(caller, 'read', key)
-    const resolved = await parts.catalogue.resolve(key)
-    if (resolved === undefined) throw new SignerError('key/unknown', { key })
-    const view = viewOf(resolved)
-    const event = { kind: 'event', auditId, event: 'key-read', actor, detail: { requestId, key } } as const
-    if (parts.audit.state.kind === 'open') await parts.audit.append(event)
-    return view
-  } catch (error) {
-    const refusal = isSignerError(error) ? error : incident(error)
-    parts.recordRefusal(earlyRefusal({ auditId, requestId, actor, key, operation: 'read' }, refusal))
-    throw refusal
-  }
+/** Nobody is kept out, nothing is counted. */
+const OPEN: Gateway = {
+  enter: ({ peer }) => peer,
+  admit: async () => ({}),
+  constrain: () => {},
+  within: (_, body) => body(),
+  recheck: async () => {},
 }
 
 /** A row that is no policy any more was changed behind our back: that is a fault of the key, not of the request. */
@@ -129,26 +138,3 @@ function storedPolicy({ name, policy }: Key): Policy {
     throw new SignerError('key/mismatch', { key: name, reason: 'its policy on record cannot be read' }, { cause })
   }
 }
-
-const judge = (policy: Policy, { key, version }: ResolvedKey, asked: Asked, now: number) =>
-  decide(policy, asked.view, { now, keyAddress: version.address, keyNetwork: key.network })
-
-/**
- * What a log may hold of a throw nobody foresaw: what kind, and where. Its message stays out: the text is not ours, and
- * others have put into it what they were working on.
- */
-function faceOf(error: unknown): Record<string, string> {
-  if (!(error instanceof Error)) return { kind: typeof error }
-  const { name, message, stack = '' } = error
-  const { code } = error as { code?: unknown }
-  const frames = stack.slice(Math.max(0, stack.indexOf(message)) + message.length).split('\n')
-  const at = frames.filter(line => line.startsWith('    at ')).map(line => line.trim())
-  return {
-    kind: name.slice(0, 100),
-    ...(typeof code === 'string' && ERROR_CODE.test(code) ? { code } : {}),
-    at: at.join(' ').slice(0, 2000),
-  }
-}
-
-/** As systems and libraries spell them: `EIO`, `ERR_JWT_EXPIRED`. */
-const ERROR_CODE = /^[A-Z][A-Z0-9_]{1,63}$/

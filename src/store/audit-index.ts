@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AuditIndex } from '../domain/ports.ts'
-import { type NoValues, prepare } from './prepared.ts'
+import { prepare } from './prepared.ts'
+import type { NoValues } from './steps.ts'
 import { type AuditHead, checkSameHead } from './store.ts'
 
 /**

@@ -2,7 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { SignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry, Reservation } from '../domain/ports.ts'
 import { checkResult } from './checks.ts'
-import { type NoValues, prepare, type Row } from './prepared.ts'
+import { prepare } from './prepared.ts'
+import type { NoValues, Row } from './steps.ts'
 import { KEPT_MS, notReserved, type RestorableIdempotency } from './store.ts'
 
 type Values = { scope: string; key: string; fingerprint: string; at: number; expired: number; result: string }
@@ -16,7 +17,7 @@ export function sqliteIdempotency(database: DatabaseSync, keptMs = KEPT_MS): Res
       // Another process may end its call between the two statements; then the entry is free and the first one gets it.
       for (let round = 0; round < 3; round++) {
         if (statements.take.run(values) === 1) return { kind: 'reserved' }
-        const found = read(statements.find.get(entry), entry)
+        const found = readReservation(statements.find.get(entry), entry)
         if (found !== undefined) return found
       }
       throw new SignerError('store/unavailable', { reason: 'could not reserve an idempotency key: it keeps changing' })
@@ -149,7 +150,7 @@ function compile(database: DatabaseSync) {
 }
 
 /** @returns undefined when the entry could be taken after all. */
-function read(row: Row | undefined, entry: IdempotencyEntry): Reservation | undefined {
+export function readReservation(row: Row | undefined, entry: IdempotencyEntry): Reservation | undefined {
   if (row === undefined) return undefined
   if (row['fingerprint'] !== entry.fingerprint) return { kind: 'mismatch' }
   switch (row['state']) {

@@ -11,26 +11,44 @@ import {
   resolvedKey,
   suspended,
 } from './checks.ts'
+import { memoryClaims } from './memory-claims.ts'
+import { memoryAdmins, memoryChallenges, memoryChanges, memoryTokens, type SwapPolicy } from './memory-gateway.ts'
 import { checkSameHead, KEPT_MS, notReserved, type RestorableIdempotency, type Store } from './store.ts'
 
 /** The store of tests and of the edge core: same behaviour as SQLite, gone with the process. Web APIs only. */
 export function openMemoryStore({ keptMs = KEPT_MS }: { keptMs?: number } = {}): Store {
+  const { keys, swapPolicy } = memoryKeys()
   return {
-    keys: memoryKeys(),
+    keys,
     idempotency: memoryIdempotency(keptMs),
     auditIndex: memoryAuditIndex(),
+    admins: memoryAdmins(),
+    challenges: memoryChallenges(),
+    tokens: memoryTokens(),
+    changes: memoryChanges(swapPolicy),
+    claims: memoryClaims(),
+    shared: false,
     orphans: 0,
     close() {},
   }
 }
 
-function memoryKeys(): KeyRegistry {
+function memoryKeys(): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPolicy } {
   /** By key name, then version number. */
   const keys = new Map<string, Map<number, ResolvedKey>>()
   const envelopes = new Map<string, EnvelopeRow>()
   const bindingIds = new Set<string>()
   const activeOf = (versions: Iterable<ResolvedKey>) => [...versions].find(({ version }) => version.state === 'active')
-  return {
+  const swapPolicy: SwapPolicy = (name, { fromHash, toText, toHash }) => {
+    const versions = keys.get(name)
+    const inForce = versions?.values().next().value?.key.policyHash
+    if (versions === undefined || inForce !== fromHash) return inForce
+    for (const [number, { key, version, bindings }] of versions) {
+      versions.set(number, resolvedKey({ ...key, policy: toText, policyHash: toHash }, version, bindings))
+    }
+    return inForce
+  }
+  const registry: KeyRegistry = {
     async resolve(name) {
       const versions = keys.get(name)
       if (versions === undefined) return undefined
@@ -102,6 +120,7 @@ function memoryKeys(): KeyRegistry {
       return true
     },
   }
+  return { keys: registry, swapPolicy }
 }
 
 /** Bytes cannot be frozen, so nobody is handed ours. */

@@ -1,12 +1,8 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
-import { type Compilable, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, DummyDriver } from 'kysely'
 import { isSignerError, SignerError } from '../domain/errors.ts'
-import type { StoreTables } from './schema.ts'
+import { compile, query, type Query } from './steps.ts'
 
 export type Row = Record<string, SQLOutputValue>
-
-/** For queries in which nothing is bound. */
-export type NoValues = Record<string, never>
 
 /** A query that was compiled and prepared once; each call only binds and steps. Synchronous, so nothing comes between. */
 export interface Prepared<P> {
@@ -14,24 +10,6 @@ export interface Prepared<P> {
   get(values: P): Row | undefined
   /** @returns the number of rows changed. */
   run(values: P): number
-}
-
-/** Writes SQL from typed queries; never runs any. The dialect is put together here by name. */
-export const queries = new Kysely<StoreTables>({
-  dialect: {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: db => new SqliteIntrospector(db),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
-  },
-})
-
-/** Stands in a query where a value will be bound by name. */
-class Placeholder {
-  readonly name: string
-  constructor(name: string) {
-    this.name = name
-  }
 }
 
 /**
@@ -42,14 +20,11 @@ class Placeholder {
 export function prepare<P extends object>(
   database: DatabaseSync,
   action: string,
-  build: (db: Kysely<StoreTables>, p: <K extends keyof P & string>(name: K) => P[K]) => Compilable,
+  build: Query<P>['build'],
 ): Prepared<P> {
-  const compiled = build(queries, <K extends keyof P & string>(name: K) => new Placeholder(name) as P[K]).compile()
+  const compiled = compile('sqlite', query(action, build))
   const statement = database.prepare(compiled.sql)
-  const bind = (values: P): SQLInputValue[] =>
-    compiled.parameters.map(parameter =>
-      parameter instanceof Placeholder ? values[parameter.name as keyof P] : parameter,
-    ) as SQLInputValue[]
+  const bind = compiled.bind as (values: P) => SQLInputValue[]
   return {
     all: values => answering(action, () => statement.all(...bind(values))),
     get: values => answering(action, () => statement.get(...bind(values))),
@@ -57,13 +32,13 @@ export function prepare<P extends object>(
   }
 }
 
-/** How often `transaction` has written through a connection. */
+/** How often a connection was about to write what may be kept. */
 const written = new WeakMap<DatabaseSync, number>()
 
 /**
  * What was read and may be kept, by name, until anybody writes. SQLite says when another connection has
- * (https://www.sqlite.org/pragma.html#pragma_data_version); `transaction` says when this one has. Single statements outside
- * `transaction` do not count: what they write must not be kept here.
+ * (https://www.sqlite.org/pragma.html#pragma_data_version); `noteWrite` says when this one is about to. What
+ * is written without saying so must not be kept here.
  * @returns a function to call before every use
  */
 export function untilWritten<T>(database: DatabaseSync): () => Map<string, T> {
@@ -83,19 +58,9 @@ export function untilWritten<T>(database: DatabaseSync): () => Map<string, T> {
   }
 }
 
-/** Runs `body` in one transaction that holds the write lock from its start. There is no await in it. */
-export function transaction<T>(database: DatabaseSync, action: string, body: () => T): T {
+/** Somebody is about to write through this connection what may be kept. */
+export function noteWrite(database: DatabaseSync): void {
   written.set(database, (written.get(database) ?? 0) + 1)
-  answering(action, () => database.exec('BEGIN IMMEDIATE'))
-  try {
-    const value = body()
-    answering(action, () => database.exec('COMMIT'))
-    return value
-  } catch (error) {
-    // Some failures end the transaction by themselves; then there is nothing to roll back.
-    if (database.isTransaction !== false) attempt(() => database.exec('ROLLBACK'))
-    throw error
-  }
 }
 
 /** Database errors become `store/unavailable`; our own pass through. The reason names the step, never a value. */

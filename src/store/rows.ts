@@ -2,7 +2,7 @@ import { SignerError } from '../domain/errors.ts'
 import type { Binding, Chain, Custody, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import { checkEnvelope, isVersionState, mismatch, resolvedKey } from './checks.ts'
-import type { Row } from './prepared.ts'
+import type { Row } from './steps.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, VersionsTable } from './schema.ts'
 import { sealOf } from './seal.ts'
 

@@ -60,6 +60,94 @@ export interface MetaTable {
   value: string
 }
 
+export interface AdminsTable {
+  address: string
+  name: string
+  /** JSON list. */
+  roles: string
+  active: number
+  created_at: number
+  changed_at: number
+  /** SHA-256 hex over this row; see `seal.ts`. */
+  seal: string
+}
+
+export interface ChallengesTable {
+  id: string
+  expires_at: number
+  used: number
+}
+
+export interface TokensTable {
+  id: string
+  subject: string
+  issued_by: string
+  issued_at: number
+  expires_at: number
+  grants: string
+}
+
+export interface RevocationsTable {
+  id: string
+  at: number
+  expires_at: number
+}
+
+export interface PolicyChangesTable {
+  id: string
+  key: string
+  from_hash: string
+  to_hash: string
+  to_text: string
+  direction: string
+  proposed_by: string
+  proposed_at: number
+  expires_at: number
+  state: string
+}
+
+export interface ApprovalsTable {
+  change_id: string
+  address: string
+  signature: string
+  at: number
+}
+
+/** One row a spend counter. Amounts are decimal text: they do not fit into an integer of either database. */
+export interface CountersTable {
+  name: string
+  /** Longest window that ever counted here. */
+  longest_ms: number
+  /** From when on nothing in it counts. */
+  idle_at: number
+  /** JSON list of [end, amount]. */
+  buckets: string
+}
+
+/** What an idempotency entry has taken. */
+export interface ClaimsTable {
+  scope: string
+  key: string
+  fingerprint: string
+  at: number
+  /** 1: an earlier reservation took it and never gave it back, so a signature may exist. */
+  held: number
+  /** JSON, see `claims.ts`. */
+  taken: string
+}
+
+/** Who has signed, or may have signed, for a place on a chain. */
+export interface SlotsTable {
+  slot: string
+  scope: string
+  key: string
+  fingerprint: string
+  hash: string
+  effects: string
+  fee: string
+  at: number
+}
+
 export interface StoreTables {
   keys: KeysTable
   versions: VersionsTable
@@ -68,4 +156,13 @@ export interface StoreTables {
   idempotency: IdempotencyTable
   audit_index: AuditIndexTable
   meta: MetaTable
+  admins: AdminsTable
+  challenges: ChallengesTable
+  tokens: TokensTable
+  revocations: RevocationsTable
+  policy_changes: PolicyChangesTable
+  approvals: ApprovalsTable
+  counters: CountersTable
+  claims: ClaimsTable
+  slots: SlotsTable
 }

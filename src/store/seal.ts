@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { toHex } from '../bytes/hex.ts'
+import type { Admin } from '../domain/admins.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 
 /**
@@ -18,5 +19,11 @@ export function sealOf({ key, version, bindings }: ResolvedKey): string {
       suspended === undefined ? [id, provider, custody, reference] : [id, provider, custody, reference, suspended],
     ),
   ]
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
+}
+
+/** The same for an administrator: whoever edits the table makes nobody an administrator by a typing error. */
+export function sealOfAdmin({ address, name, roles, active, createdAt, changedAt }: Admin): string {
+  const facts = ['countersign-admin-1', address, name, roles, active, createdAt, changedAt]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
 }

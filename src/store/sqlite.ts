@@ -3,13 +3,19 @@ import { Kysely, SqliteAdapter, SqliteDriver, SqliteIntrospector, SqliteQueryCom
 import { Migrator } from 'kysely/migration'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports.ts'
+import { adminStore } from './admins.ts'
 import { sqliteAuditIndex } from './audit-index.ts'
+import { changeStore } from './changes.ts'
+import { claimStore, holdOrphans } from './claims.ts'
 import { releaseOrphans, sqliteIdempotency } from './idempotency.ts'
 import { sqliteKeys } from './keys.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { attempt } from './prepared.ts'
+import { older, refuseNewer } from './refusals.ts'
+import { sqliteEngine } from './sqlite-engine.ts'
 import { asStart, privateFile } from './sqlite-files.ts'
 import type { Store } from './store.ts'
+import { challengeStore, tokenLedger } from './tokens.ts'
 
 export interface SqliteOptions {
   /** A file, or `:memory:` for a store that goes with the process. */
@@ -48,10 +54,18 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
   try {
     database = asStart(`open the store ${options.path}`, () => open(options.path, busyMs))
     await migrate(database, options)
+    const engine = sqliteEngine(database)
+    if (owner !== undefined) await engine.atomic('hold the claims of a dead process', holdOrphans)
     const store = {
-      keys: sqliteKeys(database),
+      keys: sqliteKeys(database, engine),
       idempotency: sqliteIdempotency(database, options.keptMs),
       auditIndex: sqliteAuditIndex(database),
+      admins: adminStore(engine),
+      challenges: challengeStore(engine),
+      tokens: tokenLedger(engine),
+      changes: changeStore(engine),
+      claims: claimStore(engine),
+      shared: false,
       orphans: owner === undefined ? 0 : releaseOrphans(database),
     }
     return { ...store, close: closer(database, owner) }
@@ -118,7 +132,7 @@ async function migrate(database: DatabaseSync, { path, clock, role }: SqliteOpti
     database.exec('BEGIN IMMEDIATE')
     refuseForeign(database, path)
     const done = migrationsDone(database)
-    refuseNewer(done, path)
+    refuseNewer(done, Object.keys(MIGRATIONS), path)
     if (Object.keys(MIGRATIONS).some(name => !done.includes(name))) {
       if (role === 'guest' && done.length > 0) throw older(path)
       const db = new Kysely<unknown>({ dialect: nodeSqlite(database) })
@@ -155,22 +169,6 @@ function migrationsDone(database: DatabaseSync): string[] {
     .all()
     .map(({ name }) => String(name))
 }
-
-function refuseNewer(done: readonly string[], path: string): void {
-  const newer = done.find(name => !Object.hasOwn(MIGRATIONS, name))
-  if (newer === undefined) return
-  throw new SignerError('start/refused', {
-    reason: `${path} was written by a newer version of this program (it has "${newer}")`,
-    fix: 'run that version or a later one; a store is never taken back to an older form',
-  })
-}
-
-/** A service of the older version may be signing from it, and would not start again on a store that was changed under it. */
-const older = (path: string): SignerError =>
-  new SignerError('start/refused', {
-    reason: `${path} was written by an older version of this program, and a command beside the service does not change it`,
-    fix: 'start the service of this version first, or use the version that wrote the store',
-  })
 
 /** Kysely's SQLite dialect over `node:sqlite`, which says whether a statement returns rows in its own way. Migrations only. */
 function nodeSqlite(database: DatabaseSync) {

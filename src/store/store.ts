@@ -1,3 +1,6 @@
+import type { AdminStore, ChallengeStore, TokenLedger } from '../domain/admins.ts'
+import type { ChangeStore } from '../domain/changes.ts'
+import type { Claims, ClaimStore, RateStore } from '../domain/claims.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { AuditIndex, IdempotencyEntry, IdempotencyStore, KeyRegistry, StoredResult } from '../domain/ports.ts'
 
@@ -22,10 +25,34 @@ export interface RestorableIdempotency extends IdempotencyStore {
   purge(before: number): Promise<number>
 }
 
+/**
+ * `drop` gives back what this very reservation took, and no more: what an earlier reservation of the same entry took and
+ * never gave back stays taken, because a signature may exist. So do the claims of a process that died.
+ */
+export interface RestorableClaims extends ClaimStore {
+  /**
+   * Writes what the audit log says was taken, whether or not there is room, and counts nothing twice. `drop` of the same
+   * entry gives it back, where the log goes on to say that nothing was signed.
+   */
+  restore(entry: IdempotencyEntry, claims: Claims): Promise<void>
+}
+
 export interface Store {
   readonly keys: KeyRegistry
   readonly idempotency: RestorableIdempotency
   readonly auditIndex: AuditIndex
+  readonly admins: AdminStore
+  readonly challenges: ChallengeStore
+  readonly tokens: TokenLedger
+  readonly changes: ChangeStore
+  readonly claims: RestorableClaims
+  /** Only where several processes share the store: one alone counts in its memory. */
+  readonly rates?: RateStore
+  /**
+   * True: other processes use the store too. Then an answer that `complete` did not keep must not be released: another
+   * replica may have taken the reservation over, or will when the lease of this one ends.
+   */
+  readonly shared: boolean
   /** Reservations of a dead process that opening released. */
   readonly orphans: number
   close(): void

@@ -16,7 +16,12 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(BRACE.map(room => [room, BASE])),
   'src/runtime': ['src/domain'],
   'src/client': ['src/domain'],
-  'src/config': ['src/domain', 'providers/configs.ts'],
+  // Addresses, hours and headers have one reader, in the room that also matches them (D20).
+  'src/config': [
+    ...BASE,
+    ...['addresses', 'forwarded', 'hours', 'proxy-identity'].map(file => `src/access/${file}.ts`),
+    'providers/configs.ts',
+  ],
   'src/service': [...BASE, ...BRACE],
   'src/http': [...BASE, 'src/service'],
   'src/cli': [...BASE, 'src/service', 'src/config', 'src/client'],
@@ -186,7 +191,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@openfeature/server-sdk': ['src/compose'],
   '@smithy/signature-v4': ['providers/aws-kms'],
   // Policy and raw-env read addresses and seeds in Stellar's text form; the rest of Stellar stays in its chain module.
-  '@stellar/stellar-sdk': ['src/chains/stellar', 'src/policy', 'providers/raw-env', 'bench', 'src/compose'],
+  '@stellar/stellar-sdk': ['src/access', 'src/chains/stellar', 'src/policy', 'providers/raw-env', 'bench', 'src/compose'],
   asn1js: ['src/bytes', 'local-kms'],
   canonicalize: ['src', 'providers'],
   commander: ['src/cli'],

@@ -172,6 +172,7 @@ const signer = createSigner<Caller>({
   catalogue: dyingCatalogue(store.keys),
   setState: dyingSetState(store.keys.setState),
   idempotency: dyingIdempotency(ports.idempotency),
+  claims: store.claims,
   audit: dyingLog(log),
   authenticate: createTokenVerifier({
     jwks: issuer.jwks,

@@ -85,6 +85,7 @@ export async function openDataPlane(
     catalogue: store.keys,
     setState: store.keys.setState,
     idempotency: ports.idempotency,
+    claims: store.claims,
     audit: log,
     authenticate: createTokenVerifier({
       jwks: issuer.jwks,

@@ -49,6 +49,7 @@ export async function openPath({ capability, store, provider, attempts }: PathPa
     catalogue: store.keys,
     setState: store.keys.setState,
     idempotency: store.idempotency,
+    claims: store.claims,
     audit: log,
     authenticate: openVerifier(),
     authorize,

@@ -108,6 +108,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     catalogue: options.catalogue?.(store.keys) ?? store.keys,
     setState: options.setState?.(store.keys.setState) ?? store.keys.setState,
     idempotency: options.idempotency?.(ports.idempotency) ?? ports.idempotency,
+    claims: store.claims,
     audit: options.audit?.(log) ?? log,
     authenticate: createTokenVerifier({ jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock }),
     authorize,

@@ -8,6 +8,7 @@ import { toSign } from './to-sign.ts'
 
 export { networkIdOf, passphraseOf, STELLAR_NETWORKS } from './networks.ts'
 export { SIGNATURES_MAX, type StellarParsed, XDR_CHARS_MAX, XDR_DEPTH_MAX } from './parse.ts'
+export { slotOf } from './slot.ts'
 
 /**
  * Stellar transactions: V0, V1 and fee-bump. The SDK parses, hashes and encodes; it never holds a key and never signs.

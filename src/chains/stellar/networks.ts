@@ -52,6 +52,13 @@ export function networkIdOf(network: string): Digest32 {
   return id
 }
 
+/** One name for each network: `standalone` and `local` are the same one. @throws as `passphraseOf` */
+export function sameNetworkName(network: string): string {
+  const passphrase = passphraseOf(network)
+  for (const [name, listed] of PASSPHRASES) if (listed === passphrase) return name
+  return network
+}
+
 function printable(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)

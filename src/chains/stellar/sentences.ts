@@ -7,6 +7,7 @@ import type {
   OperationView,
   PriceView,
 } from '../../domain/stellar.ts'
+import { argumentsText } from './argument-sentences.ts'
 import { quoted } from './values.ts'
 
 /** Addresses are written in full: a shortened one can be imitated. */
@@ -152,8 +153,8 @@ const INVOCATIONS_SHOWN = 20
 function invocationText(invocation: InvocationView): string {
   switch (invocation.kind) {
     case 'call': {
-      const { contract, function: name, arguments: count } = invocation
-      return `Call ${quoted(name)} of contract ${contract} with ${count} argument${count === 1 ? '' : 's'}`
+      const { contract, function: name, arguments: values } = invocation
+      return `Call ${quoted(name)} of contract ${contract} ${argumentsText(values)}`
     }
     case 'create-contract':
       return 'Create a contract'

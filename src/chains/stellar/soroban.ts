@@ -1,5 +1,6 @@
 import type { xdr } from '@stellar/stellar-sdk/base'
 import type { AuthorizationView, InvocationView } from '../../domain/stellar.ts'
+import { valueOf } from './contract-values.ts'
 import { strkeyOf } from './values.ts'
 
 export function invocationOf(fn: xdr.HostFunction): InvocationView {
@@ -21,7 +22,7 @@ function callOf(call: xdr.InvokeContractArgs): InvocationView {
     kind: 'call',
     contract: strkeyOf(call.contractAddress),
     function: call.functionName.toJson(),
-    arguments: call.args.length,
+    arguments: call.args.map(valueOf),
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { generateKeyPair, exportJWK, importJWK, jwtVerify, SignJWT } from 'jose'
 import { createDevIssuer } from '../../../src/access/dev-tokens.ts'
-import { createTokenVerifier, TOKEN_REASONS, type TokenRules } from '../../../src/access/tokens.ts'
+import { createTokenReader, createTokenVerifier, TOKEN_REASONS, type TokenRules } from '../../../src/access/tokens.ts'
 import { rememberVerified } from '../../../src/access/verified-tokens.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import type { Jwks } from '../../../src/domain/jwks.ts'
@@ -30,10 +30,12 @@ test('tokens M-40: a good token gives its caller, frozen', async () => {
   assert.deepEqual(caller, {
     subject: 'payments-api',
     tokenId: 'token-1',
+    scope: 'sign:treasury read:*',
     scopes: [
       { action: 'sign', key: 'treasury' },
       { action: 'read', key: '*' },
     ],
+    issuedAt: NOW_S * 1000,
     expiresAt: (NOW_S + 600) * 1000,
   })
   assert.ok(Object.isFrozen(caller) && Object.isFrozen(caller.scopes) && Object.isFrozen(caller.scopes[0]))
@@ -169,6 +171,21 @@ test('tokens T08: claims of a wrong type, empty, too long or twice are refused',
   }
 })
 
+test('tokens D18: constraints and confirmation are read strictly, and nobody takes a bound token for a bearer token', async () => {
+  const shown = async (claims: object) =>
+    verify(`Bearer ${await forger.sign(goodHeader, { ...goodClaims, ...claims })}`)
+  const { constraints } = await shown({ cs: { limit: 5, networks: ['stellar:pubnet'] } })
+  assert.deepEqual(constraints, { limit: 5, networks: ['stellar:pubnet'] })
+  const token = async (claims: object) => `Bearer ${await forger.sign(goodHeader, { ...goodClaims, ...claims })}`
+  for (const cs of [null, {}, [], 'x', { networks: [] }, { networks: ['b', 'a'] }, { limit: 5, extra: 1 }]) {
+    await refused(await token({ cs }), 'constraints')
+  }
+  for (const cnf of [null, {}, [], 'x', { kid: 'k1' }, { jkt: 'short' }])
+    await refused(await token({ cnf }), 'confirmation')
+  const thumbprint = 'A'.repeat(43)
+  for (const cnf of [{ jkt: thumbprint }, { 'x5t#S256': thumbprint }]) await refused(await token({ cnf }), 'bound')
+})
+
 test('tokens T07: none, HMAC with the public key, and keys brought along are refused', async () => {
   for (const alg of ['none', 'None', 'HS256', 'HS384', 'HS512', 'RS256', 'ES256', 'Ed25519', 'eddsa']) {
     await refused(`Bearer ${await forger.sign({ ...goodHeader, alg }, goodClaims)}`, 'algorithm')
@@ -296,7 +313,9 @@ test('tokens: headers that are not one flat object of alg, kid and typ are refus
   }
 })
 
-test('tokens T09 R-10: 20,000 structure-aware mutants, none accepted, nothing but typed refusals', async () => {
+const MUTANTS = process.env['COUNTERSIGN_TEST_LONG'] === undefined ? 20_000 : 200_000
+
+test(`tokens T09 R-10: ${MUTANTS} structure-aware mutants, none accepted, nothing but typed refusals`, async () => {
   const seed = 20261122
   for (const [at, kid] of ['k1', 'k2'].entries()) {
     const issuer = await createForger(10 + at, kid)
@@ -306,7 +325,7 @@ test('tokens T09 R-10: 20,000 structure-aware mutants, none accepted, nothing bu
     await by(`Bearer ${token}`)
     const next = createTokenMutator({ seed: seed + at, token, jwk: issuer.jwks.keys[0] ?? { x: '' } })
     const seen = new Set<string>()
-    for (let n = 0; n < 10_000; n++) {
+    for (let n = 0; n < MUTANTS / 2; n++) {
       const { kind, authorization } = next()
       seen.add(kind)
       const outcome = await by(authorization).then(
@@ -338,18 +357,18 @@ test('tokens T08 T09: a token shown before is judged anew: expiry, another text 
 test('tokens: what is remembered is bounded, the least recently shown goes first, and a failure is never remembered', async () => {
   const known = rememberVerified(3)
   const verified: string[] = []
-  const show = (token: string) => known.once(token, async () => void verified.push(token))
+  const show = (token: string) => known.once(token, 'key', async () => void verified.push(token))
   for (const token of ['a', 'b', 'c', 'a', 'd', 'a', 'b']) await show(token)
   assert.deepEqual(verified, ['a', 'b', 'c', 'd', 'b'])
   assert.equal(known.size, 3)
   for (let n = 0; n < 2; n++) {
     await assert.rejects(
-      known.once('bad', () => Promise.reject(new Error('no'))),
+      known.once('bad', 'key', () => Promise.reject(new Error('no'))),
       /no/,
     )
   }
   assert.equal(known.size, 3)
-  await known.once('bad', async () => void verified.push('bad'))
+  await known.once('bad', 'key', async () => void verified.push('bad'))
   assert.equal(verified.at(-1), 'bad')
 })
 
@@ -410,7 +429,7 @@ test('tokens: rules that cannot hold are refused together when the verifier is m
     assert.ok(isSignerError(error) && error.code === 'config/invalid')
     assert.deepEqual(
       error.detail.problems.map(({ path }) => path),
-      ['tokens.jwks', 'tokens.maxAgeSeconds', 'tokens.clockSkewSeconds', 'tokens.issuer', 'tokens.audience'],
+      ['tokens.issuer', 'tokens.jwks', 'tokens.maxAgeSeconds', 'tokens.clockSkewSeconds', 'tokens.audience'],
     )
     return true
   })
@@ -438,6 +457,10 @@ test('dev tokens: the issuer of `dev` gives tokens its own verifier takes, for a
   for (const seconds of [0, 901, 1.5, Number.NaN]) {
     await assert.rejects(issuer.issue({ subject: 'dev', scopes: [], seconds }), { code: 'config/invalid' })
   }
+  const bound = { jkt: 'A'.repeat(43) }
+  const limited = await issuer.issue({ subject: 'dev', scopes: [], constraints: { limit: 1 }, confirmation: bound })
+  const read = await createTokenReader({ ...issuer, clock })(limited)
+  assert.deepEqual([read.constraints, read.confirmation?.thumbprint], [{ limit: 1 }, bound.jkt])
   const stranger = createTokenVerifier({ ...createDevIssuer({ clock }), clock })
   await refused(`Bearer ${token}`, 'key', stranger)
 })

@@ -205,6 +205,11 @@ describe('keys import --reference', () => {
       env: { HSM_KEY_MAPPING: mapping, KMS_KEY_ID: SECP_ID },
     })
     expect(byAddress.json).toMatchObject({ address: NATIVE.publicKey() })
+    const elsewhere = await importOne('elsewhere', ['--address', NATIVE.publicKey()], {
+      env: { HSM_KEY_MAPPING: JSON.stringify({ [NATIVE.publicKey()]: `mock:${KEY_ID}` }) },
+    })
+    expect(failed(elsewhere)).toEqual({ exitCode: 2, code: 'request/malformed' })
+    expect(elsewhere.err).toContain('is mapped to mock')
     expect(failed(await importOne('none', []))).toEqual({ exitCode: 2, code: 'request/malformed' })
     const two = await importOne('none', ['--reference', KEY_ID, '--seed-file', 'x'])
     expect(failed(two)).toEqual({ exitCode: 2, code: 'request/malformed' })

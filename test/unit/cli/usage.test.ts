@@ -9,7 +9,7 @@ import { run } from '../../support/cli.ts'
 /** Every command and the options its page must name. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   dev: ['--once', '--data', '--port', '--latency', '--xdr', '--json'],
-  serve: ['--config', '--port', '--data', '--require-hardening', '--json'],
+  serve: ['--config', '--plane', '--port', '--control-port', '--data', '--require-hardening', '--json'],
   sign: ['[envelope]', '--key', '--url', '--idempotency-key', '--json', 'COUNTERSIGN_TOKEN', 'COUNTERSIGN_URL'],
   'keys create': [
     '<name>',

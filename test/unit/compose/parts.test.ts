@@ -143,7 +143,7 @@ describe('restore', () => {
 
   test('a release is kept with its answer', async () => {
     const store = openMemoryStore()
-    const restore = restorer(store.idempotency)
+    const restore = restorer(store.idempotency, store.claims)
     for (const one of [intent, record(released)]) await restore(one)
     expect(await reserve(store)).toEqual({
       kind: 'replay',
@@ -162,7 +162,7 @@ describe('restore', () => {
   for (const result of ['refused', 'failed', 'interrupted']) {
     test(`after ${result} the same request may come again, another one under its key may not`, async () => {
       const store = openMemoryStore()
-      const restore = restorer(store.idempotency)
+      const restore = restorer(store.idempotency, store.claims)
       for (const one of [intent, record({ kind: 'outcome', result })]) await restore(one)
       expect(await store.idempotency.reserve({ ...entry, fingerprint: 'e'.repeat(64), at })).toEqual({
         kind: 'mismatch',
@@ -173,7 +173,7 @@ describe('restore', () => {
 
   test('an intent alone, an outcome alone, an intent without a key and events leave nothing', async () => {
     const store = openMemoryStore()
-    const restore = restorer(store.idempotency)
+    const restore = restorer(store.idempotency, store.claims)
     for (const one of [
       record(released),
       intent,
@@ -187,7 +187,7 @@ describe('restore', () => {
 
   test('a release on record without its signature is treated as one that cannot be replayed', async () => {
     const store = openMemoryStore()
-    const restore = restorer(store.idempotency)
+    const restore = restorer(store.idempotency, store.claims)
     for (const one of [intent, record({ ...released, signature: undefined })]) await restore(one)
     expect(await reserve(store)).toEqual({ kind: 'reserved' })
   })

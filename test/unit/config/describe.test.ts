@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { configurationPage } from '../../../scripts/configuration-page.ts'
 import { loadClientConfig } from '../../../src/config/client.ts'
 import { configJsonSchema, configTable } from '../../../src/config/describe.ts'
 import { reveal } from '../../../src/domain/secret.ts'
@@ -26,6 +28,9 @@ test('config table: every setting has a meaning and a variable of its own', () =
   assert.equal(of('environment')?.required, true)
   const secrets = table.filter(({ secret }) => secret).map(({ name }) => name)
   assert.deepEqual(secrets, [
+    'store.url',
+    'issuer.key',
+    'login.serverKey',
     'providers.<name>.accessKeyId',
     'providers.<name>.secretAccessKey',
     'providers.<name>.sessionToken',
@@ -44,6 +49,13 @@ test('config table: every variable it names is understood', async () => {
     if (kind !== undefined || preset === '') continue
     await load({ env: { [variable]: preset.startsWith('"') ? JSON.parse(preset) : preset } })
   }
+})
+
+test('docs/configuration.md is the page of this version (bun scripts/docs.ts writes it), with every setting', () => {
+  const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+  assert.equal(page, configurationPage())
+  for (const { name, variable } of configTable())
+    assert.ok(page.includes(`\`${name}\``) && page.includes(variable), name)
 })
 
 test('config schema: is JSON Schema 2020-12, closed, with defaults, and secrets as references', () => {

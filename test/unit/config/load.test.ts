@@ -2,13 +2,27 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadConfig } from '../../../src/config/load.ts'
 import { reveal, Secret } from '../../../src/domain/secret.ts'
-import { files, FULL, JWKS, load, problemsOf, STELLAR_SEED } from './samples.ts'
+import { ACCOUNT, files, FULL, JWKS, load, problemsOf, STELLAR_SEED } from './samples.ts'
 
 test('config: a small file gives a whole configuration, frozen all the way down', async () => {
   const config = await load()
   assert.deepEqual(JSON.parse(JSON.stringify(config)), {
     environment: 'production',
-    server: { host: '127.0.0.1', port: 9000, trustProxy: false },
+    plane: 'data',
+    server: { host: '127.0.0.1', port: 9000, trustProxy: false, baseUrls: [] },
+    control: { host: '127.0.0.1', port: 8421, trustProxy: false, baseUrls: [] },
+    proxies: { addresses: [], header: 'x-forwarded-for', certificateForm: 'client-cert', hopsMax: 8 },
+    admission: {
+      data: { allow: [], hours: { windows: [], except: [] } },
+      control: { allow: [], hours: { windows: [], except: [] } },
+      limits: {
+        perAddress: { count: 10, seconds: 60 },
+        perToken: { count: 600, seconds: 60 },
+        perSubject: { seconds: 60 },
+        perKey: { seconds: 60 },
+        global: { seconds: 60 },
+      },
+    },
     data: { directory: '/var/lib/countersign' },
     tokens: {
       issuer: 'https://issuer.example',
@@ -16,7 +30,14 @@ test('config: a small file gives a whole configuration, frozen all the way down'
       jwks: JSON.parse(JWKS),
       maxAgeSeconds: 900,
       clockSkewSeconds: 30,
+      senderConstraint: 'required',
+      proofSeconds: 15,
     },
+    store: { kind: 'sqlite', pool: 10, tls: 'verify', replicas: 1 },
+    issuer: { name: 'countersign', audience: 'countersign', tokenSeconds: 900 },
+    login: { network: 'public', chainIds: [1], sessionSeconds: 900 },
+    approvals: { loosening: 2, coolDownMinutes: 60, expiryHours: 72 },
+    equivocation: { exempt: [] },
     providers: { 'aws-kms': { kind: 'aws-kms', region: 'eu-central-1', name: 'aws-kms' } },
     keys: { mapping: {} },
     flags: {
@@ -63,7 +84,7 @@ test('config: everything can come from the environment alone', async () => {
       COUNTERSIGN_PROVIDERS_KMS_ACCESS_KEY_ID: 'env:AWS_ACCESS_KEY_ID',
       COUNTERSIGN_PROVIDERS_KMS_SECRET_ACCESS_KEY: 'file:/run/secrets/aws',
       AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
-      COUNTERSIGN_KEYS_MAPPING: '{"GABC":"arn:1"}',
+      COUNTERSIGN_KEYS_MAPPING: `{"${ACCOUNT}":"arn:1"}`,
       COUNTERSIGN_TOKENS_ISSUER: 'i',
       COUNTERSIGN_TOKENS_AUDIENCE: 'a',
       COUNTERSIGN_TOKENS_JWKS: '/jwks',
@@ -76,7 +97,7 @@ test('config: everything can come from the environment alone', async () => {
     [kms.name, reveal(kms.accessKeyId), reveal(kms.secretAccessKey)],
     ['kms', 'AKIDEXAMPLE', 'top secret'],
   )
-  assert.deepEqual({ ...config.keys.mapping }, { GABC: 'arn:1' })
+  assert.deepEqual({ ...config.keys.mapping }, { [ACCOUNT]: 'arn:1' })
   assert.ok(!JSON.stringify(config).includes('top secret') && !JSON.stringify(config).includes('AKIDEXAMPLE'))
   assert.equal(kms.secretAccessKey.label, 'file:/run/secrets/aws')
 })
@@ -318,24 +339,6 @@ test('config M-50: HSM_PROVIDER names the provider when none is configured', asy
   for (const word of ['softhsm', '__proto__', 'constructor']) {
     assert.equal((await problemsOf({ toml, env: { HSM_PROVIDER: word } }))[0]?.path, 'HSM_PROVIDER', word)
   }
-})
-
-test('config M-50: the mapping comes from file, HSM_KEY_MAPPING and HSM_KEY_<address>, the nearer one first', async () => {
-  const toml = 'environment = "development"\n[keys.mapping]\nGA = "file"\n'
-  const env = {
-    HSM_KEY_MAPPING: '{"GA":"json","GB":"json","GC":"json"}',
-    HSM_KEY_GC: 'variable',
-    HSM_KEY_GD: 'variable',
-    HSM_KEY_GE: '',
-  }
-  assert.deepEqual(
-    { ...(await load({ toml, env })).keys.mapping },
-    { GA: 'file', GB: 'json', GC: 'variable', GD: 'variable' },
-  )
-  for (const bad of ['{', '[]', '1', '{"GA":1}', 'null']) {
-    assert.equal((await problemsOf({ toml, env: { HSM_KEY_MAPPING: bad } }))[0]?.path, 'HSM_KEY_MAPPING', bad)
-  }
-  assert.equal((await problemsOf({ toml, env: { HSM_KEY_MAPPING: '{"../x":"y"}' } }))[0]?.path, 'keys.mapping.../x')
 })
 
 test('config: variables of others are left alone, unknown ones of ours are not', async () => {

@@ -62,3 +62,9 @@ export async function problemsOf(given: Given): Promise<readonly ConfigProblem[]
 /** A published test seed (SEP-5 test vector 1, account 0) and an EVM key of a public development chain. */
 export const STELLAR_SEED = 'SBGWSG6BTNCKCOB3DIFBGCVMUPQFYPA2G4O34RMTB343OYPXU5DJDVMN'
 export const EVM_KEY = '0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80'
+
+/** Accounts of published keys: SEP-5 test vector 1, account 0, and the example of SEP-23. */
+export const ACCOUNT = 'GDRXE2BQUC3AZNPVFSCEZ76NJ3WWL25FYFK6RGZGIEKWE4SOOHSUJUJ6'
+export const ACCOUNT_2 = 'GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ'
+/** First example of EIP-55. */
+export const EVM_ACCOUNT = '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'

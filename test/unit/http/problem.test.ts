@@ -61,7 +61,11 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
 const CODES = Object.keys(DETAILS) as ErrorCode[]
 
 /** Seconds, where a caller is told to wait. Every 503 has it, so that clients slow down. */
-const WAITS: Partial<Record<ErrorCode, string>> = { 'idempotency/in-flight': '1', 'provider/unavailable': '3', 'access/limited': '1' }
+const WAITS: Partial<Record<ErrorCode, string>> = {
+  'idempotency/in-flight': '1',
+  'provider/unavailable': '3',
+  'access/limited': '1',
+}
 const STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504]
 
 for (const code of CODES) {

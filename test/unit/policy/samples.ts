@@ -109,7 +109,7 @@ function randomInvocation(rng: Rng) {
   if (roll === 0) return { kind: 'create-contract' } as const
   if (roll === 1) return { kind: 'upload-code', bytes: 9 } as const
   if (roll === 2) return { kind: 'unknown', name: 'x' } as const
-  return { kind: 'call', contract: contractId, function: pick(rng, ['transfer', 'swap']), arguments: 1 } as const
+  return { kind: 'call', contract: contractId, function: pick(rng, ['transfer', 'swap']), arguments: [] } as const
 }
 
 export function randomOperation(rng: Rng): OperationView {

@@ -1,31 +1,47 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test as runTest } from 'node:test'
 import * as fc from 'fast-check'
 import { VERSION_STATES, type VersionState } from '../../../src/domain/key.ts'
 import type { IdempotencyEntry, Reservation } from '../../../src/domain/ports.ts'
 import { KEPT_MS, type Store } from '../../../src/store/store.ts'
+import { claimsSuite } from './claims-suite.ts'
+import { gatewaySuite } from './gateway-suite.ts'
 import { type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 
-/** What every store does, whatever it is made of. `open` gives an empty one. */
-export function storeSuite(name: string, open: () => Promise<Store>): void {
-  const using = async (body: (store: Store) => Promise<void>) => {
+/** What every store does, whatever it is made of. `open` gives an empty one; `skip` says why there is none. */
+export function storeSuite(name: string, open: () => Promise<Store>, skip?: string): void {
+  const using = usingStore(open)
+  const test: Testing = (title, body) => void runTest(title, skip === undefined ? {} : { skip }, body)
+  registrySuite(name, using, test)
+  badRowSuite(name, using, test)
+  idempotencySuite(name, using, test)
+  idempotencyModel(name, using, test)
+  indexSuite(name, using, test)
+  gatewaySuite(name, using, test)
+  claimsSuite(name, using, test)
+}
+
+export type With = (body: (store: Store) => Promise<void>) => Promise<void>
+export type Testing = (title: string, body: () => Promise<void>) => void
+
+/** A store for one test, closed after it. */
+export const usingStore =
+  (open: () => Promise<Store>): With =>
+  async body => {
     const store = await open()
     try {
       await body(store)
     } finally {
-      store.close()
+      await closeStore(store)
     }
   }
-  registrySuite(name, using)
-  badRowSuite(name, using)
-  idempotencySuite(name, using)
-  idempotencyModel(name, using)
-  indexSuite(name, using)
-}
 
-type With = (body: (store: Store) => Promise<void>) => Promise<void>
+export const closeStore = async (store: Store & { end?: () => Promise<void> }): Promise<void> =>
+  store.end === undefined ? store.close() : store.end()
 
-function registrySuite(name: string, using: With): void {
+const ROUNDS = 200
+
+function registrySuite(name: string, using: With, test: Testing): void {
   test(`${name} keys: what was added is resolved, listed and frozen`, () =>
     using(async ({ keys }) => {
       const added = sampleAddition('treasury')
@@ -203,7 +219,7 @@ export const BAD: Record<string, (entry: Addition) => object> = {
   'context with a number': e => ({ ...e, envelope: { ...e.envelope, context: { pubkey: 1 } } }),
 }
 
-function badRowSuite(name: string, using: With): void {
+function badRowSuite(name: string, using: With, test: Testing): void {
   test(`${name} T43: an entry with one wrong field is refused whole (${Object.keys(BAD).length} fields)`, () =>
     using(async ({ keys }) => {
       for (const [field, spoil] of Object.entries(BAD)) {
@@ -216,7 +232,7 @@ function badRowSuite(name: string, using: With): void {
     }))
 }
 
-function idempotencySuite(name: string, using: With): void {
+function idempotencySuite(name: string, using: With, test: Testing): void {
   test(`${name} M-51: same request replays, other body mismatches, in flight says so`, () =>
     using(async ({ idempotency }) => {
       const entry = sampleEntry()
@@ -345,9 +361,9 @@ function idempotencySuite(name: string, using: With): void {
       assert.equal((await idempotency.reserve(sampleEntry({ key: 'k10', at: 31 }))).kind, 'reserved')
     }))
 
-  test(`${name} R-16 T58: 200 rounds of 100 callers on one key give exactly one reservation each`, () =>
+  test(`${name} R-16 T58: ${ROUNDS} rounds of 100 callers on one key give exactly one reservation each`, () =>
     using(async ({ idempotency }) => {
-      for (let round = 0; round < 200; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const callers = Array.from({ length: 100 }, (_, caller) =>
           idempotency.reserve(sampleEntry({ key: `round-${round}`, at: 1_000 + caller })),
         )
@@ -359,7 +375,7 @@ function idempotencySuite(name: string, using: With): void {
 }
 
 /** The rules once more, as a second implementation short enough to read. */
-function idempotencyModel(name: string, using: With): void {
+function idempotencyModel(name: string, using: With, test: Testing): void {
   type State = { fingerprint: string; at: number; state: 'in-flight' | 'done' | 'released' }
   const model = (states: Map<string, State>, entry: IdempotencyEntry): Reservation['kind'] => {
     const old = states.get(entry.key)
@@ -408,7 +424,7 @@ function idempotencyModel(name: string, using: With): void {
     ))
 }
 
-function indexSuite(name: string, using: With): void {
+function indexSuite(name: string, using: With, test: Testing): void {
   test(`${name} audit index: the head moves forward only, and a record has one hash`, () =>
     using(async ({ auditIndex }) => {
       assert.equal(await auditIndex.head(), undefined)

@@ -96,7 +96,7 @@ test('every operation type has a clause of its own', () => {
       `Withdraw 1 shares of ${alice} from liquidity pool ${pool} for at least 0 of the first and 1 of the second asset`,
     ],
     invokeHostFunction: [
-      `Call "transfer" of contract ${contractId} with 1 argument by ${alice}, AUTHORIZING BY THIS SIGNATURE: ` +
+      `Call "transfer" of contract ${contractId} with 1 argument ([[[[1 values]]]]) by ${alice}, AUTHORIZING BY THIS SIGNATURE: ` +
         Array.from({ length: 3 }, () => `Call "transfer" of contract ${contractId} with 0 arguments`).join(' and '),
     ],
     extendFootprintTtl: [`Extend the life of contract entries to 100 ledgers by ${alice}`],

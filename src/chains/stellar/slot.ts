@@ -1,0 +1,36 @@
+import { xdr } from '@stellar/stellar-sdk/base'
+import { toHex } from '../../bytes/hex.ts'
+import { sha256 } from '../../bytes/sha256.ts'
+import type { SlotClaim } from '../../domain/claims.ts'
+import { accountOf } from './values.ts'
+import { networkIdOf, sameNetworkName } from './networks.ts'
+import type { StellarParsed } from './parse.ts'
+import { transactionOf } from './to-sign.ts'
+
+/**
+ * The place that a transaction takes on its network: the sequence number of its source account. A fee bump takes the place
+ * of the transaction in it, has its effects, and the fee of its own. Sequence 0 (SEP-10) takes none.
+ *
+ * `effects`: SHA-256 of network id, envelope type and transaction in our own encoding, as for signing, with the fee set to
+ * zero; signatures are not part of it. The resource fee of a contract call counts as an effect: it stays the same in a
+ * transaction that is sent again for a higher fee.
+ */
+export function slotOf(parsed: StellarParsed): SlotClaim | undefined {
+  const { envelope, network, hash } = parsed
+  const bumped = envelope.type === 'envelopeTypeTxFeeBump'
+  const tx = bumped ? envelope.feeBump.tx.innerTx.v1.tx : transactionOf(envelope)
+  if (tx.seqNum === 0n) return undefined
+  return {
+    slot: `${sameNetworkName(network)}|${accountOf(tx.sourceAccount).address}|${tx.seqNum}`,
+    hash: toHex(hash),
+    effects: toHex(effectsOf(tx, network)),
+    fee: bumped ? envelope.feeBump.tx.fee : BigInt(tx.fee),
+  }
+}
+
+function effectsOf(tx: xdr.Transaction, network: string): Uint8Array {
+  const { sourceAccount, seqNum, cond, memo, operations, ext } = tx
+  const free = new xdr.Transaction({ sourceAccount, fee: 0, seqNum, cond, memo, operations, ext })
+  const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(free)
+  return sha256(new xdr.TransactionSignaturePayload({ networkId: networkIdOf(network), taggedTransaction }).toXdr())
+}

@@ -1,0 +1,148 @@
+import { Keypair } from '@stellar/stellar-sdk/base'
+import { createLogin, type Login } from '../access/login.ts'
+import type { OfficeClock } from '../access/hours.ts'
+import { createJudges } from '../access/judges.ts'
+import { createTokenIssuer, type TokenIssuer } from '../access/service-tokens.ts'
+import { createSessionTokens, type SessionTokens } from '../access/session-tokens.ts'
+import type { TrustedIssuer } from '../access/token-keys.ts'
+import { newestSeq, readRecords } from '../audit/read.ts'
+import { nodeAuditFiles } from '../audit/node-files.ts'
+import { passphraseOf } from '../chains/stellar/index.ts'
+import type { OutcomeEntry } from '../domain/audit.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { Logger, World } from '../domain/ports.ts'
+import { reveal } from '../domain/secret.ts'
+import type { Check } from '../http/app.ts'
+import { controlPlane } from '../http/control.ts'
+import type { ControlParts } from '../service/control/index.ts'
+import { restoreKey } from '../service/restore.ts'
+import { openDoor } from './gateway.ts'
+import type { GatewaySettings } from './gateway-settings.ts'
+import { registerDeps } from './keys.ts'
+import { openIssuerKey, openLoginKey } from './own-keys.ts'
+import { auditPath } from './places.ts'
+import type { Room, RoomSettings } from './room.ts'
+
+/** Who signs the tokens of this installation: for services, and for the sessions of administrators. */
+export interface Issuers {
+  readonly service: TokenIssuer
+  readonly sessions: SessionTokens
+  /** What a data plane must trust to take the tokens of this control plane. */
+  readonly trusted: TrustedIssuer
+}
+
+/** @param office  judges the windows that tokens carry. @throws `start/refused`, `config/invalid` */
+export async function openIssuers(
+  { gateway, environment, dataDirectory }: Pick<ControlSettings, 'gateway' | 'environment' | 'dataDirectory'>,
+  { clock, random }: Pick<World, 'clock' | 'random'>,
+  office: OfficeClock,
+): Promise<Issuers> {
+  const { issuer, senderConstraint, login } = gateway
+  const configured = issuer.key === undefined ? {} : { key: issuer.key }
+  const key = await openIssuerKey({ environment, dataDirectory, ...configured }, random)
+  const common = { key, issuer: issuer.name, clock, random }
+  const judges = createJudges(office)
+  const service = createTokenIssuer({ ...common, audience: issuer.audience, senderConstraint, judges })
+  await service.ready()
+  const sessions = createSessionTokens({
+    ...common,
+    jwks: service.jwks,
+    audience: `${issuer.audience}/control`,
+    ...(login === undefined ? {} : { seconds: login.sessionSeconds }),
+  })
+  return { service, sessions, trusted: { issuer: issuer.name, jwks: service.jwks } }
+}
+
+export interface ControlSettings extends RoomSettings {
+  readonly gateway: GatewaySettings
+  readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
+  readonly version: string
+}
+
+export interface ControlSideParts {
+  readonly room: Room
+  readonly world: World
+  readonly logger: Logger
+  readonly office: OfficeClock
+  readonly issuers: Issuers
+  recordRefusal(outcome: OutcomeEntry): void
+  readiness(): Promise<readonly Check[]>
+}
+
+/** The control plane of a room: everything an administrator may do, and nothing that signs for a caller. */
+export async function openControlSide(settings: ControlSettings, parts: ControlSideParts) {
+  const { gateway, environment, instance, limits, version, dataDirectory } = settings
+  const { room, world, logger, office, issuers } = parts
+  const { store } = room
+  const door = openDoor('control', gateway, { world, rates: room.rates, office })
+  const files = await nodeAuditFiles(auditPath(dataDirectory), { access: 'read' })
+  const control: ControlParts = {
+    world,
+    logger,
+    limits,
+    audit: room.audit,
+    recordRefusal: parts.recordRefusal,
+    records: fromSeq => readRecords(files, { fromSeq }),
+    newestSeq: () => newestSeq(files),
+    idempotency: store.idempotency,
+    admins: store.admins,
+    tokens: store.tokens,
+    changes: store.changes,
+    keys: store.keys,
+    restore: (name, actor) => restoreKey({ ...registerDeps(room, world, environment), actor }, name),
+    authenticate: async visit => {
+      door.enter({ peer: visit.peer, sent: visit })
+      return issuers.sessions.read(visit.headers.get('authorization') ?? undefined)
+    },
+    admit: async ({ visit, subject, tokenId }) => {
+      const peer = door.enter({ peer: visit.peer, sent: visit })
+      return door.admit({ operation: 'interactive', subject, tokenId }, peer)
+    },
+    login: await openLogin(settings, parts),
+    issuer: issuers.service,
+    claims: store.claims,
+    approvals: gateway.approvals,
+    changeLifeMs: gateway.approvals.expiryMs,
+    about: { version, environment, instance },
+    readiness: parts.readiness,
+  }
+  return controlPlane(control)
+}
+
+async function openLogin(
+  { gateway, environment, dataDirectory }: ControlSettings,
+  { room, world, issuers }: ControlSideParts,
+): Promise<Login> {
+  const { login, control } = gateway
+  if (login === undefined) return NOBODY
+  const { homeDomain, webAuthDomain, network, chainIds, serverKey } = login
+  const given = serverKey === undefined ? {} : { key: serverKey }
+  const seed = await openLoginKey({ environment, dataDirectory, ...given }, world.random)
+  const pair = Keypair.fromSecret(reveal(seed))
+  const [uri = `https://${webAuthDomain}`] = control.baseUrls
+  return createLogin({
+    sep10: {
+      serverAccount: pair.publicKey(),
+      homeDomain,
+      webAuthDomain,
+      networkPassphrase: passphraseOf(network),
+      sign: async hash => new Uint8Array(pair.sign(hash as Buffer)),
+    },
+    eip4361: { domain: homeDomain, uri, statement: 'Log in to Countersign to administer the signer.', chainIds },
+    admins: room.store.admins,
+    challenges: room.store.challenges,
+    clock: world.clock,
+    random: world.random,
+    issue: admin => issuers.sessions.issue(admin),
+  })
+}
+
+/** Without a home domain there is nothing a wallet could show its owner. */
+const NOBODY: Login = {
+  challenge: async () => {
+    throw new SignerError('login/refused', { reason: 'nobody logs in here: login.homeDomain is not set' })
+  },
+  answer: async () => {
+    throw new SignerError('login/refused', { reason: 'nobody logs in here: login.homeDomain is not set' })
+  },
+}

@@ -1,0 +1,36 @@
+import { isSignerError, SignerError } from '../domain/errors.ts'
+
+const JSON_TYPE = /^application\/json(\s*;\s*charset=utf-8)?$/i
+
+/** @throws `request/unsupported-media` */
+export function requireJson(contentType: string | null): void {
+  if (contentType !== null && JSON_TYPE.test(contentType)) return
+  throw new SignerError('request/unsupported-media', { contentType: (contentType ?? 'none').slice(0, 100) })
+}
+
+/** Stops reading at the limit, whatever Content-Length says. */
+export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
+  const tooLarge = () => new SignerError('request/too-large', { limitBytes })
+  if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge()
+  if (request.body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+      length += chunk.length
+      if (length > limitBytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    if (isSignerError(cause)) throw cause
+    const [reason, fix] = ['broke off before its end', 'send the whole body']
+    throw new SignerError('request/malformed', { field: 'body', reason, fix }, { cause })
+  }
+  const body = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    body.set(chunk, at)
+    at += chunk.length
+  }
+  return body
+}

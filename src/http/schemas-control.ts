@@ -1,0 +1,275 @@
+/** Bodies, queries and answers of the control plane. The same schemas refuse what does not fit and write docs/openapi-control.json. */
+import { z } from 'zod'
+import { ROLES } from '../domain/admins.ts'
+
+const text = (max: number, description: string) => z.string().min(1).max(max).describe(description)
+const time = (description: string) => z.iso.datetime({ offset: true }).describe(description)
+const hash = (description: string) =>
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe(description)
+const roles = z
+  .array(z.enum(ROLES))
+  .min(1)
+  .max(ROLES.length)
+  .describe('No set of roles may sign, approve and make policy.')
+const document = z.record(z.string(), z.unknown()).describe('A policy document, see docs/policy.md.')
+const payload = z
+  .looseObject({ type: text(64, 'As for a signature, for example stellar-transaction.') })
+  .describe('The body of a sign request.')
+const printable = /^[\x21-\x7e]+$/
+
+export const keyName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
+    'is not a key name: use 1 to 64 letters, digits, and _ . - after the first',
+  )
+export const address = z.string().min(1).max(64)
+export const changeId = z.string().regex(/^c_[0-9a-f]{32}$/, 'is not the id of a change')
+export const tokenId = z.string().max(255).regex(printable, 'is not the id of a token')
+
+export const ChallengeBody = z.strictObject({ address: text(64, 'G… or 0x…: who wants to log in.') })
+export const ChallengeAnswer = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('sep-10'),
+    transaction: z.string().describe('Sign it and send it back whole.'),
+    networkPassphrase: z.string(),
+  }),
+  z.strictObject({ kind: z.literal('eip-4361'), message: z.string().describe('Sign it as it stands (EIP-191).') }),
+])
+export const TokenBody = z.union([
+  z.strictObject({ transaction: text(8_192, 'SEP-10: the challenge with one more signature.') }),
+  z.strictObject({
+    message: text(8_192, 'EIP-4361: the challenge as it came.'),
+    signature: text(132, '0x and 65 bytes in hex.'),
+  }),
+])
+export const SessionAnswer = z.strictObject({
+  token: z.string(),
+  tokenType: z.literal('Bearer'),
+  expiresAt: time('At most 15 minutes from now.'),
+  roles: z.array(z.enum(ROLES)),
+})
+
+const Key = z.strictObject({
+  name: z.string(),
+  chain: z.string(),
+  network: z.string(),
+  address: z.string(),
+  publicKey: z.string().describe('Base64 of the raw public key.'),
+  scheme: z.string(),
+  version: z.int(),
+  state: z.string(),
+  provider: z.string(),
+  custody: z.string(),
+  policyHash: hash('SHA-256 of the policy in force.'),
+})
+export const KeyAnswer = Key
+export const KeysAnswer = z.strictObject({ keys: z.array(Key) })
+const Place = z.strictObject({
+  id: z.string(),
+  provider: z.string(),
+  custody: z.string(),
+  reference: z.string(),
+  suspended: z.string().optional(),
+})
+export const KeyAdminAnswer = Key.extend({
+  policy: z.unknown(),
+  createdAt: time('When it was registered.'),
+  versions: z.array(
+    z.strictObject({
+      version: z.int(),
+      state: z.string(),
+      scheme: z.string(),
+      address: z.string(),
+      publicKey: z.string(),
+      bindings: z.array(Place),
+    }),
+  ),
+})
+export const PolicyAnswer = z.strictObject({
+  key: z.string(),
+  policyHash: hash('Of this policy.'),
+  policy: z.unknown(),
+})
+
+export const TokenWishBody = z.strictObject({
+  subject: text(255, 'Who the token is for; stands in every record.'),
+  seconds: z.int().min(1).max(900).optional().describe('Life; 900 unless told.'),
+  scopes: z.array(text(80, 'sign:NAME, explain:NAME, read:NAME, or * for every key.')).min(1).max(64),
+  constraints: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('Networks, operations, maxValue, cidrs, window, limit.'),
+  confirmation: z
+    .union([
+      z.strictObject({ jkt: text(43, 'RFC 9449 §6.1: thumbprint of the key that signs requests.') }),
+      z.strictObject({ 'x5t#S256': text(43, 'RFC 8705 §3.1: digest of the client certificate.') }),
+      z.strictObject({ jwk: z.record(z.string(), z.unknown()).describe('RFC 7800: that key itself, public.') }),
+    ])
+    .optional()
+    .describe('Who may show the token; a sign scope needs it.'),
+})
+const Grant = {
+  id: z.string(),
+  subject: z.string(),
+  issuedBy: z.string(),
+  issuedAt: time('When.'),
+  expiresAt: time('Until when.'),
+  grants: z.unknown(),
+  revokedAt: time('When it was taken back.').optional(),
+}
+export const IssuedAnswer = z.strictObject({
+  token: z.string().optional().describe('Shown once and not kept: absent when a request is replayed.'),
+  tokenType: z.literal('Bearer'),
+  ...Grant,
+})
+export const TokensAnswer = z.strictObject({ tokens: z.array(z.strictObject(Grant)) })
+export const RevokedAnswer = z.strictObject({ id: z.string(), revoked: z.literal(true) })
+
+export const AdminBody = z.strictObject({
+  address: text(64, 'G… or 0x…'),
+  name: text(120, 'For people.').regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u, 'holds a control character'),
+  roles,
+})
+export const AdminChangeBody = z
+  .strictObject({ roles: roles.optional(), active: z.boolean().optional() })
+  .refine(change => change.roles !== undefined || change.active !== undefined, 'changes nothing: give roles or active')
+export const AdminAnswer = z.strictObject({
+  address: z.string(),
+  name: z.string(),
+  roles: z.array(z.enum(ROLES)),
+  active: z.boolean(),
+  createdAt: time('When it was added.'),
+  changedAt: time('Sessions from before are over.'),
+})
+export const AdminsAnswer = z.strictObject({ admins: z.array(AdminAnswer) })
+
+const Problem = z.strictObject({ path: z.string(), problem: z.string(), fix: z.string() })
+export const PolicyBody = z.strictObject({ policy: document })
+export const CheckAnswer = z.strictObject({
+  valid: z.boolean(),
+  policyHash: hash('Of its canonical form.').optional(),
+  canonical: z.string().optional(),
+  warnings: z
+    .array(z.strictObject({ code: z.string(), path: z.string(), sentence: z.string() }))
+    .optional()
+    .describe('Allowed to be written, and often not what was meant.'),
+  problems: z.array(Problem).optional(),
+})
+export const ExplainBody = z.strictObject({ payload, policy: document.optional() })
+export const ExplainAnswer = z.strictObject({
+  decision: z.enum(['allow', 'deny', 'undecided']),
+  policyHash: hash('Of the policy that was asked.'),
+  rule: z.string().optional().describe('That decided, where it is not allowed.'),
+  reason: z.string().optional(),
+  summary: z.string().describe('What is asked, in one sentence.'),
+  hash: z.string().describe('What a signature would cover, hex.'),
+  checks: z.array(z.strictObject({ rule: z.string(), result: z.string(), sentence: z.string() })),
+  windows: z
+    .array(
+      z.strictObject({
+        counter: z.string(),
+        seconds: z.number(),
+        amount: z.string(),
+        used: z.string(),
+        limit: z.string(),
+      }),
+    )
+    .describe('What it would take from the spend windows, in the smallest unit, as they are now.'),
+})
+const direction = z.enum(['tightening', 'loosening']).describe('Tightening: nothing is allowed that was not before.')
+export const DiffAnswer = z.strictObject({
+  key: z.string(),
+  fromHash: hash('In force.'),
+  toHash: hash('Proposed.'),
+  direction,
+  changes: z.array(z.strictObject({ path: z.string(), change: z.enum(['more', 'less']), sentence: z.string() })),
+})
+
+export const ProposeBody = z.strictObject({
+  policy: document,
+  tests: z
+    .array(z.record(z.string(), z.unknown()))
+    .min(1)
+    .max(1_000)
+    .describe('Golden tests: payloads and what the policy must say.'),
+  fromHash: hash('Refuse unless this policy is in force.').optional(),
+})
+const Change = z.strictObject({
+  id: z.string(),
+  key: z.string(),
+  state: z.enum(['proposed', 'activated', 'withdrawn', 'expired']),
+  direction,
+  fromHash: hash('Replaces this policy and no other.'),
+  toHash: hash('Puts this one in force.'),
+  policy: z.unknown(),
+  proposedBy: z.string(),
+  proposedAt: time('When.'),
+  expiresAt: time('Nobody can activate it after this.'),
+  approvals: z.array(z.strictObject({ address: z.string(), signature: z.string(), at: time('When.') })),
+})
+export const ChangeAnswer = Change.extend({ text: z.string().describe('Exactly what an approver signs.') })
+export const ProposedAnswer = ChangeAnswer.extend({
+  tests: z.array(z.strictObject({ name: z.string(), passed: z.boolean(), sentence: z.string() })).optional(),
+})
+export const ChangesAnswer = z.strictObject({ changes: z.array(Change) })
+export const ApprovalBody = z.strictObject({
+  signature: text(200, 'Over `text` of the change: SEP-53 in base64 (G…), EIP-191 in 0x hex (0x…).'),
+})
+
+const whole = (most: number, description: string, start: string) =>
+  z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,15})$/, 'is not a whole number')
+    .default(start)
+    .transform(Number)
+    .pipe(z.int().min(1).max(most))
+    .describe(description)
+const moment = (description: string) =>
+  z.iso
+    .datetime({ offset: true })
+    .transform(value => Date.parse(value))
+    .describe(description)
+export const AuditQuery = z.strictObject({
+  seq: whole(Number.MAX_SAFE_INTEGER, 'First record looked at; `next` of the answer before.', '1'),
+  limit: whole(1_000, 'Records in the answer at most.', '100'),
+  from: moment('RFC 3339; at or after.').optional(),
+  to: moment('RFC 3339; before.').optional(),
+  key: keyName.optional(),
+  subject: text(255, 'Subject of a token, or address of an administrator.').optional(),
+  result: z
+    .enum([
+      'released',
+      'refused',
+      'failed',
+      'interrupted',
+      'allow',
+      'deny',
+      'undecided',
+      'accepted',
+      'done',
+      'replayed',
+    ])
+    .optional(),
+  operation: text(64, 'sign, read, or the name of an event such as admins.add.').optional(),
+})
+export const AuditAnswer = z.strictObject({
+  records: z.array(z.looseObject({ seq: z.int(), time: z.string(), kind: z.string(), auditId: z.string() })),
+  scanned: z.int().describe('Records looked at.'),
+  next: z.int().optional().describe('Go on here; absent at the end of the log.'),
+})
+
+export const StatusAnswer = z.strictObject({
+  version: z.string(),
+  environment: z.string(),
+  instance: z.string(),
+  time: time('Of this instance.'),
+  ready: z.boolean(),
+  checks: z.array(z.strictObject({ name: z.string(), ok: z.boolean(), detail: z.string().optional() })),
+  audit: z.strictObject({ lastSeq: z.int() }),
+  versions: z.record(z.string(), z.int()).describe('Key versions by state.'),
+  admins: z.strictObject({ all: z.int(), active: z.int() }),
+})

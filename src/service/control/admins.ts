@@ -1,0 +1,105 @@
+import { readAddress } from '../../access/address-proof.ts'
+import { checkRoles } from '../../access/roles.ts'
+import type { Admin, AdminStore } from '../../domain/admins.ts'
+import { SignerError } from '../../domain/errors.ts'
+import type { Clock } from '../../domain/ports.ts'
+import { type Done, type Granted, notPermitted } from './guard.ts'
+import type { ControlParts } from './ports.ts'
+
+export interface AdminView {
+  readonly address: string
+  readonly name: string
+  readonly roles: readonly string[]
+  readonly active: boolean
+  /** ISO 8601. */
+  readonly createdAt: string
+  readonly changedAt: string
+}
+
+export const adminView = ({ address, name, roles, active, createdAt, changedAt }: Admin): AdminView => ({
+  address,
+  name,
+  roles,
+  active,
+  createdAt: new Date(createdAt).toISOString(),
+  changedAt: new Date(changedAt).toISOString(),
+})
+
+export interface NewAdmin {
+  readonly address: string
+  readonly name: string
+  readonly roles: readonly string[]
+}
+
+export interface AdminChange {
+  readonly roles?: readonly string[] | undefined
+  readonly active?: boolean | undefined
+}
+
+/** @returns the address in its one spelling. @throws `request/malformed` */
+export function canonicalAddress(text: string): string {
+  const address = readAddress(text)?.address
+  if (address !== undefined) return address
+  throw new SignerError('request/malformed', {
+    field: 'address',
+    reason: `${JSON.stringify(text.slice(0, 80))} is not an address`,
+    fix: 'give a Stellar account (G…) or an EVM account (0x… in lower case, or with the checksum of EIP-55)',
+  })
+}
+
+/** Whoever asks. @throws `request/malformed` for address or roles, `admin/exists` */
+export async function makeAdmin(
+  { admins, clock }: { readonly admins: AdminStore; readonly clock: Pick<Clock, 'now'> },
+  { address, name, roles }: NewAdmin,
+): Promise<Admin> {
+  const at = clock.now()
+  const admin: Admin = {
+    address: canonicalAddress(address),
+    name,
+    roles: checkRoles(roles),
+    active: true,
+    createdAt: at,
+    changedAt: at,
+  }
+  await admins.add(admin)
+  return admin
+}
+
+export async function listAdmins({ admins }: ControlParts): Promise<Done> {
+  const all = await admins.list()
+  return { answer: { admins: all.map(adminView) }, facts: { admins: all.length } }
+}
+
+export async function addAdmin({ admins, world }: ControlParts, wish: NewAdmin): Promise<Done> {
+  const admin = await makeAdmin({ admins, clock: world.clock }, wish)
+  return { answer: adminView(admin), facts: { address: admin.address, roles: admin.roles.join(' ') } }
+}
+
+export async function showAdmin({ admins }: ControlParts, text: string): Promise<Done> {
+  const address = canonicalAddress(text)
+  const admin = await admins.find(address)
+  if (admin === undefined) throw new SignerError('admin/unknown', { address })
+  return { answer: adminView(admin) }
+}
+
+/** @throws `access/denied` for one's own roles; `admin/unknown`, `admin/last` */
+export async function changeAdmin(
+  { admins, world }: ControlParts,
+  { admin: self }: Granted,
+  wish: AdminChange & { readonly address: string },
+): Promise<Done> {
+  const address = canonicalAddress(wish.address)
+  const { roles, active } = wish
+  if (roles !== undefined && address === self.address) {
+    throw notPermitted('admins:manage', 'nobody changes their own roles')
+  }
+  const admin = await admins.change(address, {
+    ...(roles === undefined ? {} : { roles: checkRoles(roles) }),
+    ...(active === undefined ? {} : { active }),
+    at: world.clock.now(),
+  })
+  return {
+    answer: adminView(admin),
+    facts: { address, roles: admin.roles.join(' '), active: admin.active },
+  }
+}

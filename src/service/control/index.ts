@@ -1,0 +1,27 @@
+export { rateHeaders } from '../../access/admission.ts'
+export { addAdmin, changeAdmin, listAdmins, makeAdmin, showAdmin } from './admins.ts'
+export { queryAudit } from './audit.ts'
+export {
+  activateChange,
+  approveChange,
+  listChanges,
+  proposeChange,
+  showChange,
+  withdrawChange,
+} from './changes.ts'
+export {
+  type Answered,
+  type Asking,
+  type Done,
+  type Granted,
+  type Operation,
+  perform,
+  performOpen,
+  recordStray,
+} from './guard.ts'
+export { endQuarantine, keyInShort, listKeys, showKey, showPolicy } from './keys.ts'
+export { challenge, openSessionFor } from './login.ts'
+export { checkPolicy, diffPolicy, explainPolicy } from './policies.ts'
+export type { ControlParts, Visit } from './ports.ts'
+export { showStatus } from './status.ts'
+export { issuedBefore, issueToken, listTokens, revokeToken } from './tokens.ts'

@@ -1,0 +1,69 @@
+/** What the control plane is made of. `compose` gives the real parts; nothing here can sign, and no part has a key in it. */
+import type { ApprovalRule } from '../../access/approval.ts'
+import type { Login } from '../../access/login.ts'
+import type { TokenIssuer } from '../../access/service-tokens.ts'
+import type { SessionToken } from '../../access/session.ts'
+import type { AdminStore, TokenLedger } from '../../domain/admins.ts'
+import type { AuditActor, AuditLog, AuditRecord, OutcomeEntry } from '../../domain/audit.ts'
+import type { ChangeStore } from '../../domain/changes.ts'
+import type { ClaimStore } from '../../domain/claims.ts'
+import type { ResolvedKey } from '../../domain/key.ts'
+import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../../domain/ports.ts'
+
+/** A request as it came in, for those who check who sent it: nothing decoded, nothing believed. */
+export interface Visit {
+  readonly method: string
+  /** As the listener says it, query included. */
+  readonly url: string
+  readonly headers: Pick<Headers, 'get'>
+  readonly body: Uint8Array
+  /** Peer address as the socket says it. */
+  readonly peer: string
+}
+
+/** A token that verified: signature, audience, life, sender. Whether it is the session of an administrator is asked here. */
+export interface Bearer extends SessionToken {
+  readonly tokenId: string
+}
+
+/** Who is counted. Before a login there is only a peer. */
+export interface Visitor {
+  readonly visit: Visit
+  readonly subject?: string
+  readonly tokenId?: string
+}
+
+export interface ControlParts {
+  readonly world: Pick<World, 'clock' | 'random'>
+  readonly logger: Logger
+  readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
+  readonly audit: AuditLog
+  /** Bounded, so that a flood of refusals cannot fill the disk. */
+  recordRefusal(outcome: OutcomeEntry): void
+  /** From this record on, in order, to the end of the log. */
+  records(fromSeq: number): AsyncIterable<AuditRecord>
+  newestSeq(): Promise<number>
+  readonly idempotency: IdempotencyStore
+  readonly admins: AdminStore
+  readonly tokens: TokenLedger
+  readonly changes: ChangeStore
+  readonly keys: Pick<KeyCatalogue, 'list'>
+  /** Out of quarantine, once the key has proved itself; records who asked. @throws as `restoreKey` */
+  restore(name: string, actor: AuditActor): Promise<ResolvedKey>
+  /** Address of the client, where a listed proxy names another than the socket. @throws `access/denied` */
+  clientOf?(visit: Visit): string
+  /** @throws `token/missing`, `token/invalid` */
+  authenticate(visit: Visit): Promise<Bearer>
+  /** Address lists, hours, rate. @returns headers for the answer. @throws `access/denied`, `access/limited` */
+  admit(visitor: Visitor): Promise<Readonly<Record<string, string>>>
+  readonly login: Login
+  /** Of service tokens. */
+  readonly issuer: Pick<TokenIssuer, 'issue'>
+  /** What was spent, for dry runs. */
+  readonly claims: Pick<ClaimStore, 'used'>
+  readonly approvals: ApprovalRule
+  /** Life of a proposal. */
+  readonly changeLifeMs: number
+  readonly about: { readonly version: string; readonly environment: string; readonly instance: string }
+  readiness(): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>
+}

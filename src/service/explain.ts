@@ -1,0 +1,71 @@
+import type { SpendClaim } from '../domain/claims.ts'
+import type { Decision } from '../domain/audit.ts'
+import type { ResolvedKey } from '../domain/key.ts'
+import type { ClaimStore } from '../domain/claims.ts'
+import { type Check, decide, explain, type Facts, type Policy } from '../policy/index.ts'
+import type { Asked } from './payloads.ts'
+
+/** A dry run: what the path of a signature would decide, and why. Nothing is claimed, nothing is signed. */
+export interface Explanation {
+  readonly decision: Decision['kind']
+  readonly policyHash: string
+  /** The rule that decided, unless it allows. */
+  readonly rule?: string
+  readonly reason?: string
+  readonly summary: string
+  /** Hex; what a signature would cover. */
+  readonly hash: string
+  readonly checks: readonly Check[]
+  /** Room in the spend windows it would take from, as it is now. Whole numbers of the smallest unit. */
+  readonly windows: readonly {
+    readonly counter: string
+    readonly seconds: number
+    readonly amount: string
+    readonly used: string
+    readonly limit: string
+  }[]
+}
+
+export async function explainAsked(
+  claims: Pick<ClaimStore, 'used'>,
+  policy: Policy,
+  held: ResolvedKey,
+  asked: Asked,
+  now: number,
+): Promise<Explanation> {
+  const facts = factsFor(held, now)
+  const decision = decide(policy, asked.view, facts)
+  const spends = decision.kind === 'allow' ? (decision.spends ?? []) : []
+  const used = await claims.used(spends, now)
+  const full = spends.find((claim, at) => (used[at] ?? 0n) + claim.amount > claim.limit)
+  const found = full === undefined ? decision : exceeded(policy.hash, full)
+  return {
+    decision: found.kind,
+    policyHash: policy.hash,
+    ...(found.kind === 'allow' ? {} : { rule: found.rule, reason: found.reason }),
+    summary: asked.sentence,
+    hash: asked.hash,
+    checks: explain(policy, asked.view, facts),
+    windows: spends.map((claim, at) => ({
+      counter: claim.counter,
+      seconds: claim.windowMs / 1000,
+      amount: String(claim.amount),
+      used: String(used[at] ?? 0n),
+      limit: String(claim.limit),
+    })),
+  }
+}
+
+export const factsFor = ({ key, version }: ResolvedKey, now: number): Facts => ({
+  now,
+  keyAddress: version.address,
+  keyNetwork: key.network,
+})
+
+const exceeded = (policyHash: string, { rule, limit, windowMs }: SpendClaim) =>
+  ({
+    kind: 'deny',
+    policyHash,
+    rule,
+    reason: `there is no room for it in the window: ${limit} in ${windowMs / 1000} seconds is the limit`,
+  }) as const

@@ -1,0 +1,131 @@
+/** What the data plane answers besides signatures. On record like them, but without a barrier: nothing leaves that was not public. */
+import { randomId } from '../bytes/ids.ts'
+import type { AuditActor } from '../domain/audit.ts'
+import { isSignerError, SignerError } from '../domain/errors.ts'
+import type { ResolvedKey } from '../domain/key.ts'
+import type { Policy } from '../policy/index.ts'
+import { type Explanation, explainAsked } from './explain.ts'
+import { type KeyView, viewOf } from './keys.ts'
+import { parsePayload } from './payloads.ts'
+import { earlyRefusal } from './records.ts'
+import { readPayload } from './request.ts'
+import type { Asking, CallerLike, SignDeps } from './types.ts'
+import type { ClaimStore } from '../domain/claims.ts'
+import type { KeyCatalogue } from '../domain/ports.ts'
+
+export interface ReadDeps<Caller extends CallerLike>
+  extends Pick<
+    SignDeps<Caller>,
+    | 'clock'
+    | 'random'
+    | 'limits'
+    | 'authenticate'
+    | 'gateway'
+    | 'authorize'
+    | 'audit'
+    | 'recordRefusal'
+    | 'incident'
+    | 'factsOf'
+  > {
+  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'list'>
+  readonly claims: Pick<ClaimStore, 'used'>
+  policyOf(key: ResolvedKey): Policy
+}
+
+export interface KeyRequest extends Asking {
+  readonly key: string
+}
+export interface ExplainRequest extends KeyRequest {
+  readonly body: Uint8Array
+}
+
+/** An answer, and headers of rate limits for it. */
+export interface Answered<T> {
+  readonly answer: T
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export async function getKey<C extends CallerLike>(deps: ReadDeps<C>, request: KeyRequest): Promise<Answered<KeyView>> {
+  const { key } = request
+  return attend(deps, request, { event: 'key-read', key, body: NO_BODY }, async caller => {
+    deps.authorize(caller, 'read', key)
+    return viewOf(await found(deps, key))
+  })
+}
+
+/** The keys that the caller may read; of others there is no trace. */
+export async function listKeys<C extends CallerLike>(
+  deps: ReadDeps<C>,
+  request: Asking,
+): Promise<Answered<{ keys: readonly KeyView[] }>> {
+  return attend(deps, request, { event: 'keys-listed', body: NO_BODY }, async caller => {
+    const mayRead = (name: string): boolean => {
+      try {
+        deps.authorize(caller, 'read', name)
+        return true
+      } catch {
+        return false
+      }
+    }
+    const keys = await deps.catalogue.list()
+    return { keys: keys.filter(({ key, bindings }) => bindings.length > 0 && mayRead(key.name)).map(viewOf) }
+  })
+}
+
+/** A dry run of a signature, for those who may ask for one; the payload's own refusals included. */
+export async function explainKey<C extends CallerLike>(
+  deps: ReadDeps<C>,
+  request: ExplainRequest,
+): Promise<Answered<Explanation>> {
+  const { key, body } = request
+  return attend(deps, request, { event: 'sign-explained', key, body }, async (caller, peer) => {
+    deps.authorize(caller, 'explain', key)
+    const payload = readPayload(body, deps.limits.bodyBytes)
+    const held = await found(deps, key)
+    const asked = parsePayload(held.key.chain, payload, held.key.network)
+    deps.gateway.constrain(caller, deps.factsOf(held, asked, peer), 'explain')
+    return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
+  })
+}
+
+const NO_BODY = new Uint8Array()
+
+async function found(deps: ReadDeps<CallerLike>, key: string): Promise<ResolvedKey> {
+  const resolved = await deps.catalogue.resolve(key)
+  if (resolved === undefined) throw new SignerError('key/unknown', { key })
+  return resolved
+}
+
+interface Matter {
+  readonly event: string
+  readonly key?: string
+  readonly body: Uint8Array
+}
+
+/** The same door as for a signature, and one record whatever comes of it. */
+async function attend<C extends CallerLike, T>(
+  deps: ReadDeps<C>,
+  request: Asking,
+  { event, key, body }: Matter,
+  work: (caller: C, peer: string) => Promise<T>,
+): Promise<Answered<T>> {
+  const { requestId } = request
+  const auditId = randomId(deps.random, 'a')
+  let actor: AuditActor = { subject: 'unknown', peer: request.peer }
+  try {
+    const peer = deps.gateway.enter(request)
+    actor = { ...actor, peer }
+    const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer, body })
+    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
+    const headers = await deps.gateway.admit(caller, peer, key)
+    const answer = await work(caller, peer)
+    const detail = { requestId, ...(key === undefined ? {} : { key }) }
+    if (deps.audit.state.kind === 'open') await deps.audit.append({ kind: 'event', auditId, event, actor, detail })
+    return { answer, headers }
+  } catch (error) {
+    const refusal = isSignerError(error) ? error : deps.incident(error)
+    const operation = event === 'sign-explained' ? 'explain' : 'read'
+    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation }, refusal))
+    throw refusal
+  }
+}

@@ -1,0 +1,140 @@
+import type { Kysely } from 'kysely'
+import type { VersionState } from '../domain/key.ts'
+import type { BindingsTable, EnvelopesTable, KeysTable, StoreTables, VersionsTable } from './schema.ts'
+import { type NoValues, query } from './steps.ts'
+
+const VERSION_COLUMNS = [
+  'keys.name',
+  'keys.chain',
+  'keys.network',
+  'keys.policy',
+  'keys.policy_hash',
+  'keys.created_at',
+  'versions.version',
+  'versions.scheme',
+  'versions.public_key',
+  'versions.address',
+  'versions.state',
+  'versions.seal',
+  'bindings.id',
+  'bindings.provider',
+  'bindings.custody',
+  'bindings.reference',
+  'bindings.suspended',
+] as const
+
+const wholeVersions = (db: Kysely<StoreTables>) =>
+  db
+    .selectFrom('versions')
+    .innerJoin('keys', 'keys.name', 'versions.key')
+    .leftJoin('bindings', join =>
+      join.onRef('bindings.key', '=', 'versions.key').onRef('bindings.version', '=', 'versions.version'),
+    )
+    .select(VERSION_COLUMNS)
+
+export const activeRows = query<{ name: string }>('read a key', (db, p) =>
+  wholeVersions(db)
+    .where('versions.key', '=', p('name'))
+    .where('versions.state', '=', 'active')
+    .orderBy('bindings.position'),
+)
+export const versionRows = query<{ key: string; version: number }>('read a version', (db, p) =>
+  wholeVersions(db)
+    .where('versions.key', '=', p('key'))
+    .where('versions.version', '=', p('version'))
+    .orderBy('bindings.position'),
+)
+export const everyRow = query<NoValues>('list the keys', db =>
+  wholeVersions(db).orderBy('versions.key').orderBy('versions.version').orderBy('bindings.position'),
+)
+export const newestVersion = query<{ name: string }>('read a key', (db, p) =>
+  db
+    .selectFrom('keys')
+    .leftJoin('versions', 'versions.key', 'keys.name')
+    .select(['versions.version', 'versions.state'])
+    .where('keys.name', '=', p('name'))
+    .orderBy('versions.version', 'desc')
+    .limit(1),
+)
+export const stateOf = query<{ key: string; version: number }>('read the state of a version', (db, p) =>
+  db.selectFrom('versions').select('state').where('key', '=', p('key')).where('version', '=', p('version')),
+)
+export const activeVersion = query<{ key: string }>('read a key', (db, p) =>
+  db.selectFrom('versions').select('version').where('key', '=', p('key')).where('state', '=', 'active'),
+)
+export const findEnvelope = query<{ bindingId: string }>('read an encrypted key', (db, p) =>
+  db.selectFrom('envelopes').select(['binding_id', 'ciphertext', 'context']).where('binding_id', '=', p('bindingId')),
+)
+export const bindingOwner = query<{ id: string }>('read a binding', (db, p) =>
+  db.selectFrom('bindings').select(['id', 'key', 'version']).where('id', '=', p('id')),
+)
+export const addKey = query<KeysTable>('add a key', (db, p) =>
+  db.insertInto('keys').values({
+    name: p('name'),
+    chain: p('chain'),
+    network: p('network'),
+    policy: p('policy'),
+    policy_hash: p('policy_hash'),
+    created_at: p('created_at'),
+  }),
+)
+export const addVersion = query<VersionsTable>('add a version', (db, p) =>
+  db.insertInto('versions').values({
+    key: p('key'),
+    version: p('version'),
+    scheme: p('scheme'),
+    public_key: p('public_key'),
+    address: p('address'),
+    state: p('state'),
+    seal: p('seal'),
+  }),
+)
+export const addBinding = query<Omit<BindingsTable, 'suspended'>>('add a binding', (db, p) =>
+  db.insertInto('bindings').values({
+    id: p('id'),
+    key: p('key'),
+    version: p('version'),
+    position: p('position'),
+    provider: p('provider'),
+    custody: p('custody'),
+    reference: p('reference'),
+  }),
+)
+export const addEnvelope = query<EnvelopesTable>('add an encrypted key', (db, p) =>
+  db
+    .insertInto('envelopes')
+    .values({ binding_id: p('binding_id'), ciphertext: p('ciphertext'), context: p('context') }),
+)
+export const suspendBinding = query<{ id: string; suspended: string | null }>('suspend a binding', (db, p) =>
+  db
+    .updateTable('bindings')
+    .set({ suspended: p('suspended') })
+    .where('id', '=', p('id')),
+)
+export const setSeal = query<{ key: string; version: number; seal: string }>('seal a version', (db, p) =>
+  db
+    .updateTable('versions')
+    .set({ seal: p('seal') })
+    .where('key', '=', p('key'))
+    .where('version', '=', p('version')),
+)
+export const setVersionState = query<{ key: string; version: number; state: VersionState; seal: string }>(
+  'change the state of a version',
+  (db, p) =>
+    db
+      .updateTable('versions')
+      .set({ state: p('state'), seal: p('seal') })
+      .where('key', '=', p('key'))
+      .where('version', '=', p('version')),
+)
+export const keyRows = query<{ key: string }>('read a key', (db, p) =>
+  wholeVersions(db).where('versions.key', '=', p('key')).orderBy('versions.version').orderBy('bindings.position'),
+)
+export const setKeyPolicy = query<{ name: string; policy: string; policy_hash: string }>(
+  'change the policy of a key',
+  (db, p) =>
+    db
+      .updateTable('keys')
+      .set({ policy: p('policy'), policy_hash: p('policy_hash') })
+      .where('name', '=', p('name')),
+)

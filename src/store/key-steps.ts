@@ -1,0 +1,157 @@
+import { SignerError } from '../domain/errors.ts'
+import type { ResolvedKey, VersionState } from '../domain/key.ts'
+import type { KeyRegistry } from '../domain/ports.ts'
+import { checkAddition, checkPlace, isVersionState, mismatch, refuseSecond, suspended } from './checks.ts'
+import {
+  activeRows,
+  activeVersion,
+  addBinding,
+  addEnvelope,
+  addKey,
+  addVersion,
+  bindingOwner,
+  everyRow,
+  findEnvelope,
+  keyRows,
+  newestVersion,
+  setKeyPolicy,
+  setSeal,
+  setVersionState,
+  stateOf,
+  suspendBinding,
+  versionRows,
+} from './key-queries.ts'
+import {
+  bindingRow,
+  envelopeRow,
+  groupVersions,
+  keyRow,
+  notActive,
+  readEnvelope,
+  readVersion,
+  versionRow,
+} from './rows.ts'
+import { sealOf } from './seal.ts'
+import { change, type Engine, lock, REGISTRY, row, rows, type Step } from './steps.ts'
+
+/** The registry. `resolve`, `stateOf` and `envelope` are one statement each. */
+export function keyRegistry(engine: Engine): KeyRegistry {
+  return {
+    resolve: name => engine.once(() => resolve(name)),
+    stateOf: (key, version) =>
+      engine.once(function* () {
+        const found = yield* row(stateOf, { key, version })
+        if (found === undefined) return undefined
+        if (!isVersionState(found['state'])) throw mismatch(key, 'the state is unknown')
+        return found['state']
+      }),
+    envelope: bindingId =>
+      engine.once(function* () {
+        const found = yield* row(findEnvelope, { bindingId })
+        return found === undefined ? undefined : readEnvelope(found)
+      }),
+    list: () =>
+      engine.once(function* () {
+        return groupVersions(yield* rows(everyRow, {})).map(readVersion)
+      }),
+    add: async entry => {
+      checkAddition(entry)
+      return engine.atomic('add a key', () => add(entry))
+    },
+    addBinding: entry => engine.atomic('add a binding', () => place(entry)),
+    suspendBinding: (bindingId, reason) => engine.atomic('suspend a binding', () => suspend(bindingId, reason)),
+    setState: async (key, version, state, from) => {
+      if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
+      return engine.atomic('change the state of a version', () => moveTo(key, version, state, from))
+    },
+  }
+}
+
+export function* resolve(name: string): Step<ResolvedKey | undefined> {
+  const found = yield* rows(activeRows, { name })
+  if (found.length > 0) return readVersion(found)
+  const newest = yield* row(newestVersion, { name })
+  if (newest === undefined) return undefined
+  throw notActive(name, newest)
+}
+
+function* add({ key, version, binding, envelope }: Parameters<KeyRegistry['add']>[0]): Step<void> {
+  yield* lock(REGISTRY)
+  if ((yield* row(newestVersion, { name: key.name })) !== undefined) {
+    throw new SignerError('key/exists', { key: key.name })
+  }
+  yield* refuseBindingId(binding.id)
+  yield* change(addKey, keyRow(key))
+  yield* change(addVersion, { ...versionRow(version), seal: sealOf({ key, version, bindings: [binding] }) })
+  yield* change(addBinding, bindingRow(binding, 0))
+  if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
+}
+
+function* place({ binding, envelope }: Parameters<KeyRegistry['addBinding']>[0]): Step<void> {
+  yield* lock(REGISTRY)
+  const { key, version } = binding
+  const before = yield* known(key, version)
+  checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
+  refuseSecond(before.bindings, binding)
+  yield* refuseBindingId(binding.id)
+  yield* change(addBinding, bindingRow(binding, before.bindings.length))
+  if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
+  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings: [...before.bindings, binding] }) })
+}
+
+function* suspend(bindingId: string, reason: string | undefined): Step<boolean> {
+  yield* lock(REGISTRY)
+  const owner = yield* row(bindingOwner, { id: bindingId })
+  if (owner === undefined) throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
+  const { key, version } = owner as { key: string; version: number }
+  const before = yield* known(key, version)
+  if (before.bindings.find(({ id }) => id === bindingId)?.suspended === reason) return false
+  const bindings = before.bindings.map(binding => (binding.id === bindingId ? suspended(binding, reason) : binding))
+  yield* change(suspendBinding, { id: bindingId, suspended: reason ?? null })
+  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+  return true
+}
+
+function* moveTo(
+  key: string,
+  version: number,
+  state: VersionState,
+  from: readonly VersionState[] | undefined,
+): Step<boolean> {
+  yield* lock(REGISTRY)
+  const before = yield* known(key, version)
+  if (from?.includes(before.version.state) === false) return false
+  const active = (yield* row(activeVersion, { key }))?.['version']
+  if (state === 'active' && active !== undefined && active !== version) throw secondActive(key, String(active))
+  const seal = sealOf({ ...before, version: { ...before.version, state } })
+  yield* change(setVersionState, { key, version, state, seal })
+  return true
+}
+
+/** Every version of a key, the oldest first. */
+export function* readKeyVersions(key: string): Step<ResolvedKey[]> {
+  return groupVersions(yield* rows(keyRows, { key })).map(readVersion)
+}
+
+/** Puts another policy in force. @param versions  all of the key, as read in the same transaction, under the lock of the registry */
+export function* setPolicy(versions: readonly ResolvedKey[], policy: string, policyHash: string): Step<void> {
+  for (const [index, resolved] of versions.entries()) {
+    const key = { ...resolved.key, policy, policyHash }
+    const { version } = resolved.version
+    if (index === 0) yield* change(setKeyPolicy, { name: key.name, policy, policy_hash: policyHash })
+    yield* change(setSeal, { key: key.name, version, seal: sealOf({ ...resolved, key }) })
+  }
+}
+
+function* known(key: string, version: number): Step<ResolvedKey> {
+  const found = yield* rows(versionRows, { key, version })
+  if (found.length === 0) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+  return readVersion(found)
+}
+
+function* refuseBindingId(id: string): Step<void> {
+  if ((yield* row(bindingOwner, { id })) !== undefined) throw new SignerError('key/exists', { key: `binding ${id}` })
+}
+
+const secondActive = (key: string, active: string) =>
+  new SignerError('key/unsupported', { key, wanted: 'active', reason: `version ${active} is active: move it on first` })

@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build, openRuntime } from '../src/runtime/index.ts'
+import { measureGateway } from './gateway/measure.ts'
+import { GROUPS, groupName, TURNS } from './gateway/variants.ts'
 import { squareName, squaresOf } from './matrix/cells.ts'
 import { commitOf, machineOf, stealBetween, stealNow } from './matrix/machine.ts'
 import { ASSUMPTIONS, type Report } from './matrix/report.ts'
@@ -31,6 +33,7 @@ const { values } = parseArgs({
 const emulator = JSON.parse(addresses) as Emulator
 const settings = SETTINGS[values.quick ? 'quick' : 'full']
 const squares = squaresOf(settings.extent).filter(square => squareName(square).includes(values.only ?? ''))
+const groups = GROUPS.filter(group => groupName(group).includes(values.only ?? ''))
 const stop = new AbortController()
 runtime.onSignals({ stop: () => stop.abort(new Error('stopped')) })
 const say = (line: string): void => void runtime.write('stderr', `${line}\n`)
@@ -41,11 +44,15 @@ try {
   const machine = machineOf()
   say(`${squares.length} cells, ${settings.rounds} rounds; service, emulator and client are processes of their own`)
   const rig = { emulator, control: controlOf(emulator), service: service.value, library: librarySubject }
-  const figures = await runSuite(rig, squares, settings, {
-    shuffle: list => shuffled(list, runtime.world().random),
+  const { random, clock } = runtime.world()
+  const tools = {
+    shuffle: <T>(list: readonly T[]) => shuffled(list, random),
     onProgress: say,
     signal: stop.signal,
-  })
+    now: () => clock.now(),
+  }
+  const figures = await runSuite(rig, squares, settings, tools)
+  const gateway = await measureGateway(rig.service, rig.control, groups, TURNS[settings.extent], tools)
   const after = stealNow()
   const report: Report = {
     meta: {
@@ -62,6 +69,7 @@ try {
       assumptions: ASSUMPTIONS,
     },
     ...figures,
+    gateway,
   }
   await mkdir(values.out, { recursive: true })
   const write = (name: string, text: string) => writeFile(join(values.out, name), text)

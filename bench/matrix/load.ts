@@ -62,6 +62,18 @@ export async function closedLoop(sign: Sign, callers: number, { timeMs, samplesM
   return noted.load(now() - start)
 }
 
+/** As `closedLoop`, for so many calls: what they need is made before, so that it is not timed. */
+export async function countedLoop(sign: Sign, callers: number, calls: number): Promise<Load> {
+  const noted = notes()
+  const start = now()
+  let left = calls
+  const caller = async (): Promise<void> => {
+    while (left-- > 0) await noted.call(sign, now())
+  }
+  await Promise.all(Array.from({ length: callers }, caller))
+  return noted.load(now() - start)
+}
+
 /**
  * Arrivals at a fixed rate, whether the answers come or not. A call's latency counts from when it was due: what a stall
  * holds up is in the figures, which a closed loop leaves out because it stops asking (coordinated omission).

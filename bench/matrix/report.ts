@@ -1,3 +1,4 @@
+import type { GatewayCell } from '../gateway/measure.ts'
 import type { Square } from './cells.ts'
 import { baselineOf } from './cells.ts'
 import type { Round } from './measure.ts'
@@ -65,6 +66,8 @@ export interface Report {
   readonly meta: Meta
   readonly cells: readonly Cell[]
   readonly openLoop: readonly OpenCell[]
+  /** What access and policy add on the path. */
+  readonly gateway: readonly GatewayCell[]
 }
 
 export function cellOf(

@@ -1,6 +1,7 @@
 import { sha256 } from '../../src/bytes/sha256.ts'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import type { Report } from '../matrix/report.ts'
+import { GATEWAY_COLUMNS, GATEWAY_MEANINGS, gatewayRows } from './gateway.ts'
 import { MEANINGS } from './markdown.ts'
 import { exposureBars, latencyBoxes, overheadBars, throughputLines } from './plots.ts'
 import { escape } from './svg.ts'
@@ -63,6 +64,9 @@ ${section('Throughput against concurrency', 'Dashed: decrypt. Client, service an
 <h2>Arrivals at a fixed rate</h2>
 <p class="note">Latency from when each call was due, so that what a stall holds up is in it.</p>
 ${table(OPEN_COLUMNS, openRows(report))}
+<h2>What access and policy add</h2>
+${list(GATEWAY_MEANINGS)}
+${table(GATEWAY_COLUMNS, gatewayRows(report.gateway))}
 <h2>All cells</h2>
 ${table(COLUMNS, report.cells.map(rowOf))}
 </body>

@@ -1,4 +1,5 @@
 import type { Report } from '../matrix/report.ts'
+import { GATEWAY_COLUMNS, GATEWAY_MEANINGS, gatewayRows } from './gateway.ts'
 import { aboutLine, COLUMNS, OPEN_COLUMNS, openRows, rowOf } from './table.ts'
 
 const grid = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
@@ -26,6 +27,12 @@ ${grid(COLUMNS, report.cells.map(rowOf))}
 Latency counts from when a call was due, so that what a stall holds up is in it (no coordinated omission).
 
 ${grid(OPEN_COLUMNS, openRows(report))}
+
+## What access and policy add
+
+${GATEWAY_MEANINGS.map(each => `- ${each}`).join('\n')}
+
+${grid(GATEWAY_COLUMNS, gatewayRows(report.gateway))}
 
 ## How to read it
 

@@ -1,4 +1,5 @@
 import type { Cell, Report } from '../matrix/report.ts'
+import { GATEWAY_COLUMNS, gatewayRows } from './gateway.ts'
 
 export const COLUMNS = [
   'subject',
@@ -91,6 +92,9 @@ export const terminalTable = (report: Report): string =>
     ...(report.openLoop.length === 0
       ? []
       : ['', 'Arrivals at a fixed rate, latency from when each was due:', aligned(OPEN_COLUMNS, openRows(report), 3)]),
+    ...(report.gateway.length === 0
+      ? []
+      : ['', 'What access and policy add:', aligned(GATEWAY_COLUMNS, gatewayRows(report.gateway), 4)]),
     '',
     aboutLine(report),
   ].join('\n')

@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline'
+import type { GatewayServices, Grant } from './gateway.ts'
 import type { BenchService } from './service.ts'
 import type { Usage } from './usage.ts'
 
-/** What the process of the service is told over its standard input, one JSON object a line, answered one a line. */
-export type Order = 'token' | 'begin' | 'end' | 'slow' | 'stop'
+/** What the process of the service is told over its standard input, one JSON list a line, answered one a line. */
+type Told = ['token' | 'begin' | 'end' | 'gateway'] | ['slow', number] | ['grant', Grant]
 
 export interface RemoteService {
   readonly url: string
@@ -12,6 +13,9 @@ export interface RemoteService {
   begin(): Promise<void>
   end(): Promise<Usage>
   slow(ms: number): Promise<void>
+  /** Where the services of the section `gateway` are; the first call starts them. */
+  gateway(): Promise<GatewayServices['places']>
+  grant(grant: Grant): Promise<string>
   stop(): Promise<void>
 }
 
@@ -29,17 +33,17 @@ export async function obey(
   try {
     await say(JSON.stringify({ url: service.url, addresses: service.addresses } satisfies Ready))
     for await (const line of lines) {
-      const [order, value] = JSON.parse(line) as [Order, number?]
-      if (order === 'stop') break
-      await say(JSON.stringify((await answer(service, order, value ?? 0)) ?? null))
+      const told = JSON.parse(line) as Told | ['stop']
+      if (told[0] === 'stop') break
+      await say(JSON.stringify((await answer(service, told)) ?? null))
     }
   } finally {
     await service.stop()
   }
 }
 
-async function answer(service: BenchService, order: Exclude<Order, 'stop'>, value: number): Promise<unknown> {
-  switch (order) {
+async function answer(service: BenchService, told: Told): Promise<unknown> {
+  switch (told[0]) {
     case 'token':
       return service.token()
     case 'begin':
@@ -47,10 +51,14 @@ async function answer(service: BenchService, order: Exclude<Order, 'stop'>, valu
     case 'end':
       return service.end()
     case 'slow':
-      return service.slow(value)
+      return service.slow(told[1])
+    case 'gateway':
+      return (await service.gateway()).places
+    case 'grant':
+      return (await service.gateway()).token(told[1])
     default:
-      order satisfies never
-      throw new TypeError(`Unknown order ${String(order)}`)
+      told satisfies never
+      throw new TypeError(`Unknown order ${JSON.stringify(told)}`)
   }
 }
 
@@ -71,8 +79,8 @@ export async function command(
     return JSON.parse(next.value)
   }
   const { url, addresses } = (await hear()) as Ready
-  const ask = async <T>(order: Order, value?: number): Promise<T> => {
-    input.write(`${JSON.stringify([order, value])}\n`)
+  const ask = async <T>(...told: Told): Promise<T> => {
+    input.write(`${JSON.stringify(told)}\n`)
     return (await hear()) as T
   }
   return {
@@ -82,6 +90,8 @@ export async function command(
     begin: () => ask('begin'),
     end: () => ask('end'),
     slow: ms => ask('slow', ms),
+    gateway: () => ask('gateway'),
+    grant: grant => ask('grant', grant),
     stop: async () => {
       input.write(`${JSON.stringify(['stop'])}\n`)
       input.end()

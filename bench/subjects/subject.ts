@@ -13,8 +13,8 @@ export interface Subject {
   close(): void | Promise<void>
 }
 
-/** What everybody signs: a payment on Stellar's test network, and its hash. */
-export const PAYMENT = { type: 'stellar-transaction', xdr: EXAMPLE_XDR } as const
+/** What everybody but the service signs: a payment on Stellar's test network, by its hash. */
+const PAYMENT = { type: 'stellar-transaction', xdr: EXAMPLE_XDR } as const
 export const HASH: Uint8Array = fromHex(parsePayload('stellar', PAYMENT, 'testnet').hash) ?? new Uint8Array()
 
 export const textOf = (signature: Uint8Array | undefined): string => toBase64(signature ?? new Uint8Array())

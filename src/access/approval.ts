@@ -5,16 +5,18 @@
  * change as it is then, and the approvers are who holds the role then.
  */
 import canonicalize from 'canonicalize'
+import { toHex } from '../bytes/hex.ts'
+import { sha256 } from '../bytes/sha256.ts'
 import type { Admin } from '../domain/admins.ts'
 import type { Approval, PolicyChange } from '../domain/changes.ts'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import { provesAddress } from './address-proof.ts'
 import { holdsEveryDuty, permissionsOf } from './roles.ts'
 
-/** What an approver agrees to. The new policy stands in it by its hash. */
+/** What an approver agrees to. The new policy and its golden tests stand in it by their hashes. */
 export type ApprovedChange = Pick<
   PolicyChange,
-  'id' | 'key' | 'fromHash' | 'toHash' | 'direction' | 'proposedBy' | 'proposedAt' | 'expiresAt'
+  'id' | 'key' | 'fromHash' | 'toHash' | 'testsText' | 'direction' | 'proposedBy' | 'proposedAt' | 'expiresAt'
 >
 
 const TITLE = 'Countersign policy change, version 1'
@@ -28,7 +30,8 @@ export function changeText(change: ApprovedChange, environment: string): string 
   const { id, key, fromHash, toHash, direction, proposedBy } = change
   const proposed = new Date(change.proposedAt).toISOString()
   const expires = new Date(change.expiresAt).toISOString()
-  const terms = { id, environment, key, direction, fromHash, toHash, proposedBy, proposed, expires }
+  const testsHash = toHex(sha256(new TextEncoder().encode(change.testsText)))
+  const terms = { id, environment, key, direction, fromHash, toHash, testsHash, proposedBy, proposed, expires }
   return `${TITLE}\n${canonicalize(terms)}`
 }
 

@@ -96,7 +96,9 @@ const READERS: Record<ConstraintName, (value: unknown, judges: ConstraintJudges)
     const entries = Object.entries(value as Members)
     if (entries.length > LIST_MAX) return `has more than ${LIST_MAX} assets`
     const good = entries.every(([asset, units]) => NAME.test(asset) && typeof units === 'string' && UNITS.test(units))
-    return good ? undefined : 'is not asset to whole number of the smallest unit, as text'
+    return good
+      ? undefined
+      : 'is not asset to whole number of the smallest unit, as text: 10 XLM is "native": "100000000"'
   },
   cidrs: (value, { isBlock = () => true }) =>
     listProblem(value, text => NAME.test(text) && passes(() => isBlock(text))),

@@ -122,7 +122,7 @@ function manageData(source: Uint8Array, name: string, value: string): xdr.Operat
 }
 
 /** SHA-256 of network id, envelope type and transaction. */
-function hashOf(tx: xdr.Transaction, rules: Sep10Rules): Digest32 {
+export function hashOf(tx: xdr.Transaction, rules: Sep10Rules): Digest32 {
   const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(tx)
   const networkId = sha256(encoder.encode(rules.networkPassphrase))
   return sha256(new xdr.TransactionSignaturePayload({ networkId, taggedTransaction }).toXdr())
@@ -148,7 +148,7 @@ export async function readSep10Answer(
   return { account, id: toHex(hash) }
 }
 
-function decode(text: string): xdr.TransactionV1Envelope {
+export function decode(text: string): xdr.TransactionV1Envelope {
   const bytes = text.length > CHARACTERS_MAX ? undefined : fromBase64(text)
   if (bytes === undefined) throw refused('spelling')
   let envelope: xdr.TransactionEnvelope
@@ -163,14 +163,14 @@ function decode(text: string): xdr.TransactionV1Envelope {
   return envelope.v1
 }
 
-function checkFrame(tx: xdr.Transaction, { serverAccount }: Sep10Rules): void {
+export function checkFrame(tx: xdr.Transaction, { serverAccount }: Sep10Rules): void {
   if (!isAccount(tx.sourceAccount, StrKey.decodeEd25519PublicKey(serverAccount))) throw refused('source')
   if (tx.seqNum !== 0n) throw refused('sequence')
   if (tx.memo.type !== 'memoNone') throw refused('memo')
   if (tx.ext.type !== 'v0') throw refused('extension')
 }
 
-function checkTime(cond: xdr.Preconditions, now: number): void {
+export function checkTime(cond: xdr.Preconditions, now: number): void {
   if (cond.type !== 'precondTime') throw refused('preconditions')
   const { minTime, maxTime } = cond.timeBounds
   if (maxTime === 0n) throw refused('endless')
@@ -180,7 +180,7 @@ function checkTime(cond: xdr.Preconditions, now: number): void {
 }
 
 /** @returns the key of the account that logs in. */
-function checkOperations(operations: readonly xdr.Operation[], rules: Sep10Rules): Uint8Array {
+export function checkOperations(operations: readonly xdr.Operation[], rules: Sep10Rules): Uint8Array {
   const server = StrKey.decodeEd25519PublicKey(rules.serverAccount)
   const data = operations.map(({ sourceAccount, body }) => {
     if (body.type !== 'manageData') throw refused('type')
@@ -213,7 +213,11 @@ async function checkSignatures(
   if (!(await madeBy(account, isFirst ? second : first, hash))) throw refused('signature')
 }
 
-async function madeBy(account: string, { hint, signature }: xdr.DecoratedSignature, hash: Digest32): Promise<boolean> {
+export async function madeBy(
+  account: string,
+  { hint, signature }: xdr.DecoratedSignature,
+  hash: Digest32,
+): Promise<boolean> {
   const expected = StrKey.decodeEd25519PublicKey(account).slice(-4)
   return equalBytes(hint.toBytes(), expected) && (await signedByAccount(account, hash, signature.toBytes()))
 }
@@ -227,5 +231,5 @@ function isNonce(value: Uint8Array): boolean {
   return value.length === 64 && fromBase64(String.fromCharCode(...value))?.length === 48
 }
 
-const refused = (reason: Reason, cause?: unknown) =>
+export const refused = (reason: Reason, cause?: unknown) =>
   new SignerError('login/refused', { reason: SEP10_REASONS[reason] }, cause === undefined ? {} : { cause })

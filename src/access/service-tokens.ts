@@ -24,6 +24,8 @@ export interface TokenIssuerOptions {
   /** `required` (unless told): no sign scope without `cnf`. */
   readonly senderConstraint?: 'required' | 'optional'
   readonly judges?: ConstraintJudges
+  /** Longest life that is given, 1 to 900; 900 unless told. */
+  readonly secondsMax?: number
 }
 
 export interface TokenGrant {
@@ -37,7 +39,7 @@ export interface TokenGrant {
   readonly constraints?: unknown
   /** The claim `cnf`: an object with one of `jkt`, `jwk`, `x5t#S256`. */
   readonly confirmation?: unknown
-  /** Life, 1 to 900 seconds; 900 unless told. */
+  /** Life, 1 to `secondsMax` seconds; that unless told. */
   readonly seconds?: number
 }
 
@@ -72,6 +74,7 @@ const CONSTRAINTS_FIX = 'use networks, operations, maxValue, cidrs, window and l
  */
 export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
   const { issuer, audience, clock, random, senderConstraint = 'required', judges = {} } = options
+  const { secondsMax = MAX_AGE_SECONDS } = options
   const { publicKey, privateKey } = readPrivateKey(options.key)
   return {
     jwks: Object.freeze({ keys: Object.freeze([publicKey]) }),
@@ -79,11 +82,11 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
     audience,
     ready: async () => void (await privateKey()),
     async issue(grant) {
-      const { subject, issuedBy, seconds = MAX_AGE_SECONDS, scopes } = grant
+      const { subject, issuedBy, seconds = secondsMax, scopes } = grant
       if (subject.length === 0 || subject.length > NAME_CHARACTERS_MAX)
         throw malformed('subject', 'is empty or too long', `use 1 to ${NAME_CHARACTERS_MAX} characters`)
-      if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_AGE_SECONDS)
-        throw malformed('seconds', 'is out of range', `use 1 to ${MAX_AGE_SECONDS}`)
+      if (!Number.isInteger(seconds) || seconds < 1 || seconds > secondsMax)
+        throw malformed('seconds', 'is out of range', `use 1 to ${secondsMax}`)
       checkScopes(scopes)
       const cs = canonicalConstraints(grant.constraints, judges)
       const cnf = grant.confirmation

@@ -41,6 +41,8 @@ export interface Services {
   checkConfig(file: string | undefined): Promise<{ environment: string; warnings: readonly ConfigProblem[] }>
   configSchema(): Promise<unknown>
   readonly addresses: Addresses
+  /** Wipes the bytes. */
+  openLoginKey(seedFile: Uint8Array): Promise<LoginKey>
   /** Asks every configured key service what it would let us do; changes nothing. */
   doctor(config: Config, options: DoctorOptions): AsyncIterable<Diagnosis>
   bench(options: BenchOptions): Promise<{ table: string; json: unknown }>
@@ -70,6 +72,23 @@ export interface Addresses {
   ofSeed(file: Uint8Array): Promise<AddressView>
   /** The seed as the ASCII bytes of its S… form; the caller wipes them. */
   generate(): Promise<AddressView & { readonly seed: Uint8Array }>
+}
+
+/** Signs login challenges and nothing else. */
+export interface LoginKey {
+  readonly address: string
+  /** @returns the challenge with one more signature. @throws `login/refused` when it is not what was expected */
+  answer(transaction: string, expected: ExpectedLogin): Promise<string>
+  wipe(): void
+}
+
+/** What a good challenge of SEP-10 says. */
+export interface ExpectedLogin {
+  readonly homeDomain: string
+  readonly webAuthDomain: string
+  /** Our name of the Stellar network. */
+  readonly network: string
+  readonly serverAccount?: string
 }
 
 export interface AddressView {

@@ -139,14 +139,15 @@ async function readDocument({ terminal }: CliContext, path: string, field = 'fil
 
 /** As `sign` takes it, or the whole body of a sign request. */
 async function readPayload({ terminal }: CliContext, text: string): Promise<{ readonly type: string }> {
-  if (text.length > 60 && /^AAAA[A-Za-z0-9+/]+={0,2}$/.test(text))
-    return { type: 'stellar-transaction', ...{ xdr: text } }
+  if (text.length > 60 && /^AAAA[A-Za-z0-9+/]+={0,2}$/.test(text)) return envelope(text)
   const read = await readText(terminal, { field: 'payload', path: text, bytesMax: PAYLOAD_BYTES_MAX })
-  if (!read.startsWith('{')) return { type: 'stellar-transaction', ...{ xdr: read } }
+  if (!read.startsWith('{')) return envelope(read)
   const payload = parseStrictJson(new TextEncoder().encode(read)) as { type?: unknown }
   if (typeof payload.type === 'string') return payload as { type: string }
   throw usage('payload', 'has no type', 'send {"type":"stellar-transaction","xdr":"…"}')
 }
+
+const envelope = (xdr: string) => ({ type: 'stellar-transaction', xdr })
 
 function lines({ decision, rule, reason, summary, checks }: Answer): string {
   const why = rule === undefined ? '' : ` by ${rule}: ${reason ?? ''}`

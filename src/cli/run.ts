@@ -12,6 +12,7 @@ import { flagsCommand } from './flags.ts'
 import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
 import { localKmsCommand } from './local-kms.ts'
+import { loginCommand } from './login.ts'
 import { json } from './options.ts'
 import { policyCommand } from './policy.ts'
 import { serveCommand } from './serve.ts'
@@ -77,6 +78,7 @@ const COMMANDS = [
   flagsCommand,
   policyCommand,
   adminsCommand,
+  loginCommand,
   addressCommand,
   keygenCommand,
   auditCommand,

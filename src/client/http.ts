@@ -34,11 +34,19 @@ export interface SignReply {
 
 export interface ClientOptions {
   readonly url: string
-  /** Called for every request, so that a short-lived token can be renewed. */
-  readonly token: () => string
+  /** Called for every request, so that a short-lived token can be renewed. Absent: for a login, which has none yet. */
+  readonly token?: () => string
   readonly fetch: Fetch
   /** For one request, answer included; 60 seconds unless told, which is longer than a service takes. */
   readonly deadlineMs?: number
+}
+
+/** Of an administrator. */
+export interface Session {
+  readonly token: string
+  /** ISO 8601. */
+  readonly expiresAt: string
+  readonly roles: readonly string[]
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -61,7 +69,7 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
         method,
         redirect: 'error', // a token never follows a redirect
         signal: AbortSignal.timeout(deadlineMs),
-        headers: { authorization: `Bearer ${token()}`, ...headers },
+        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token()}` }), ...headers },
         ...(body === undefined ? {} : { body }),
       })
       answer = objectOf(await textOf(response))
@@ -86,8 +94,20 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
     /** Control plane. @param idempotencyKey the same for every retry of one request. */
     activate: (change: string, idempotencyKey: string): Promise<Json> =>
       call('POST', `/v1/changes/${encodeURIComponent(change)}/activate`, { 'idempotency-key': idempotencyKey }),
+    /** Control plane. What an address has to sign to log in. */
+    challenge: (address: string): Promise<Json> =>
+      call('POST', '/auth/challenge', JSON_BODY, JSON.stringify({ address })),
+    /** Control plane. @param transaction the challenge with one more signature (SEP-10). */
+    openSession: async (transaction: string): Promise<Session> => {
+      const { token, expiresAt, roles } = await call('POST', '/auth/token', JSON_BODY, JSON.stringify({ transaction }))
+      if (typeof token === 'string' && typeof expiresAt === 'string' && Array.isArray(roles))
+        return { token, expiresAt, roles: roles.map(String) }
+      throw unreachable(base, 'its answer holds no session')
+    },
   }
 }
+
+const JSON_BODY = { 'content-type': 'application/json' }
 
 const REPLY = {
   signature: 'string',

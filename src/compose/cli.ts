@@ -88,6 +88,10 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
         return (await addresses()).generate()
       },
     },
+    openLoginKey: async file => {
+      await prepareForSecrets(runtime, loggerAt('warn'))
+      return (await import('./login.ts')).openLoginSeed(file, world)
+    },
     doctor: async function* (config, options) {
       const { warnings, refusals } = (await import('../config/start-guard.ts')).checkStart({
         config,

@@ -1,4 +1,5 @@
 import { Keypair } from '@stellar/stellar-sdk/base'
+import type { Eip4361Rules } from '../access/eip4361.ts'
 import { createLogin, type Login } from '../access/login.ts'
 import type { OfficeClock } from '../access/hours.ts'
 import { createJudges } from '../access/judges.ts'
@@ -17,7 +18,7 @@ import { controlPlane } from '../http/control.ts'
 import type { ControlParts } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
 import { openDoor } from './gateway.ts'
-import type { GatewaySettings } from './gateway-settings.ts'
+import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
 import { registerDeps } from './keys.ts'
 import { openIssuerKey, openLoginKey } from './own-keys.ts'
 import { auditPath } from './places.ts'
@@ -42,7 +43,13 @@ export async function openIssuers(
   const key = await openIssuerKey({ environment, dataDirectory, ...configured }, random)
   const common = { key, issuer: issuer.name, clock, random }
   const judges = createJudges(office)
-  const service = createTokenIssuer({ ...common, audience: issuer.audience, senderConstraint, judges })
+  const service = createTokenIssuer({
+    ...common,
+    audience: issuer.audience,
+    senderConstraint,
+    judges,
+    secondsMax: issuer.tokenSeconds,
+  })
   await service.ready()
   const sessions = createSessionTokens({
     ...common,
@@ -89,11 +96,14 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
     tokens: store.tokens,
     changes: store.changes,
     keys: store.keys,
-    restore: (name, actor) => restoreKey({ ...registerDeps(room, world, environment), actor }, name),
-    authenticate: async visit => {
-      door.enter({ peer: visit.peer, sent: visit })
-      return issuers.sessions.read(visit.headers.get('authorization') ?? undefined)
+    restore: async (name, actor) => {
+      // The proof is a signature, and this plane signs nothing: it takes one that is served beside the data plane.
+      if (gateway.plane === 'control') throw nothingSigned(name)
+      return restoreKey({ ...registerDeps(room, world, environment), actor }, name)
     },
+    // Before who asks is looked at, and what records name: behind a listed proxy, the client it speaks for.
+    clientOf: visit => door.enter({ peer: visit.peer, sent: visit }),
+    authenticate: visit => issuers.sessions.read(visit.headers.get('authorization') ?? undefined),
     admit: async ({ visit, subject, tokenId }) => {
       const peer = door.enter({ peer: visit.peer, sent: visit })
       return door.admit({ operation: 'interactive', subject, tokenId }, peer)
@@ -109,6 +119,14 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
   return controlPlane(control)
 }
 
+const nothingSigned = (key: string) =>
+  new SignerError('key/unsupported', {
+    key,
+    wanted: 'restore',
+    reason:
+      'this process has the control plane alone and signs nothing: run `countersign keys restore` where keys sign',
+  })
+
 async function openLogin(
   { gateway, environment, dataDirectory }: ControlSettings,
   { room, world, issuers }: ControlSideParts,
@@ -119,22 +137,30 @@ async function openLogin(
   const given = serverKey === undefined ? {} : { key: serverKey }
   const seed = await openLoginKey({ environment, dataDirectory, ...given }, world.random)
   const pair = Keypair.fromSecret(reveal(seed))
-  const [uri = `https://${webAuthDomain}`] = control.baseUrls
   return createLogin({
     sep10: {
       serverAccount: pair.publicKey(),
       homeDomain,
       webAuthDomain,
       networkPassphrase: passphraseOf(network),
-      sign: async hash => new Uint8Array(pair.sign(hash as Buffer)),
+      sign: async hash => new Uint8Array(pair.sign(hash)),
     },
-    eip4361: { domain: homeDomain, uri, statement: 'Log in to Countersign to administer the signer.', chainIds },
+    eip4361: signInRules({ webAuthDomain, chainIds }, control.baseUrls),
     admins: room.store.admins,
     challenges: room.store.challenges,
     clock: world.clock,
     random: world.random,
     issue: admin => issuers.sessions.issue(admin),
   })
+}
+
+/** A wallet holds the domain against the page it is on (ERC-4361), and that page stands where the URI points to. */
+export function signInRules(
+  { webAuthDomain, chainIds }: Pick<LoginSettings, 'webAuthDomain' | 'chainIds'>,
+  [uri = `https://${webAuthDomain}`]: readonly string[],
+): Eip4361Rules {
+  const statement = 'Log in to Countersign to administer the signer.'
+  return { domain: new URL(uri).host, uri, statement, chainIds }
 }
 
 /** Without a home domain there is nothing a wallet could show its owner. */

@@ -65,6 +65,12 @@ export async function publicKeyOf(seed: SecretBytes): Promise<Uint8Array> {
   return seed.use(bytes => engine.publicKey(bytes))
 }
 
+/** @param pin the public key that the seed must give */
+export async function signWithSeed(seed: SecretBytes, payload: Uint8Array, pin: Uint8Array): Promise<Uint8Array> {
+  const engine = await engines('ed25519')
+  return seed.use(bytes => engine.sign(bytes, payload, pin))
+}
+
 /** The seed in a file: its S… form, PKCS#8, or 32 raw bytes. Takes the bytes and wipes them. */
 export function seedOfFile(file: Uint8Array, label: string): SecretBytes {
   try {

@@ -1,26 +1,34 @@
 import type { AuditRecord } from '../domain/audit.ts'
 import { isSignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
+import { restoreControl } from './restore-control.ts'
 import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
 import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
 
 /** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
-export function replayInto({ idempotency, keys, claims }: Pick<Store, 'idempotency' | 'keys' | 'claims'>) {
-  const restore = restorer(idempotency, claims)
+export function replayInto(store: Omit<Store, 'close' | 'auditIndex' | 'rates' | 'challenges' | 'orphans'>) {
+  const restore = restorer(store.idempotency, store.claims)
   return async (record: AuditRecord): Promise<void> => {
     await restore(record)
-    await restoreQuarantine(keys, record)
+    await restoreQuarantine(store, record)
+    await restoreControl(store, record)
   }
 }
 
-/** The last word about a version wins, and what was revoked or destroyed in the meantime stays so. */
-async function restoreQuarantine(keys: Pick<KeyRegistry, 'setState'>, record: AuditRecord): Promise<void> {
+/**
+ * The last word about a version wins, and what was revoked or destroyed in the meantime stays so. Where others share the
+ * store the last word may stand in another log, so no log ends a quarantine there: an operator does, once more.
+ */
+async function restoreQuarantine(
+  { keys, shared }: { readonly keys: Pick<KeyRegistry, 'setState'>; readonly shared: boolean },
+  record: AuditRecord,
+): Promise<void> {
   if (record.kind !== 'event') return
   const { key, version } = record.detail
   if (typeof key !== 'string' || typeof version !== 'number') return
   try {
     if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', ['active', 'overlap'])
-    if (record.event === 'key-restored') await keys.setState(key, version, 'active', ['quarantined'])
+    if (record.event === 'key-restored' && !shared) await keys.setState(key, version, 'active', ['quarantined'])
   } catch (error) {
     if (!isSignerError(error) || error.code !== 'key/unknown') throw error // a key that is not there cannot sign
   }

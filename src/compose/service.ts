@@ -7,7 +7,7 @@ import { randomId } from '../bytes/ids.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { OutcomeEntry } from '../domain/audit.ts'
-import type { Clock, Logger, World } from '../domain/ports.ts'
+import type { Logger, World } from '../domain/ports.ts'
 import { type Check, dataPlane } from '../http/app.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { createSigner, type SignerParts } from '../service/signer.ts'
@@ -19,7 +19,9 @@ import { type FlagSettings, openRouting, type Routing } from './flags.ts'
 import { type Issuers, openIssuers } from './control-side.ts'
 import { dataGateway, officeClock } from './gateway.ts'
 import type { GatewaySettings } from './gateway-settings.ts'
-import { LOCAL_OPERATOR } from './places.ts'
+import { forgetOld } from './housekeeping.ts'
+import { latest, newestTime } from './newest-time.ts'
+import { auditPath, LOCAL_OPERATOR } from './places.ts'
 import { type Door, listenPlanes, type Planes, type PlaneServer } from './planes.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -48,9 +50,9 @@ export interface RunningService {
   stop(drainMs: number): Promise<void>
 }
 
-const IDLE_SECONDS = 30
+/** Longer than the longest answer takes. */
+const idleSeconds = ({ limits }: ServiceSettings): number => Math.max(30, Math.ceil(limits.deadlineMs / 1000) + 5)
 const SHADOW_DRAIN_MS = 5_000
-const HOUR_MS = 60 * 60 * 1000
 
 /** Opens the room, wires the planes to it, and listens. Everything is closed again when any step fails. */
 export async function startService(
@@ -94,7 +96,9 @@ export async function startService(
       await storeCheck(room),
       ...(opened === undefined ? [] : [providersCheck(Object.keys(settings.providers), guarded), opened()]),
     ]
-    const office = officeClock(world, room.lastRecordAt)
+    const before =
+      gateway === undefined ? undefined : await newestTime(auditPath(settings.dataDirectory), room.recovery)
+    const office = officeClock(world, () => latest(room.lastRecordAt(), before))
     const issuers =
       gateway === undefined || plane === 'data' ? undefined : await openIssuers({ ...settings, gateway }, world, office)
 
@@ -124,7 +128,7 @@ export async function startService(
         ...(routing === undefined ? {} : { routing }),
         recordRefusal,
       })
-      const edge = dataPlane({ ...signer, readiness: checks, random: world.random, logger, limits: settings.limits })
+      const edge = dataPlane({ ...signer, readiness: checks, ...world, logger, limits: settings.limits })
       data = { ...doorOf(settings.server), fetch: edge }
     }
     let control: PlaneServer | undefined
@@ -135,9 +139,12 @@ export async function startService(
       control = { ...doorOf(gateway.control), fetch: await openControlSide(side, parts) }
     }
     const served = { ...(data === undefined ? {} : { data }), ...(control === undefined ? {} : { control }) }
-    planes = await listenPlanes(runtime, served, { bodyBytes: settings.limits.bodyBytes, idleSeconds: IDLE_SECONDS })
+    planes = await listenPlanes(runtime, served, {
+      bodyBytes: settings.limits.bodyBytes,
+      idleSeconds: idleSeconds(settings),
+    })
     const listening = planes
-    const housekeeping = forgetOldAnswers(room, world.clock, settings.keptMs ?? KEPT_MS, logger)
+    const housekeeping = forgetOld(room, world.clock, settings.keptMs ?? KEPT_MS, logger)
     const { dataUrl, controlUrl } = listening
     return {
       url: dataUrl ?? controlUrl ?? '',
@@ -156,9 +163,12 @@ export async function startService(
       },
     }
   } catch (error) {
-    await planes?.stop(0)
-    await routing?.stop(0)
-    await room.close()
+    // Whatever cannot be closed: the error that matters is the one on its way.
+    await closeAll(
+      () => planes?.stop(0),
+      () => routing?.stop(0),
+      () => room.close(),
+    ).catch(() => {})
     throw error
   }
 }
@@ -262,21 +272,6 @@ async function refuseDevelopmentKeys(settings: ServiceSettings, room: Room): Pro
       fix: 'start production with a data directory of its own, and make the key with `countersign keys create`',
     })
   }
-}
-
-/** Once an hour, so that the store does not grow for ever. A failure is tried again an hour later. */
-function forgetOldAnswers(room: Room, clock: Clock, keptMs: number, logger: Logger): AbortController {
-  const stop = new AbortController()
-  const loop = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      await room.store.idempotency
-        .purge(clock.now() - keptMs)
-        .catch(error => logger.warn('answers-not-purged', { message: String(error) }))
-      await clock.sleep(HOUR_MS, stop.signal)
-    }
-  }
-  loop().catch(() => stop.abort()) // the only way out is the signal
-  return stop
 }
 
 function auditCheck(room: Room): Check {

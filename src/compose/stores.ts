@@ -1,5 +1,6 @@
+import { SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
-import { reveal, type Secret } from '../domain/secret.ts'
+import type { Secret } from '../domain/secret.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { readFileText, storePath } from './places.ts'
@@ -34,10 +35,16 @@ export async function openStore(settings: RoomSettings, world: World): Promise<O
   const { readPostgresUrl } = await import('../store/postgres-options.ts')
   const { tls, pool, ca } = where
   const connection = {
-    ...readPostgresUrl(where.url, reveal(where.url)),
+    ...readPostgresUrl(where.url),
     tls,
-    ...(ca === undefined ? {} : { ca: await readFileText(ca) }),
+    ...(ca === undefined ? {} : { ca: await authority(ca) }),
   }
   const store = await openPostgresStore({ connection, clock: world.clock, instance, poolSize: pool, ...kept })
   return { store, close: () => store.end() }
 }
+
+const authority = (path: string): Promise<string> =>
+  readFileText(path).catch((cause: unknown) => {
+    const fix = 'Name the file with the certificate authority of the server, in PEM.'
+    throw new SignerError('start/refused', { reason: `store.ca ${path} cannot be read`, fix }, { cause })
+  })

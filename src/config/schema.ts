@@ -20,7 +20,7 @@ export const PLANES = ['data', 'control', 'all'] as const
 export type Plane = (typeof PLANES)[number]
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
-export { FIX, isLoopbackHost } from './shapes.ts'
+export { isLoopbackHost } from './shapes.ts'
 
 const MINUTE_MS = 60_000
 

@@ -8,6 +8,8 @@ export interface PolicyChange {
   readonly toHash: string
   /** Canonical JSON text. */
   readonly toText: string
+  /** The golden tests it was proposed with, canonical JSON text of a list: they pass again before it comes in force. */
+  readonly testsText: string
   /** `tightening`: nothing is allowed afterwards that was not allowed before. Everything else is a loosening. */
   readonly direction: 'tightening' | 'loosening'
   readonly proposedBy: string

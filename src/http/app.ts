@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import { randomId } from '../bytes/ids.ts'
-import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
-import type { Logger, Random } from '../domain/ports.ts'
+import { isSignerError, SignerError } from '../domain/errors.ts'
+import type { Clock, Logger, Random } from '../domain/ports.ts'
 import { rateHeaders, type Signer } from '../service/signer.ts'
 import type { Asking } from '../service/types.ts'
 import { readBody, requireJson } from './body.ts'
@@ -18,29 +18,42 @@ export interface Check {
 export interface DataPlane extends Signer {
   readiness(): Promise<readonly Check[]>
   readonly random: Random
+  readonly clock: Pick<Clock, 'sleep'>
   readonly logger: Logger
   readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
 }
 
 type Visited = Context<Env>
-type Env = { Bindings: { peer: string }; Variables: { requestId: string } }
+type Env = {
+  Bindings: { peer: string }
+  /** `asked`: the service has taken the request, and records what comes of it. */
+  Variables: { requestId: string; asked?: true }
+}
 
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
 /** The data plane: a list of routes. Everything else is 404, every failure is problem+json (RFC 9457). */
 export function dataPlane(plane: DataPlane) {
   const app = new Hono<Env>({ strict: true })
-  const askingOf = (c: Visited): Asking => ({
+  const factsOf = (c: Visited): Asking => ({
     authorization: c.req.raw.headers.get('authorization') ?? undefined,
     requestId: c.get('requestId'),
     peer: c.env.peer,
     sent: c.req.raw,
   })
+  /** For the moment when the service is asked. */
+  const askingOf = (c: Visited): Asking => {
+    c.set('asked', true)
+    return factsOf(c)
+  }
+  const record = (c: Visited, { code }: SignerError): void => {
+    if (c.get('asked') !== true) plane.recordStray(factsOf(c), `${c.req.method} ${c.req.path}`, code)
+  }
   const idempotencyKeyOf = (c: Visited): string | undefined => c.req.raw.headers.get('idempotency-key') ?? undefined
   /** Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none. */
   const bodyOf = (c: Visited): Promise<Uint8Array> => {
     requireJson(c.req.raw.headers.get('content-type'))
-    return readBody(c.req.raw, plane.limits.bodyBytes)
+    return readBody(c.req.raw, plane.limits.bodyBytes, plane.clock)
   }
   const gate = new Gate(plane.limits.concurrency)
   const readers = new Gate(plane.limits.concurrency) // a door of their own: reading goes on when signing is full
@@ -121,12 +134,14 @@ export function dataPlane(plane: DataPlane) {
 
   app.notFound(c => {
     const error = new SignerError('request/unknown-route', { method: c.req.method, path: c.req.path.slice(0, 200) })
+    record(c, error)
     return problemResponse(error, c.get('requestId'))
   })
 
   app.onError((error, c) => {
     const failure = isSignerError(error) ? error : plane.incident(error)
     plane.logger.info('request-failed', { requestId: c.get('requestId'), code: failure.code })
+    record(c, failure)
     const response = problemResponse(failure, c.get('requestId'))
     if (failure.code !== 'access/limited') return response
     for (const [name, value] of Object.entries(rateHeaders(failure.detail))) response.headers.set(name, value)

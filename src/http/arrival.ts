@@ -38,7 +38,7 @@ export async function* beforeDeadline(
       yield value
     }
   } finally {
-    over.abort()
+    over.abort('the body has ended') // a reason of its own costs less than the one that would be made
     if (!ended) reader.cancel().catch(() => {})
   }
 }

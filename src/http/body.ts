@@ -1,4 +1,6 @@
 import { isSignerError, SignerError } from '../domain/errors.ts'
+import type { Clock } from '../domain/ports.ts'
+import { beforeDeadline, BODY_DEADLINE_MS } from './arrival.ts'
 
 const JSON_TYPE = /^application\/json(\s*;\s*charset=utf-8)?$/i
 
@@ -8,15 +10,15 @@ export function requireJson(contentType: string | null): void {
   throw new SignerError('request/unsupported-media', { contentType: (contentType ?? 'none').slice(0, 100) })
 }
 
-/** Stops reading at the limit, whatever Content-Length says. */
-export async function readBody(request: Request, limitBytes: number): Promise<Uint8Array> {
+/** Stops reading at the limit, whatever Content-Length says, and when the body does not come. @throws `request/too-large`, `request/malformed` */
+export async function readBody(request: Request, limitBytes: number, clock: Pick<Clock, 'sleep'>): Promise<Uint8Array> {
   const tooLarge = () => new SignerError('request/too-large', { limitBytes })
   if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge()
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let length = 0
   try {
-    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of beforeDeadline(request.body, { clock, ms: BODY_DEADLINE_MS })) {
       length += chunk.length
       if (length > limitBytes) throw tooLarge()
       chunks.push(chunk)

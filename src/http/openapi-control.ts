@@ -89,6 +89,11 @@ for (const route of CONTROL_ROUTES) {
   })
 }
 
+const Jwks = z.strictObject({
+  keys: z
+    .array(z.looseObject({ kty: z.string(), crv: z.string(), alg: z.string(), kid: z.string(), x: z.string() }))
+    .min(1),
+})
 const Health = z.looseObject({ status: z.enum(['ok', 'unavailable']) })
 const open = (
   path: string,
@@ -109,6 +114,7 @@ open('/readyz', 'Can it work', {
   200: answer('Audit log open, store answering.', Health),
   503: answer('Not now; `checks` says why.', Health),
 })
+open('/.well-known/jwks.json', 'Public keys of the tokens that are issued here', { 200: answer('RFC 7517.', Jwks) })
 open('/openapi.json', 'This document', { 200: answer('OpenAPI 3.1.', z.looseObject({})) })
 const [page, none] = [answer('Meaning and fix.', z.looseObject({})), problem('no such problem')]
 open('/problems/{code}', 'What a problem type means', { 200: page, 404: none }, true)

@@ -305,11 +305,14 @@ export function problemOf(error: AnySignerError, requestId: string) {
   }
 }
 
+/** Both schemes at once (RFC 9110 §11.6.1), and the algorithms of RFC 9449 §7.1. */
+const CHALLENGE = 'Bearer, DPoP algs="EdDSA ES256"'
+
 export function problemResponse(error: AnySignerError, requestId: string): Response {
   const body = problemOf(error, requestId)
   const { status } = body
   const headers = new Headers({ 'content-type': 'application/problem+json' })
-  if (status === 401) headers.set('www-authenticate', 'Bearer')
+  if (status === 401) headers.set('www-authenticate', CHALLENGE)
   const waitMs = 'retryAfterMs' in error.detail ? error.detail.retryAfterMs : status === 503 ? 1000 : undefined
   if (waitMs !== undefined) headers.set('retry-after', String(Math.max(1, Math.ceil(waitMs / 1000))))
   return new Response(JSON.stringify(body), { status, headers })

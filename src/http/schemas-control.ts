@@ -211,7 +211,10 @@ const Change = z.strictObject({
   expiresAt: time('Nobody can activate it after this.'),
   approvals: z.array(z.strictObject({ address: z.string(), signature: z.string(), at: time('When.') })),
 })
-export const ChangeAnswer = Change.extend({ text: z.string().describe('Exactly what an approver signs.') })
+export const ChangeAnswer = Change.extend({
+  goldenTests: z.array(z.unknown()).describe('As proposed: they must pass again when it is put in force.'),
+  text: z.string().describe('Exactly what an approver signs.'),
+})
 export const ProposedAnswer = ChangeAnswer.extend({
   tests: z.array(z.strictObject({ name: z.string(), passed: z.boolean(), sentence: z.string() })).optional(),
 })

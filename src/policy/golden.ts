@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Decision } from '../domain/audit.ts'
-import { isSignerError, SignerError } from '../domain/errors.ts'
+import { isSignerError } from '../domain/errors.ts'
 import { decide } from './decide.ts'
-import { problemsOf } from './problems.ts'
+import { readAs } from './problems.ts'
 import type { Facts, PolicyView } from './question.ts'
 import { parsePolicy, type Policy, policySchema } from './schema.ts'
 
@@ -57,14 +57,9 @@ export interface GoldenTest {
 
 /** @throws `config/invalid` with every problem of policy and tests at once. */
 export function parsePolicyFile(document: unknown): PolicyFile {
-  const result = policyFile.safeParse(document)
-  if (!result.success) {
-    throw new SignerError('config/invalid', {
-      problems: result.error.issues.flatMap(issue => problemsOf(issue, 'file')),
-    })
-  }
+  const { tests } = readAs(policyFile, document, 'file')
   const { policy } = document as { readonly policy: unknown }
-  return { policy: parsePolicy(policy), tests: result.data.tests }
+  return { policy: parsePolicy(policy), tests }
 }
 
 export interface TestResult {

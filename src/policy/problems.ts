@@ -6,6 +6,26 @@ type Issue = z.core.$ZodIssue
 export const invalid = (path: string, problem: string, fix: string): SignerError<'config/invalid'> =>
   new SignerError('config/invalid', { problems: [{ path, problem, fix }] })
 
+/**
+ * A document under a schema. @param root  what the document is called
+ * @throws `config/invalid` with every problem of the document at once
+ */
+export function readAs<T extends z.ZodType>(schema: T, document: unknown, root: string): z.output<T> {
+  const result = tried(schema, document)
+  if (result === undefined) throw invalid(root, 'cannot be read', 'Write fields as docs/policy.md has them')
+  if (result.success) return result.data
+  throw new SignerError('config/invalid', { problems: result.error.issues.flatMap(issue => problemsOf(issue, root)) })
+}
+
+/** The library itself throws at a `length` that has no primitive value: nothing but the document can bring that about. */
+function tried<T extends z.ZodType>(schema: T, document: unknown) {
+  try {
+    return schema.safeParse(document)
+  } catch {
+    return undefined
+  }
+}
+
 /** What zod found, as problems of a document called `root`. */
 export function problemsOf(issue: Issue, root = 'policy'): ConfigProblem[] {
   const path = [root, ...issue.path.map(String)].join('.')

@@ -2,11 +2,10 @@ import canonicalize from 'canonicalize'
 import { z } from 'zod'
 import { sha256 } from '../bytes/sha256.ts'
 import { toHex } from '../bytes/hex.ts'
-import { SignerError } from '../domain/errors.ts'
 import { evmRulesSchema } from './evm/schema.ts'
 import * as contractField from './contract-fields.ts'
 import * as field from './fields.ts'
-import { invalid, problemsOf } from './problems.ts'
+import { invalid, readAs } from './problems.ts'
 
 const LIST_MAX = 10_000
 const LIFETIME_SECONDS_MAX = 31_536_000
@@ -159,11 +158,9 @@ export interface Policy {
 
 /** @throws `config/invalid` with every problem of the document at once. */
 export function parsePolicy(document: unknown): Policy {
-  const result = policySchema.safeParse(document)
-  if (!result.success)
-    throw new SignerError('config/invalid', { problems: result.error.issues.flatMap(issue => problemsOf(issue)) })
+  const rules = readAs(policySchema, document, 'policy')
   const text = canonicalize(document) ?? ''
-  return { rules: result.data, text, hash: toHex(sha256(new TextEncoder().encode(text))) }
+  return { rules, text, hash: toHex(sha256(new TextEncoder().encode(text))) }
 }
 
 /**

@@ -39,7 +39,8 @@ export async function serve(options: ServeOptions): Promise<Listening> {
     fetch: (request: Request, server: Bun.Server<undefined>) => {
       if (!isPlainHost(request.headers.get('host'))) return new Response(null, { status: 400 })
       const peer = socket === undefined ? (server.requestIP(request)?.address ?? 'unknown') : 'unix'
-      return options.fetch(request, { peer })
+      const answer = options.fetch(request, { peer })
+      return request.method === 'GET' ? answer : answer.then(closeIfRefused)
     },
     // Without this Bun answers an escaped error with its own page. The edge catches everything; this is for what it misses.
     error: () => new Response(null, { status: 500 }),
@@ -72,6 +73,12 @@ export async function serve(options: ServeOptions): Promise<Listening> {
   } finally {
     process.umask(before)
   }
+}
+
+/** A body that the edge has given up still comes in, as slowly as its sender likes: the connection ends with the answer. */
+function closeIfRefused(response: Response): Response {
+  if (response.status === 400 || response.status === 413) response.headers.set('connection', 'close')
+  return response
 }
 
 const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)

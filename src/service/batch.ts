@@ -56,8 +56,13 @@ async function understandBatch<Caller extends CallerLike>(deps: SignDeps<Caller>
     actor = { ...actor, peer }
     const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer })
     actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
-    const idempotencyKey = readIdempotencyKey(request.idempotencyKey)
-    return { caller, idempotencyKey, items: readItems(request.body) }
+    try {
+      const idempotencyKey = readIdempotencyKey(request.idempotencyKey, `/${BATCH_MAX}`.length)
+      return { caller, idempotencyKey, items: readItems(request.body) }
+    } catch (error) {
+      await deps.gateway.admit(caller, peer, undefined) // otherwise its items are what is counted
+      throw error
+    }
   } catch (error) {
     const refusal = isSignerError(error) ? error : deps.incident(error)
     const about = { auditId: randomId(deps.random, 'a'), requestId: request.requestId, actor, operation: 'sign' }

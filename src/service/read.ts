@@ -1,4 +1,5 @@
 /** What the data plane answers besides signatures. On record like them, but without a barrier: nothing leaves that was not public. */
+import { admitTo } from './admit.ts'
 import { randomId } from '../bytes/ids.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
@@ -47,10 +48,9 @@ export interface Answered<T> {
 
 export async function getKey<C extends CallerLike>(deps: ReadDeps<C>, request: KeyRequest): Promise<Answered<KeyView>> {
   const { key } = request
-  return attend(deps, request, { event: 'key-read', key, body: NO_BODY }, async caller => {
-    deps.authorize(caller, 'read', key)
-    return viewOf(await found(deps, key))
-  })
+  return attend(deps, request, { event: 'key-read', object: { action: 'read', key }, body: NO_BODY }, async () =>
+    viewOf(await found(deps, key)),
+  )
 }
 
 /** The keys that the caller may read; of others there is no trace. */
@@ -78,14 +78,18 @@ export async function explainKey<C extends CallerLike>(
   request: ExplainRequest,
 ): Promise<Answered<Explanation>> {
   const { key, body } = request
-  return attend(deps, request, { event: 'sign-explained', key, body }, async (caller, peer) => {
-    deps.authorize(caller, 'explain', key)
-    const payload = readPayload(body, deps.limits.bodyBytes)
-    const held = await found(deps, key)
-    const asked = parsePayload(held.key.chain, payload, held.key.network)
-    deps.gateway.constrain(caller, deps.factsOf(held, asked, peer), 'explain')
-    return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
-  })
+  return attend(
+    deps,
+    request,
+    { event: 'sign-explained', object: { action: 'explain', key }, body },
+    async (caller, peer) => {
+      const payload = readPayload(body, deps.limits.bodyBytes)
+      const held = await found(deps, key)
+      const asked = parsePayload(held.key.chain, payload, held.key.network)
+      deps.gateway.constrain(caller, deps.factsOf(held, asked, peer), 'explain')
+      return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
+    },
+  )
 }
 
 const NO_BODY = new Uint8Array()
@@ -98,7 +102,8 @@ async function found(deps: ReadDeps<CallerLike>, key: string): Promise<ResolvedK
 
 interface Matter {
   readonly event: string
-  readonly key?: string
+  /** Absent: no key in particular. */
+  readonly object?: { readonly action: 'read' | 'explain'; readonly key: string }
   readonly body: Uint8Array
 }
 
@@ -106,10 +111,11 @@ interface Matter {
 async function attend<C extends CallerLike, T>(
   deps: ReadDeps<C>,
   request: Asking,
-  { event, key, body }: Matter,
+  { event, object, body }: Matter,
   work: (caller: C, peer: string) => Promise<T>,
 ): Promise<Answered<T>> {
   const { requestId } = request
+  const { action = 'read', key } = object ?? {}
   const auditId = randomId(deps.random, 'a')
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
   try {
@@ -117,15 +123,16 @@ async function attend<C extends CallerLike, T>(
     actor = { ...actor, peer }
     const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer, body })
     actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
-    const headers = await deps.gateway.admit(caller, peer, key)
+    const headers = await (object === undefined
+      ? deps.gateway.admit(caller, peer, undefined)
+      : admitTo(deps, caller, peer, object))
     const answer = await work(caller, peer)
     const detail = { requestId, ...(key === undefined ? {} : { key }) }
     if (deps.audit.state.kind === 'open') await deps.audit.append({ kind: 'event', auditId, event, actor, detail })
     return { answer, headers }
   } catch (error) {
     const refusal = isSignerError(error) ? error : deps.incident(error)
-    const operation = event === 'sign-explained' ? 'explain' : 'read'
-    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation }, refusal))
+    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation: action }, refusal))
     throw refusal
   }
 }

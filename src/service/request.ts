@@ -9,14 +9,16 @@ const IDEMPOTENCY_KEY_MAX = 255
 /**
  * The caller's Idempotency-Key: 1 to 255 printable ASCII characters, plain or as a quoted structured-field string
  * (draft-ietf-httpapi-idempotency-key-header-07).
+ * @param room  characters that must be left for what is put behind it
  */
-export function readIdempotencyKey(header: string | undefined): string {
+export function readIdempotencyKey(header: string | undefined, room = 0): string {
   if (header === undefined || header === '') throw new SignerError('idempotency/missing', { header: 'Idempotency-Key' })
   const quoted = header.length >= 2 && header.startsWith('"') && header.endsWith('"')
   const key = quoted ? header.slice(1, -1) : header
-  if (key.length === 0 || key.length > IDEMPOTENCY_KEY_MAX) {
+  const most = IDEMPOTENCY_KEY_MAX - room
+  if (key.length === 0 || key.length > most) {
     throw new SignerError('idempotency/malformed', {
-      reason: `needs 1 to ${IDEMPOTENCY_KEY_MAX} characters, has ${key.length}`,
+      reason: `needs 1 to ${most} characters, has ${key.length}`,
     })
   }
   for (let i = 0; i < key.length; i++) {

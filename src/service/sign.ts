@@ -1,3 +1,4 @@
+import { admitTo } from './admit.ts'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
@@ -79,8 +80,7 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     actor = { ...actor, peer }
     const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer })
     actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
-    deps.authorize(caller, 'sign', request.key)
-    const headers = await deps.gateway.admit(caller, peer, request.key)
+    const headers = await admitTo(deps, caller, peer, { action: 'sign', key: request.key })
     if (deps.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: deps.audit.state.reason })
 
     const idempotencyKey = readIdempotencyKey(request.idempotencyKey)

@@ -1,6 +1,6 @@
 import type { AuditLog, OutcomeEntry } from '../domain/audit.ts'
 import type { ClaimStore } from '../domain/claims.ts'
-import { type AnySignerError, SignerError } from '../domain/errors.ts'
+import { type AnySignerError, type ErrorCode, SignerError } from '../domain/errors.ts'
 import type { Binding, Key, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../domain/ports.ts'
 import { decide, outgoingOf, type Policy, readPolicy } from '../policy/index.ts'
@@ -20,6 +20,7 @@ import {
   type ReadDeps,
 } from './read.ts'
 import { sign } from './sign.ts'
+import { strayRecord } from './stray.ts'
 import type { Asking, CallerLike, Gateway, SignAnswer, SignDeps, SignRequest } from './types.ts'
 
 export { rateHeaders } from '../access/admission.ts'
@@ -57,6 +58,8 @@ export interface Signer {
   getKey(request: KeyRequest): Promise<Answered<KeyView>>
   listKeys(request: Asking): Promise<Answered<{ keys: readonly KeyView[] }>>
   explain(request: ExplainRequest): Promise<Answered<Explanation>>
+  /** For a request that the edge refused itself, before it asked for any of these. @param object method and path */
+  recordStray(asking: Asking, object: string, code: ErrorCode): void
   incident(error: unknown): AnySignerError
 }
 
@@ -117,7 +120,20 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
     getKey: request => getKey(reading, request),
     listKeys: request => listKeys(reading, request),
     explain: request => explainKey(reading, request),
+    recordStray: (asking, object, code) => {
+      const { requestId } = asking
+      parts.recordRefusal(strayRecord(world.random, { requestId, peer: clientOf(deps.gateway, asking), object, code }))
+    },
     incident,
+  }
+}
+
+/** As the door says it; where it lets nobody in, as the socket does. */
+function clientOf({ enter }: Pick<Gateway, 'enter'>, asking: Asking): string {
+  try {
+    return enter(asking)
+  } catch {
+    return asking.peer
   }
 }
 

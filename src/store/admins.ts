@@ -3,7 +3,7 @@ import { SignerError } from '../domain/errors.ts'
 import { changed, checkAdmin, damaged, existing, refuseLast, unknown } from './checks-gateway.ts'
 import type { AdminsTable } from './schema.ts'
 import { sealOfAdmin } from './seal.ts'
-import { change, type Engine, lock, type NoValues, query, type Row, row, rows, type Step } from './steps.ts'
+import { change, type Engine, lock, query, type Row, row, rows, type Step } from './steps.ts'
 
 /** The table of administrators. One lock for all of it: the guard looks at every row. */
 export function adminStore(engine: Engine): AdminStore {
@@ -74,9 +74,7 @@ function readAdmin(found: Row): Admin {
 
 const COLUMNS = ['address', 'name', 'roles', 'active', 'created_at', 'changed_at', 'seal'] as const
 
-const every = query<NoValues>('list the administrators', db =>
-  db.selectFrom('admins').select(COLUMNS).orderBy('address'),
-)
+const every = query('list the administrators', db => db.selectFrom('admins').select(COLUMNS).orderBy('address'))
 const one = query<{ address: string }>('read an administrator', (db, p) =>
   db.selectFrom('admins').select(COLUMNS).where('address', '=', p('address')),
 )

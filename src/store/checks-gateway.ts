@@ -48,7 +48,7 @@ export function checkAdmin(admin: Admin): Admin {
     typeof active === 'boolean' &&
     isTime(createdAt) &&
     isTime(changedAt)
-  if (!whole) throw damaged(String(address))
+  if (!whole) throw damaged(address)
   const sorted = Object.freeze(ROLES.filter(role => roles.includes(role)))
   return Object.freeze({ address, name, roles: sorted, active, createdAt, changedAt })
 }

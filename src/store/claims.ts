@@ -2,7 +2,7 @@ import type { ClaimAnswer, Claims, SlotClaim } from '../domain/claims.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry } from '../domain/ports.ts'
 import type { ClaimsTable, CountersTable, SlotsTable } from './schema.ts'
-import { change, type Engine, lock, type NoValues, query, type Row, row, rows, type Step } from './steps.ts'
+import { change, type Engine, lock, query, type Row, row, rows, type Step } from './steps.ts'
 import type { RestorableClaims } from './store.ts'
 import {
   checkClaims,
@@ -11,6 +11,7 @@ import {
   giveBack,
   idleAt,
   inTheWay,
+  leftBehind,
   type SlotHolder,
   type Spent,
   spend,
@@ -47,16 +48,15 @@ function* claim(entry: IdempotencyEntry, { spends, slot }: Claims): Step<ClaimAn
   yield* lock(...places(entry, spends, slot))
   const before = yield* readOwn(entry)
   if (slot !== undefined) {
-    const other = inTheWay(slot, yield* othersOf(entry, slot))
+    const other = (yield* isHeldBy(entry, slot)) ? undefined : inTheWay(slot, yield* othersOf(entry, slot))
     if (other !== undefined) return { kind: 'taken', slot: slot.slot, hash: other.hash }
   }
   const counters = yield* readCounters(spends, before?.spent ?? [])
   giveBack(counters, before?.spent ?? [])
   const answer = spend(counters, spends, entry.at)
   if (answer.kind === 'exceeded') return answer
-  // What another reservation of this entry left behind may stand for a signature: it stays taken.
-  const held = before !== undefined && (before.held || before.at !== entry.at)
-  yield* write(entry, { spent: answer.spent, slots: before?.slots ?? [], held, at: entry.at }, counters, slot)
+  const own = { spent: answer.spent, slots: before?.slots ?? [], held: leftBehind(before, entry), at: entry.at }
+  yield* write(entry, own, counters, slot)
   return { kind: 'claimed' }
 }
 
@@ -80,7 +80,7 @@ function* restore(entry: IdempotencyEntry, { spends, slot }: Claims): Step<void>
   const counters = yield* readCounters(spends, before?.spent ?? [])
   giveBack(counters, before?.spent ?? [])
   const spent = taken(counters, spends, entry.at)
-  const own = { spent, slots: before?.slots ?? [], held: before?.held ?? false, at: entry.at }
+  const own = { spent, slots: before?.slots ?? [], held: leftBehind(before, entry), at: entry.at }
   yield* write(entry, own, counters, slot)
 }
 
@@ -127,6 +127,13 @@ function* readOwn(entry: IdempotencyEntry): Step<Own | undefined> {
     spent: spent.map(([counter, until, amount]) => ({ counter, until, amount: BigInt(amount) })),
     slots,
   }
+}
+
+/** Asked first: a transaction that is signed again and again has a holder for each time, and two of them are enough. */
+function* isHeldBy({ scope, key, fingerprint }: IdempotencyEntry, { slot, hash }: SlotClaim): Step<boolean> {
+  return (yield* rows(findSame, { slot, hash })).some(
+    each => each['scope'] !== scope || each['key'] !== key || each['fingerprint'] !== fingerprint,
+  )
 }
 
 function* othersOf({ scope, key, fingerprint }: IdempotencyEntry, { slot }: SlotClaim): Step<SlotHolder[]> {
@@ -228,6 +235,14 @@ const putCounter = query<CountersTable>('write a spend counter', (db, p) =>
         .doUpdateSet({ longest_ms: p('longest_ms'), idle_at: p('idle_at'), buckets: p('buckets') }),
     ),
 )
+const findSame = query<{ slot: string; hash: string }>('read a place on the chain', (db, p) =>
+  db
+    .selectFrom('slots')
+    .select(['scope', 'key', 'fingerprint'])
+    .where('slot', '=', p('slot'))
+    .where('hash', '=', p('hash'))
+    .limit(2), // one of them may be our own
+)
 const findSlot = query<{ slot: string }>('read a place on the chain', (db, p) =>
   db
     .selectFrom('slots')
@@ -261,7 +276,7 @@ const removeSlot = query<Owner & { slot: string }>('give a place on the chain ba
     .where('key', '=', p('key'))
     .where('fingerprint', '=', p('fingerprint')),
 )
-const holdInFlight = query<NoValues>('hold the claims of a dead process', db =>
+const holdInFlight = query('hold the claims of a dead process', db =>
   db
     .updateTable('claims')
     .set({ held: 1 })

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { VersionState } from '../domain/key.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, StoreTables, VersionsTable } from './schema.ts'
-import { type NoValues, query } from './steps.ts'
+import { query } from './steps.ts'
 
 const VERSION_COLUMNS = [
   'keys.name',
@@ -44,7 +44,7 @@ export const versionRows = query<{ key: string; version: number }>('read a versi
     .where('versions.version', '=', p('version'))
     .orderBy('bindings.position'),
 )
-export const everyRow = query<NoValues>('list the keys', db =>
+export const everyRow = query('list the keys', db =>
   wholeVersions(db).orderBy('versions.key').orderBy('versions.version').orderBy('bindings.position'),
 )
 export const newestVersion = query<{ name: string }>('read a key', (db, p) =>

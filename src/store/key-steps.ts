@@ -121,8 +121,8 @@ function* moveTo(
   yield* lock(REGISTRY)
   const before = yield* known(key, version)
   if (from?.includes(before.version.state) === false) return false
-  const active = (yield* row(activeVersion, { key }))?.['version']
-  if (state === 'active' && active !== undefined && active !== version) throw secondActive(key, String(active))
+  const active = (yield* row(activeVersion, { key }))?.['version'] as number | undefined
+  if (state === 'active' && active !== undefined && active !== version) throw secondActive(key, active)
   const seal = sealOf({ ...before, version: { ...before.version, state } })
   yield* change(setVersionState, { key, version, state, seal })
   return true
@@ -153,5 +153,5 @@ function* refuseBindingId(id: string): Step<void> {
   if ((yield* row(bindingOwner, { id })) !== undefined) throw new SignerError('key/exists', { key: `binding ${id}` })
 }
 
-const secondActive = (key: string, active: string) =>
+const secondActive = (key: string, active: number) =>
   new SignerError('key/unsupported', { key, wanted: 'active', reason: `version ${active} is active: move it on first` })

@@ -8,6 +8,7 @@ import {
   giveBack,
   idleAt,
   inTheWay,
+  leftBehind,
   type SlotHolder,
   type Spent,
   spend,
@@ -60,7 +61,7 @@ export function memoryClaims(): RestorableClaims {
       const answer = spend(after, wanted.spends, entry.at)
       if (answer.kind === 'exceeded') return answer
       for (const [name, counter] of after) counters.set(name, counter)
-      keep(entry, answer.spent, wanted, before !== undefined && (before.held || before.at !== entry.at))
+      keep(entry, answer.spent, wanted, leftBehind(before, entry))
       return { kind: 'claimed' }
     },
 
@@ -78,7 +79,7 @@ export function memoryClaims(): RestorableClaims {
       const before = claims.get(idOf(entry))
       if (before !== undefined && before.at > entry.at) return
       giveBack(counters, before?.spent ?? [])
-      keep(entry, taken(counters, told.spends, entry.at), told, before?.held ?? false)
+      keep(entry, taken(counters, told.spends, entry.at), told, leftBehind(before, entry))
     },
 
     async used(asked, now) {

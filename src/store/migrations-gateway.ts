@@ -35,6 +35,7 @@ export const GATEWAY = [
     from_hash TEXT NOT NULL CHECK (length(from_hash) = 64),
     to_hash TEXT NOT NULL CHECK (length(to_hash) = 64),
     to_text TEXT NOT NULL,
+    tests_text TEXT NOT NULL,
     direction TEXT NOT NULL CHECK (direction IN ('tightening', 'loosening')),
     proposed_by TEXT NOT NULL,
     proposed_at INTEGER NOT NULL,

@@ -175,8 +175,8 @@ export async function answering<T>(action: string, body: () => Promise<T>): Prom
 /** The reason names the step. The cause is for the log: what the server said, without the rows it said it about. */
 function unavailable(action: string, error: unknown): unknown {
   if (isSignerError(error)) return error
-  const { message, code } = error as { message?: unknown; code?: unknown }
-  const cause = new Error(`${String(message)}${code === undefined ? '' : ` (${String(code)})`}`)
+  const { message = 'no answer', code = 'no code' } = error as { message?: string; code?: string }
+  const cause = new Error(`${message} (${code})`)
   return new SignerError('store/unavailable', { reason: `could not ${action}` }, { cause })
 }
 
@@ -190,6 +190,16 @@ function parserOf(type: number): (text: string) => unknown {
   if (type === BYTES) return text => fromHex(text.slice(2))
   if (type === BOOLEAN) return text => text === 't'
   return text => text
+}
+
+/** Something is always sent: the driver leaves a connection open when it has nothing to send, the server closes it. */
+async function passwordOf(password: PostgresConnection['password']): Promise<string> {
+  try {
+    if (password !== undefined) return reveal(typeof password === 'function' ? await password() : password)
+  } catch {
+    // Whoever makes passwords has nothing; the server will say no.
+  }
+  return 'none'
 }
 
 function poolConfig({ connection, poolSize, timeoutMs }: PoolOptions): PoolConfig {
@@ -206,8 +216,7 @@ function poolConfig({ connection, poolSize, timeoutMs }: PoolOptions): PoolConfi
     database,
     user,
     // A function, so that the text is nowhere in the options, and a password file is never looked for.
-    password: async () =>
-      password === undefined ? '' : reveal(typeof password === 'function' ? await password() : password),
+    password: () => passwordOf(password),
     ssl: tls === 'off' ? false : secure,
     application_name: 'countersign',
     max: poolSize,
@@ -220,5 +229,5 @@ function poolConfig({ connection, poolSize, timeoutMs }: PoolOptions): PoolConfi
     keepAlive: true,
     pipeline: true,
     types: { getTypeParser: (type: number) => parserOf(type) },
-  } as PoolConfig
+  }
 }

@@ -16,7 +16,7 @@ const TAKE = `INSERT INTO idempotency (scope, key, fingerprint, state, at, resul
     SET fingerprint = excluded.fingerprint, state = 'in-flight', at = excluded.at, result = NULL, owner = excluded.owner
     WHERE (idempotency.state <> 'in-flight' AND idempotency.at <= $6::bigint)
       OR (idempotency.fingerprint = excluded.fingerprint AND (idempotency.state = 'released' OR (${ABANDONED})))`
-const FIND = `SELECT fingerprint, state, result, (${ABANDONED}) AS abandoned, ${lives('$3')} AS alive
+const FIND = `SELECT fingerprint, state, result, (${ABANDONED}) AS abandoned
   FROM idempotency WHERE scope = $1 AND key = $2`
 const OURS = `scope = $1 AND key = $2 AND fingerprint = $3 AND at = $4 AND owner = $5 AND state = 'in-flight'`
 const COMPLETE = `UPDATE idempotency SET state = 'done', result = $6, owner = NULL WHERE ${OURS}`
@@ -25,7 +25,10 @@ const RELEASE = `UPDATE idempotency SET state = 'released', owner = NULL WHERE $
 const RESTORE_DONE = `INSERT INTO idempotency (scope, key, fingerprint, state, at, result) VALUES ($1, $2, $3, 'done', $4, $5)
   ON CONFLICT (scope, key) DO UPDATE
     SET fingerprint = excluded.fingerprint, state = 'done', at = excluded.at, result = excluded.result, owner = NULL
-    WHERE idempotency.state <> 'done' OR idempotency.at <= excluded.at`
+    WHERE CASE idempotency.state
+      WHEN 'done' THEN idempotency.at <= excluded.at
+      ELSE idempotency.fingerprint = excluded.fingerprint
+        OR (idempotency.at <= excluded.at AND (idempotency.state = 'released' OR (${ABANDONED}))) END`
 const RESTORE_RELEASED = `INSERT INTO idempotency (scope, key, fingerprint, state, at) VALUES ($1, $2, $3, 'released', $4)
   ON CONFLICT (scope, key) DO UPDATE
     SET fingerprint = excluded.fingerprint, state = 'released', at = excluded.at, result = NULL, owner = NULL
@@ -90,10 +93,11 @@ export function postgresIdempotency(
           engine.single('reserve an idempotency key', 'idem-take', TAKE, taking),
         )
         if (took.changes === 1) return { kind: 'reserved' }
-        const found = await engine.single('read an idempotency key', 'idem-find', FIND, [entry.scope, entry.key, owner])
+        const found = await engine.single('read an idempotency key', 'idem-find', FIND, [entry.scope, entry.key])
         const row = found.rows[0]
-        const reservation = row?.['abandoned'] === true ? undefined : readReservation(row, entry)
-        if (reservation !== undefined) return reservation
+        const reservation = readReservation(row, entry)
+        const held = reservation?.kind !== 'in-flight' || row?.['abandoned'] === false
+        if (reservation !== undefined && held) return reservation
         // Nobody holds it: either it was freed just now, or the lease of this instance ended, which may be mended.
         if (!(await lease.renew())) throw cannotReserve('another process has taken the name of this instance')
       }

@@ -40,7 +40,7 @@ export async function migratePostgres(engine: PostgresEngine, { place, role, clo
     const db = new Kysely<unknown>({ dialect: within(session) })
     const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...MIGRATIONS }) } })
     const { error } = await migrator.migrateToLatest()
-    if (error !== undefined) throw error
+    if (error !== undefined) throw new Error('the migrations failed', { cause: error })
     const created = [MARK, PROGRAM, 'created_at', new Date(clock.now()).toISOString()]
     await session.query(
       undefined,

@@ -1,5 +1,5 @@
 import { SignerError } from '../domain/errors.ts'
-import { Secret } from '../domain/secret.ts'
+import { reveal, Secret } from '../domain/secret.ts'
 
 /** Where the server is, and how it is reached. Nothing is taken from the environment. */
 export interface PostgresConnection {
@@ -30,29 +30,27 @@ const refuse = (problem: string, fix: string) =>
 /**
  * `postgres://user@host:port/database?sslmode=verify-full`. Only what is listed here is understood, and a URL that says
  * something else is refused rather than read half.
- * @param password  not in the URL unless it came as a secret as a whole
- * @throws `config/invalid`; the text of the URL is not quoted, for it may hold a password
+ * @param url  as a secret when it holds the password
+ * @throws `config/invalid`; the text is not quoted, for it may hold a password
  */
-export function readPostgresUrl(url: Secret | string, text: string): PostgresConnection {
-  const parsed = URL.parse(text)
-  if (parsed === null || (parsed.protocol !== 'postgres:' && parsed.protocol !== 'postgresql:')) {
-    throw refuse('is not a postgres:// URL', 'write postgres://user@host:5432/database')
-  }
-  const password = decodeURIComponent(parsed.password)
+export function readPostgresUrl(url: Secret | string): PostgresConnection {
+  const parsed = URL.parse(typeof url === 'string' ? url : reveal(url))
+  if (parsed === null || (parsed.protocol !== 'postgres:' && parsed.protocol !== 'postgresql:')) throw notAnUrl()
+  const [user, password, name, host] = [
+    parsed.username,
+    parsed.password,
+    parsed.pathname.slice(1),
+    parsed.hostname,
+  ].map(decoded) as [string, string, string, string]
   if (password !== '' && typeof url === 'string') {
     throw refuse('holds a password in plain sight', 'give the password, or the whole URL, as a file: or env: reference')
   }
-  const database = decodeURIComponent(parsed.pathname.slice(1))
-  const user = decodeURIComponent(parsed.username)
-  const socket = parsed.searchParams.get('host')
-  const host = socket ?? decodeURIComponent(parsed.hostname).replace(/^\[|\]$/g, '')
-  if (host === '' || database === '' || user === '') {
+  const place = parsed.searchParams.get('host') ?? host.replace(/^\[|\]$/g, '')
+  if (place === '' || name === '' || user === '') {
     throw refuse('names no host, user or database', 'write postgres://user@host:5432/database')
   }
-  for (const name of parsed.searchParams.keys()) {
-    if (name !== 'sslmode' && name !== 'host')
-      throw refuse(`has the unknown parameter ${name}`, 'use sslmode or host only')
-  }
+  const unknown = [...parsed.searchParams.keys()].find(each => each !== 'sslmode' && each !== 'host')
+  if (unknown !== undefined) throw refuse(`has the unknown parameter ${unknown}`, 'use sslmode or host only')
   const mode = parsed.searchParams.get('sslmode') ?? 'verify-full'
   if (mode !== 'verify-full' && mode !== 'disable') {
     throw refuse(
@@ -61,12 +59,22 @@ export function readPostgresUrl(url: Secret | string, text: string): PostgresCon
     )
   }
   return {
-    host,
+    host: place,
     ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
-    database,
+    database: name,
     user,
     ...(password === '' ? {} : { password: new Secret(password, 'store password') }),
     tls: mode === 'disable' ? 'off' : 'verify',
+  }
+}
+
+const notAnUrl = () => refuse('is not a postgres:// URL', 'write postgres://user@host:5432/database')
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw notAnUrl()
   }
 }
 

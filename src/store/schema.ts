@@ -99,6 +99,7 @@ export interface PolicyChangesTable {
   from_hash: string
   to_hash: string
   to_text: string
+  tests_text: string
   direction: string
   proposed_by: string
   proposed_at: number

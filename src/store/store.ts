@@ -35,6 +35,13 @@ export interface RestorableClaims extends ClaimStore {
    * entry gives it back, where the log goes on to say that nothing was signed.
    */
   restore(entry: IdempotencyEntry, claims: Claims): Promise<void>
+  /**
+   * Forgets counters whose windows were over before `before`, and places on a chain and claims taken before it. A place that
+   * is forgotten may be taken by another transaction, so `before` lies further back than a transaction stays good. On SQLite
+   * it goes through the whole tables: once a day is often enough.
+   * @returns how many rows
+   */
+  purge(before: number): Promise<number>
 }
 
 export interface Store {

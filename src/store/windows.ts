@@ -117,6 +117,12 @@ export function giveBack(counters: Map<string, Counter>, spent: readonly Spent[]
   }
 }
 
+/** What another reservation of the same entry left behind may stand for a signature: it stays taken. */
+export const leftBehind = (
+  before: { readonly held: boolean; readonly at: number } | undefined,
+  { at }: { readonly at: number },
+): boolean => before !== undefined && (before.held || before.at !== at)
+
 export interface SlotHolder {
   readonly hash: string
   readonly effects: string

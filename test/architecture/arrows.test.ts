@@ -202,6 +202,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   kysely: ['src/store'],
   libsodium: ['src/custody', 'src/bytes'],
   'node-vault': ['providers/vault-transit', 'bench'],
+  pg: ['src/store'],
   pino: ['src/runtime', 'src/compose'],
   'smol-toml': ['src/config'],
   tinybench: ['bench'],

@@ -191,7 +191,7 @@ const signer = createSigner<Caller>({
   recordRefusal: outcome => void refusals.record(outcome).catch(quiet),
 })
 const readiness = async () => [{ name: 'audit', ok: log.state.kind === 'open' }]
-const edge = dataPlane({ ...signer, readiness, random: world.random, logger, limits })
+const edge = dataPlane({ ...signer, readiness, ...world, logger, limits })
 const server = await runtime.serve({
   fetch: async (request, info) => {
     const response = await edge(request, info)

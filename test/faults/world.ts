@@ -15,7 +15,7 @@ import type { EnvelopeProvider, KeyRef, Scheme, SignInput } from '../../src/doma
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { dataPlane } from '../../src/http/app.ts'
 import { defaultPolicy, demoPolicy } from '../../src/policy/index.ts'
-import { realRandom, realWorld } from '../../src/runtime/world.ts'
+import { realClock, realRandom, realWorld } from '../../src/runtime/world.ts'
 import { adopt, type RegisterDeps } from '../../src/service/register.ts'
 import { createSigner } from '../../src/service/signer.ts'
 import { verifyAfterSign } from '../../src/service/verify-after-sign.ts'
@@ -102,6 +102,7 @@ export async function openDataPlane(
     ...signer,
     readiness: async () => [],
     random: realRandom,
+    clock: realClock,
     logger,
     limits: { bodyBytes: BODY_BYTES, concurrency: 8 },
   })

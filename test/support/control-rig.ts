@@ -1,4 +1,4 @@
-/** A whole control plane in memory: real log, real roles, real approvals and real policies; stores and logins of a few lines. */
+/** A whole control plane in memory: real log, real roles, real approvals and real policies; stores in memory, sessions by their address. */
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { changeText, type ApprovalRule } from '../../src/access/approval.ts'
@@ -8,16 +8,16 @@ import { createTokenIssuer } from '../../src/access/service-tokens.ts'
 import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.ts'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
-import type { Admin, AdminStore, Role, TokenLedger, TokenRecord } from '../../src/domain/admins.ts'
+import type { Role } from '../../src/domain/admins.ts'
 import type { AuditLog, AuditRecord, OutcomeEntry } from '../../src/domain/audit.ts'
-import type { ChangeStore, PolicyChange } from '../../src/domain/changes.ts'
 import { SignerError } from '../../src/domain/errors.ts'
-import type { Key, ResolvedKey, VersionState } from '../../src/domain/key.ts'
+import type { Key } from '../../src/domain/key.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { controlPlane } from '../../src/http/control.ts'
 import { demoPolicy } from '../../src/policy/index.ts'
 import type { ControlParts } from '../../src/service/control/index.ts'
 import { openMemoryStore } from '../../src/store/memory.ts'
+import type { Store } from '../../src/store/store.ts'
 import { manualClock, type ManualClock } from './audit-world.ts'
 import { memoryLogger, NOW } from './rig.ts'
 
@@ -82,8 +82,8 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
   const refusals: OutcomeEntry[] = []
   const log = openMemoryAuditLog({ clock, instance: 'test', keep: 100_000 })
   const audit = options.audit?.(log) ?? log
-  const keys = memoryKeys()
-  const admins = memoryAdmins()
+  const store = storeOf()
+  const { admins, keys, tokens, changes, claims, idempotency } = store
   const d = toBase64(sha256(new TextEncoder().encode('issuer')))
     .replaceAll('+', '-')
     .replaceAll('/', '_')
@@ -103,21 +103,19 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
       for (const record of log.records()) if (record.seq >= fromSeq) yield record
     },
     newestSeq: async () => log.records().at(-1)?.seq ?? 0,
-    idempotency: openMemoryStore().idempotency,
+    idempotency,
     admins,
-    tokens: memoryTokens(),
-    changes: memoryChanges(keys),
-    keys: { list: async () => keys.all() },
+    tokens,
+    changes,
+    keys,
+    claims,
     restore: async name => {
-      const held = keys.all().find(({ key }) => key.name === name)
+      const held = (await keys.list()).find(({ key }) => key.name === name)
       if (held === undefined) throw new SignerError('key/unknown', { key: name })
-      if (held.version.state !== 'quarantined')
-        throw new SignerError('key/unsupported', {
-          key: name,
-          wanted: 'restore',
-          reason: `it is ${held.version.state}`,
-        })
-      return keys.setState(name, 'active')
+      const { state } = held.version
+      if (await keys.setState(name, 1, 'active', ['quarantined']))
+        return { ...held, version: { ...held.version, state: 'active' } }
+      throw new SignerError('key/unsupported', { key: name, wanted: 'restore', reason: `it is ${state}` })
     },
     authenticate: async ({ headers }) => {
       const header = headers.get('authorization')
@@ -145,7 +143,6 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
       clock,
       random,
     }),
-    claims: { used: async counters => counters.map(() => 0n) },
     approvals: RULE,
     changeLifeMs: 86_400_000,
     about: { version: '1.2.3', environment: 'test', instance: 'test' },
@@ -189,122 +186,26 @@ const base64Url = (bytes: Uint8Array): string =>
 /** The text that approvers of this rig sign. */
 export const textOf = (change: Parameters<typeof changeText>[0]): string => changeText(change, RULE.environment)
 
-interface Keys {
-  all(): readonly ResolvedKey[]
-  setPolicy(name: string, text: string, hash: string): void
-  setState(name: string, state: VersionState): ResolvedKey
-}
-
-function memoryKeys(): Keys {
+/** Same behaviour as the real ones. */
+function storeOf(): Store {
+  const store = openMemoryStore()
   const publicKey = StrKey.decodeEd25519PublicKey(person('treasury').address)
   const { text, hash } = demoPolicy()
-  const make = (name: string, state: VersionState): ResolvedKey => {
+  for (const [name, state] of KEYS) {
     const key: Key = { name, chain: 'stellar', network: 'testnet', policy: text, policyHash: hash, createdAt: NOW }
-    const address = StrKey.encodeEd25519PublicKey(publicKey)
+    const { address } = person('treasury')
     const version = { key: name, version: 1, scheme: 'ed25519', publicKey, address, state } as const
-    const binding = {
-      id: `b_${name}`,
-      key: name,
-      version: 1,
-      provider: 'mock',
-      custody: 'native',
-      reference: 'k',
-    } as const
-    return { key, version, bindings: [binding] }
+    const place = { key: name, version: 1, provider: 'mock', custody: 'native', reference: 'k' } as const
+    store.keys.add({ key, version, binding: { id: `b_${name}`, ...place } }).catch(error => {
+      queueMicrotask(() => {
+        throw error
+      })
+    })
   }
-  let held = [make('frozen', 'quarantined'), make('treasury', 'active')]
-  const change = (name: string, how: (each: ResolvedKey) => ResolvedKey): ResolvedKey => {
-    held = held.map(each => (each.key.name === name ? how(each) : each))
-    return held.find(({ key }) => key.name === name) as ResolvedKey
-  }
-  return {
-    all: () => held,
-    setPolicy: (name, policy, policyHash) =>
-      void change(name, each => ({ ...each, key: { ...each.key, policy, policyHash } })),
-    setState: (name, state) => change(name, each => ({ ...each, version: { ...each.version, state } })),
-  }
+  return store
 }
 
-function memoryAdmins(): AdminStore {
-  const all = new Map<string, Admin>()
-  return {
-    list: async () => [...all.values()],
-    find: async address => all.get(address),
-    add: async admin => {
-      if (all.has(admin.address)) throw new SignerError('admin/exists', { address: admin.address })
-      all.set(admin.address, admin)
-    },
-    change: async (address, { at, ...wanted }) => {
-      const before = all.get(address)
-      if (before === undefined) throw new SignerError('admin/unknown', { address })
-      const after: Admin = { ...before, ...wanted, changedAt: at }
-      const rules = (admin: Admin) => admin.active && admin.roles.includes('policy-admin')
-      const others = [...all.values()].filter(admin => admin.address !== address)
-      if (rules(before) && !rules(after) && !others.some(rules))
-        throw new SignerError('admin/last', { address, reason: 'no policy-admin would be left' })
-      all.set(address, after)
-      return after
-    },
-  }
-}
-
-function memoryTokens(): TokenLedger {
-  const all = new Map<string, TokenRecord>()
-  const revoked = new Map<string, number>()
-  const read = (record: TokenRecord): TokenRecord => {
-    const revokedAt = revoked.get(record.id)
-    return revokedAt === undefined ? record : { ...record, revokedAt }
-  }
-  return {
-    record: async token => void all.set(token.id, token),
-    find: async id => {
-      const found = all.get(id)
-      return found === undefined ? undefined : read(found)
-    },
-    list: async ({ now, limit }) =>
-      [...all.values()]
-        .filter(({ expiresAt }) => expiresAt > now)
-        .slice(0, limit)
-        .map(read),
-    revoke: async (id, at) => void revoked.set(id, at),
-    isRevoked: async id => revoked.has(id),
-  }
-}
-
-function memoryChanges(keys: Keys): ChangeStore {
-  const all = new Map<string, PolicyChange>()
-  const known = (id: string): PolicyChange => {
-    const change = all.get(id)
-    if (change === undefined) throw new SignerError('change/unknown', { id })
-    if (change.state !== 'proposed') throw new SignerError('change/conflict', { id, reason: `it is ${change.state}` })
-    return change
-  }
-  const put = (change: PolicyChange): PolicyChange => {
-    all.set(change.id, change)
-    return change
-  }
-  return {
-    propose: async change => {
-      if (all.has(change.id)) throw new SignerError('change/conflict', { id: change.id, reason: 'its id is taken' })
-      put({ ...change, state: 'proposed', approvals: [] })
-    },
-    find: async id => all.get(id),
-    list: async (key, limit) =>
-      [...all.values()].filter(change => key === undefined || change.key === key).slice(0, limit),
-    approve: async (id, approval) => {
-      const { approvals, ...change } = known(id)
-      if (approvals.some(({ address }) => address === approval.address))
-        throw new SignerError('change/conflict', { id, reason: 'approved by this address before' })
-      return put({ ...change, approvals: [...approvals, approval] })
-    },
-    activate: async id => {
-      const change = known(id)
-      const held = keys.all().find(({ key }) => key.name === change.key)
-      if (held?.key.policyHash !== change.fromHash)
-        throw new SignerError('change/conflict', { id, reason: 'another policy' })
-      keys.setPolicy(change.key, change.toText, change.toHash)
-      return put({ ...change, state: 'activated' })
-    },
-    withdraw: async id => put({ ...known(id), state: 'withdrawn' }),
-  }
-}
+const KEYS = [
+  ['frozen', 'quarantined'],
+  ['treasury', 'active'],
+] as const

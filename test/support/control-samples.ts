@@ -68,7 +68,13 @@ export async function worldOf(rig: ControlRig, approver: Person): Promise<World>
   const at = world.clock.now()
   if ((await changes.find(change)) === undefined) {
     const direction = 'tightening' as const
-    const hashes = { fromHash: held.key.policyHash, toHash: to.hash, toText: to.text, direction }
+    const hashes = {
+      fromHash: held.key.policyHash,
+      toHash: to.hash,
+      toText: to.text,
+      testsText: JSON.stringify([DENIES]),
+      direction,
+    }
     const times = { proposedAt: at, expiresAt: at + 60_000 }
     await changes.propose({ id: change, key: 'treasury', ...hashes, proposedBy: proposer.address, ...times })
   }

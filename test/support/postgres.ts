@@ -21,15 +21,17 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
+import { SELF_SIGNED, TLS_KEY } from './bad-certificates.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import type { PostgresConnection } from '../../src/store/postgres-options.ts'
 
 export interface TestServer {
-  readonly port: number
   /** An empty database of its own. */
   database(name: string): Promise<PostgresConnection>
   /** One statement as the administrator of the server. */
   sql(text: string, database?: string): Promise<readonly Record<string, unknown>[]>
+  /** Shows another certificate from now on, of the same key. */
+  certificate(text: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -78,6 +80,14 @@ async function launch(native: string, folder: string, root: boolean): Promise<Te
   const data = join(folder, 'data')
   mkdirSync(data, { mode: 0o700 })
   writeFileSync(join(folder, 'password'), PASSWORD)
+  const secrets = [
+    [join(folder, 'server.crt'), SELF_SIGNED],
+    [join(folder, 'server.key'), TLS_KEY],
+  ] as const
+  for (const [file, text] of secrets) {
+    writeFileSync(file, text, { mode: 0o600 })
+    if (root) chownSync(file, NOBODY, NOBODY)
+  }
   if (root) chownSync(data, NOBODY, NOBODY)
   if (root) chownSync(join(folder, 'password'), NOBODY, NOBODY)
   const env = { PATH: process.env['PATH'] ?? '', LD_LIBRARY_PATH: join(home, 'lib'), LC_ALL: 'C', TZ: 'UTC' }
@@ -92,6 +102,7 @@ async function launch(native: string, folder: string, root: boolean): Promise<Te
   const port = await freePort()
   const [program, options] = command(root, join(home, 'bin/postgres'), [
     ...['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
+    ...['-c', 'ssl=on', '-c', `ssl_cert_file=${folder}/server.crt`, '-c', `ssl_key_file=${folder}/server.key`],
     ...['-c', 'fsync=off', '-c', 'max_connections=150', '-c', 'shared_buffers=32MB', '-c', 'log_min_messages=fatal'],
   ])
   // A shell that ends the server when this process closes its end of the pipe, and that is also when it is killed.
@@ -109,7 +120,7 @@ async function launch(native: string, folder: string, root: boolean): Promise<Te
     password: new Secret(PASSWORD, 'store password'),
   }
   await answers(connection, child)
-  return serverOf(connection, port, child)
+  return serverOf(connection, folder, child)
 }
 
 /** The package leaves links to its install script. */
@@ -122,7 +133,7 @@ function linkLibraries(home: string): void {
   }
 }
 
-function serverOf(connection: PostgresConnection, port: number, child: ChildProcess): TestServer {
+function serverOf(connection: PostgresConnection, folder: string, child: ChildProcess): TestServer {
   const sql: TestServer['sql'] = async (text, database) => {
     const client = await connected({ ...connection, ...(database === undefined ? {} : { database }) })
     try {
@@ -132,8 +143,11 @@ function serverOf(connection: PostgresConnection, port: number, child: ChildProc
     }
   }
   return {
-    port,
     sql,
+    async certificate(text) {
+      writeFileSync(join(folder, 'server.crt'), text)
+      await sql('SELECT pg_reload_conf(), pg_sleep(0.2)')
+    },
     async database(name) {
       await sql(`CREATE DATABASE ${name}`)
       return { ...connection, database: name }

@@ -31,6 +31,8 @@ export const NOW = Date.UTC(2026, 10, 22, 12)
 const BODY_BYTES = 65_536
 
 export interface RigOptions {
+  /** Without the guard against two transactions for one sequence number. */
+  readonly unguarded?: boolean
   readonly files?: MemoryFiles
   readonly store?: Store
   readonly policy?: PolicyDocument
@@ -109,6 +111,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     setState: options.setState?.(store.keys.setState) ?? store.keys.setState,
     idempotency: options.idempotency?.(ports.idempotency) ?? ports.idempotency,
     claims: store.claims,
+    unguarded: new Set(options.unguarded === true ? ['treasury'] : []),
     audit: options.audit?.(log) ?? log,
     authenticate: createTokenVerifier({ jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock }),
     authorize,
@@ -123,7 +126,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   })
   const readiness = async (): Promise<Check[]> => [{ name: 'audit', ok: log.state.kind === 'open' }]
   const limits = { bodyBytes: BODY_BYTES, concurrency: options.concurrency ?? 256 }
-  const edge = dataPlane({ ...signer, readiness, random, logger, limits })
+  const edge = dataPlane({ ...signer, readiness, random, clock, logger, limits })
   const token: Rig['token'] = (scopes = ['sign:*', 'read:*'], seconds = 600, subject = 'tester') =>
     issuer.issue({ subject, scopes, seconds })
   const http: Rig['http'] = (path, init) => edge(new Request(`http://127.0.0.1${path}`, init), { peer: '127.0.0.1' })

@@ -1,10 +1,11 @@
 import { readAddress } from '../../access/address-proof.ts'
-import { checkRoles } from '../../access/roles.ts'
+import { checkRoles, permissionsOf } from '../../access/roles.ts'
 import type { Admin, AdminStore } from '../../domain/admins.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports.ts'
 import { type Done, type Granted, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
+import { endGrants, type Ledger } from './tokens.ts'
 
 export interface AdminView {
   readonly address: string
@@ -70,7 +71,13 @@ export async function listAdmins({ admins }: ControlParts): Promise<Done> {
   return { answer: { admins: all.map(adminView) }, facts: { admins: all.length } }
 }
 
-export async function addAdmin({ admins, world }: ControlParts, wish: NewAdmin): Promise<Done> {
+/** @throws `request/malformed` for the address of one of our keys: who may ask for its signatures could log in with them */
+export async function addAdmin({ admins, keys, world }: ControlParts, wish: NewAdmin): Promise<Done> {
+  const address = canonicalAddress(wish.address)
+  if ((await keys.list()).some(({ version }) => version.address === address)) {
+    const fix = 'give the address of a key that only this person holds'
+    throw new SignerError('request/malformed', { field: 'address', reason: 'is that of a key that signs here', fix })
+  }
   const admin = await makeAdmin({ admins, clock: world.clock }, wish)
   return { answer: adminView(admin), facts: { address: admin.address, roles: admin.roles.join(' ') } }
 }
@@ -82,9 +89,12 @@ export async function showAdmin({ admins }: ControlParts, text: string): Promise
   return { answer: adminView(admin) }
 }
 
-/** @throws `access/denied` for one's own roles; `admin/unknown`, `admin/last` */
+/**
+ * Who may give out no tokens afterwards, takes those they gave out with them.
+ * @throws `access/denied` for one's own roles; `admin/unknown`, `admin/last`
+ */
 export async function changeAdmin(
-  { admins, world }: ControlParts,
+  { admins, tokens, world }: ControlParts,
   { admin: self }: Granted,
   wish: AdminChange & { readonly address: string },
 ): Promise<Done> {
@@ -98,8 +108,19 @@ export async function changeAdmin(
     ...(active === undefined ? {} : { active }),
     at: world.clock.now(),
   })
+  const revokedTokens = await endGrantsOf(tokens, admin, world.clock.now())
   return {
     answer: adminView(admin),
-    facts: { address, roles: admin.roles.join(' '), active: admin.active },
+    facts: { address, roles: admin.roles.join(' '), active: admin.active, revokedTokens },
   }
+}
+
+/** @returns how many tokens were taken back */
+export async function endGrantsOf(
+  tokens: Ledger,
+  { address, active, roles }: Pick<Admin, 'address' | 'active' | 'roles'>,
+  now: number,
+): Promise<number> {
+  if (active && permissionsOf(roles).has('tokens:issue')) return 0
+  return endGrants(tokens, address, now)
 }

@@ -1,3 +1,4 @@
+import canonicalize from 'canonicalize'
 import { changeText, judgeApprovals, mayApprove, verifyApproval } from '../../access/approval.ts'
 import type { PolicyChange } from '../../domain/changes.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
@@ -48,6 +49,7 @@ export async function proposeChange(
   const { policy: to, tests: golden } = readFile({ policy, tests: given })
   if (to.hash === from.hash) throw conflict(id, 'this policy is in force already')
   const tests = passTests(held, to, golden)
+  const testsText = canonicalize(given) ?? ''
   const direction = directionOf(from, to)
   const at = parts.world.clock.now()
   const change = {
@@ -56,6 +58,7 @@ export async function proposeChange(
     fromHash: from.hash,
     toHash: to.hash,
     toText: to.text,
+    testsText,
     direction,
     proposedBy: admin.address,
     proposedAt: at,
@@ -70,23 +73,47 @@ export async function proposeChange(
 /** The id is made of who asks, the Idempotency-Key and the request, so only a crash half way can have left it behind. */
 async function proposedBefore(
   { changes }: ControlParts,
-  { id, toHash }: { readonly id: string; readonly toHash: string },
+  { id, toHash, testsText }: Pick<PolicyChange, 'id' | 'toHash' | 'testsText'>,
   error: unknown,
 ): Promise<void> {
   const isTaken = isSignerError(error) && error.code === 'change/conflict'
-  if (!isTaken || (await changes.find(id))?.toHash !== toHash) throw error
+  const before = isTaken ? await changes.find(id) : undefined
+  if (before?.toHash !== toHash || before.testsText !== testsText) throw error
 }
 
 function passTests({ current }: Held, to: Policy, tests: readonly GoldenTest[]): readonly TestResult[] {
   const results = runGolden(current, to, tests)
+  const reason = whatFails(results)
+  if (reason === undefined) return results
+  const fix = 'mend the policy, or the test if it asks for the wrong thing'
+  throw new SignerError('request/malformed', { field: 'tests', reason, fix })
+}
+
+function whatFails(results: readonly TestResult[]): string | undefined {
   const failed = results.filter(({ passed }) => !passed)
   const [first] = failed
-  if (first === undefined) return results
-  throw new SignerError('request/malformed', {
-    field: 'tests',
-    reason: `${failed.length} of ${results.length} do not pass. ${JSON.stringify(first.name)}: ${first.sentence}`,
-    fix: 'mend the policy, or the test if it asks for the wrong thing',
-  })
+  if (first === undefined) return undefined
+  return `${failed.length} of ${results.length} do not pass. ${JSON.stringify(first.name)}: ${first.sentence}`
+}
+
+/** The rules that judge may be other ones than at the proposal: a new version of this program, another network of the key. */
+function passAgain({ current }: Held, { id, toText, toHash, testsText }: PolicyChange): Policy {
+  const { policy, tests } = readStored(id, toText, testsText)
+  if (policy.hash !== toHash) throw conflict(id, 'its policy does not have the hash on record')
+  const reason = whatFails(runGolden(current, policy, tests))
+  if (tests.length === 0 || reason !== undefined)
+    throw conflict(id, `its golden tests do not pass any more: ${reason ?? 'there is none'}`)
+  return policy
+}
+
+/** @throws `change/conflict` for what this version of the program does not read */
+function readStored(id: string, toText: string, testsText: string): ReturnType<typeof readFile> {
+  try {
+    return readFile({ policy: JSON.parse(toText), tests: JSON.parse(testsText) })
+  } catch (cause) {
+    const reason = 'its policy or its golden tests cannot be read any more: propose it again'
+    throw new SignerError('change/conflict', { id, reason }, { cause })
+  }
 }
 
 export async function listChanges(parts: ControlParts, key: string): Promise<Done> {
@@ -132,16 +159,17 @@ const whyNot = ({ proposedBy }: PolicyChange, address: string): string =>
     : 'who became an approver after a loosening was proposed has no say in it'
 
 /**
- * Puts the policy in force. The direction is found out again, from the two policies as they are now.
+ * Puts the policy in force. The direction is found out again, from the two policies as they are now, and the golden tests
+ * are run again.
  * @throws `change/unknown`, `change/conflict`, `change/not-approved`
  */
 export async function activateChange(parts: ControlParts, _: Granted, id: string): Promise<Done> {
   const found = await findChange(parts, id)
   mustBeOpen(parts, found)
-  const { current } = await holdKey(parts, found.key)
-  const from = inForce(current.key)
+  const held = await holdKey(parts, found.key)
+  const from = inForce(held.current.key)
   if (from.hash !== found.fromHash) throw conflict(id, 'another policy is in force than the one it was made for')
-  const direction = directionOf(from, inForce({ ...current.key, policy: found.toText, policyHash: found.toHash }))
+  const direction = directionOf(from, passAgain(held, found))
   const change: PolicyChange = { ...found, direction }
   const now = parts.world.clock.now()
   const admins = await parts.admins.list()
@@ -192,6 +220,7 @@ function summary({ world }: Pick<ControlParts, 'world'>, change: PolicyChange): 
 
 const view = (parts: Pick<ControlParts, 'world' | 'approvals'>, change: PolicyChange) => ({
   ...summary(parts, change),
+  goldenTests: JSON.parse(change.testsText) as unknown,
   text: changeText(change, parts.approvals.environment),
 })
 

@@ -10,6 +10,7 @@ import { type AnySignerError, isSignerError, SignerError } from '../../domain/er
 import type { IdempotencyEntry } from '../../domain/ports.ts'
 import { incidents } from '../incident.ts'
 import { readIdempotencyKey } from '../request.ts'
+import { type Stray, strayRecord } from '../stray.ts'
 import type { Bearer, ControlParts, Visit } from './ports.ts'
 
 /** One thing an administrator may do, as the table of routes has it. */
@@ -87,9 +88,9 @@ export async function perform<Input>(
   try {
     const peer = parts.clientOf?.(visit) ?? visit.peer
     actor = { ...actor, peer }
-    const bearer = await parts.authenticate(visit)
+    const bearer = await counted(parts, visit, () => parts.authenticate(visit))
     actor = { subject: bearer.subject, tokenId: bearer.tokenId, peer }
-    admin = await administrator(parts, bearer)
+    admin = await counted(parts, visit, () => administrator(parts, bearer))
     headers = await parts.admit({ visit, subject: admin.address, tokenId: bearer.tokenId })
     authorizeAdmin(admin, operation.permission)
     if (parts.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: parts.audit.state.reason })
@@ -195,6 +196,16 @@ async function write<Input>(
   }
 }
 
+/** Who is not let in counts for the address alone: otherwise anybody could try without end. @throws `access/limited` */
+async function counted<T>({ admit }: ControlParts, visit: Visit, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
+  } catch (error) {
+    await admit({ visit })
+    throw error
+  }
+}
+
 /** The administrator of this moment, not of the login. */
 async function administrator({ admins, tokens }: ControlParts, bearer: Bearer): Promise<Admin> {
   const admin = await openSession(bearer, admins)
@@ -255,23 +266,8 @@ export async function record(
   await parts.audit.append({ kind: 'event', auditId, event, actor, detail })
 }
 
-/** A request for something that is not there: who tries doors leaves a trace too. */
-export function recordStray(
-  parts: Recorder,
-  { requestId, peer, object }: { readonly requestId: string; readonly peer: string; readonly object: string },
-): void {
-  parts.recordRefusal({
-    kind: 'outcome',
-    auditId: randomId(parts.world.random, 'a'),
-    requestId,
-    actor: { subject: 'unknown', peer },
-    operation: 'none',
-    object: object.slice(0, 255),
-    result: 'refused',
-    decision: 'none',
-    errorCode: 'request/unknown-route',
-  })
-}
+export const recordStray = (parts: Recorder, stray: Stray): void =>
+  parts.recordRefusal(strayRecord(parts.world.random, stray))
 
 /** Before anything was accepted: bounded. @returns what the caller is told */
 export function refuse(parts: Recorder, about: About, error: unknown): AnySignerError {

@@ -1,13 +1,14 @@
 import { randomId } from '../../bytes/ids.ts'
-import type { Admin } from '../../domain/admins.ts'
+import type { Admin, AdminStore } from '../../domain/admins.ts'
 import type { AuditActor, AuditLog } from '../../domain/audit.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
-import type { AdminStore } from '../../domain/admins.ts'
 import type { World } from '../../domain/ports.ts'
-import { type AdminView, adminView, canonicalAddress, makeAdmin, type NewAdmin } from './admins.ts'
+import { type AdminView, adminView, canonicalAddress, endGrantsOf, makeAdmin, type NewAdmin } from './admins.ts'
+import type { Ledger } from './tokens.ts'
 
 export interface LocalAdminDeps {
   readonly admins: AdminStore
+  readonly tokens: Ledger
   readonly audit: Pick<AuditLog, 'append'>
   readonly world: Pick<World, 'clock' | 'random'>
   readonly actor: AuditActor
@@ -23,7 +24,7 @@ export interface LocalAdmins {
 }
 
 /** On record before and after, as on the control plane. */
-export function localAdmins({ admins, audit, world, actor }: LocalAdminDeps): LocalAdmins {
+export function localAdmins({ admins, tokens, audit, world, actor }: LocalAdminDeps): LocalAdmins {
   const write = async (event: string, address: string, roles: string, work: () => Promise<Admin>) => {
     const auditId = randomId(world.random, 'a')
     const record = (outcome: string, more: Record<string, string> = {}) => {
@@ -59,7 +60,11 @@ export function localAdmins({ admins, audit, world, actor }: LocalAdminDeps): Lo
       const address = canonicalAddress(text)
       if ((await admins.find(address)) === undefined) throw new SignerError('admin/unknown', { address })
       const change = { active: false, at: world.clock.now() }
-      return write('admins.change', address, '', () => admins.change(address, change))
+      return write('admins.change', address, '', async () => {
+        const admin = await admins.change(address, change)
+        await endGrantsOf(tokens, admin, world.clock.now())
+        return admin
+      })
     },
   }
 }

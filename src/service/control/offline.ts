@@ -1,5 +1,5 @@
 /** Policies on the command line: the functions of the path of a signature, over files, without a service. */
-import { isSignerError, SignerError } from '../../domain/errors.ts'
+import { isSignerError } from '../../domain/errors.ts'
 import {
   type Check,
   checkPolicy,
@@ -43,16 +43,8 @@ const isFile = (document: unknown): boolean =>
   document !== null && typeof document === 'object' && !Array.isArray(document) && Object.hasOwn(document, 'policy')
 
 /** @throws `config/invalid` */
-function fileOf(document: unknown): ReturnType<typeof parsePolicyFile> {
-  try {
-    return isFile(document) ? parsePolicyFile(document) : { policy: parsePolicy(document), tests: [] }
-  } catch (error) {
-    if (isSignerError(error)) throw error
-    // The schema library itself throws at a `length` that is an object: nothing but the document can bring that about.
-    const problems = [{ path: 'policy', problem: 'cannot be read', fix: 'see docs/policy.md' }]
-    throw new SignerError('config/invalid', { problems }, { cause: error })
-  }
-}
+const fileOf = (document: unknown): ReturnType<typeof parsePolicyFile> =>
+  isFile(document) ? parsePolicyFile(document) : { policy: parsePolicy(document), tests: [] }
 
 /** What a policy loosens and tightens against another. @throws `config/invalid` */
 export function compare(before: unknown, after: unknown) {

@@ -20,7 +20,7 @@ import type { ControlParts } from './ports.ts'
 
 /** A document is not wrong in itself: that is the answer, not an error. */
 export async function checkPolicy(document: unknown): Promise<Done> {
-  const checked = orMalformed(() => check(document))
+  const checked = check(document)
   if (checked.kind === 'bad') return { answer: { valid: false, problems: checked.problems }, facts: { valid: false } }
   const { policy, warnings } = checked
   return {
@@ -90,9 +90,8 @@ function orMalformed<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (isSignerError(error) && error.code !== 'config/invalid') throw error
-    // The schema library itself throws at a `length` that is an object: nothing but the document can bring that about.
-    const problems = isSignerError(error) && error.code === 'config/invalid' ? error.detail.problems : []
+    if (!isSignerError(error) || error.code !== 'config/invalid') throw error
+    const { problems } = error.detail
     const [first = { path: 'policy', problem: 'cannot be read', fix: 'see docs/policy.md' }] = problems
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more: POST /v1/policies/check lists them)` : ''
     const field = first.path.slice(0, 120).toWellFormed()

@@ -58,7 +58,7 @@ export interface ControlParts {
   admit(visitor: Visitor): Promise<Readonly<Record<string, string>>>
   readonly login: Login
   /** Of service tokens. */
-  readonly issuer: Pick<TokenIssuer, 'issue'>
+  readonly issuer: Pick<TokenIssuer, 'issue' | 'jwks'>
   /** What was spent, for dry runs. */
   readonly claims: Pick<ClaimStore, 'used'>
   readonly approvals: ApprovalRule

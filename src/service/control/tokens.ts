@@ -1,8 +1,8 @@
 import type { TokenGrant } from '../../access/service-tokens.ts'
 import { MAX_AGE_SECONDS, MAX_SKEW_SECONDS } from '../../access/tokens.ts'
-import type { TokenRecord } from '../../domain/admins.ts'
+import type { TokenLedger, TokenRecord } from '../../domain/admins.ts'
 import { SignerError } from '../../domain/errors.ts'
-import type { Done, Granted } from './guard.ts'
+import { type Done, type Granted, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
 
 type Optional = 'constraints' | 'confirmation' | 'seconds'
@@ -10,9 +10,12 @@ export type TokenWish = Pick<TokenGrant, 'subject' | 'scopes'> & {
   readonly [K in Optional]?: TokenGrant[K] | undefined
 }
 
-/** On the list before it is handed out, so there is none that cannot be taken back. It is shown once and not kept. */
+/**
+ * On the list before it is handed out, so there is none that cannot be taken back. It is shown once and not kept. Who is
+ * disabled in between sees it no more: either `endGrants` finds it on the list, or it is found out here.
+ */
 export async function issueToken(
-  { issuer, tokens }: ControlParts,
+  { issuer, tokens, admins, world }: ControlParts,
   { admin }: Granted,
   { subject, scopes, ...limits }: TokenWish,
 ): Promise<Done> {
@@ -20,6 +23,10 @@ export async function issueToken(
   const { token, record } = await issuer.issue({ subject, scopes, ...given, issuedBy: admin.address })
   await tokens.record(record)
   const { id, grants } = record
+  if ((await admins.find(admin.address))?.changedAt !== admin.changedAt) {
+    await takeBack(tokens, id, world.clock.now())
+    throw notPermitted('tokens:issue', 'your roles were changed meanwhile: log in again')
+  }
   const facts = { token: id, tokenSubject: subject, grants, expiresAt: new Date(record.expiresAt).toISOString() }
   return { answer: { token, tokenType: 'Bearer', ...view(record) }, facts, made: id }
 }
@@ -49,12 +56,34 @@ const view = ({ id, subject, issuedBy, issuedAt, expiresAt, grants, revokedAt }:
   ...(revokedAt === undefined ? {} : { revokedAt: new Date(revokedAt).toISOString() }),
 })
 
-/** Clocks of two instances and of an issuer may each be off. */
-const LONGEST_MS = (MAX_AGE_SECONDS + 2 * MAX_SKEW_SECONDS) * 1000
+/** How long a revocation is kept: clocks of two instances and of an issuer may each be off. */
+export const REVOKED_MS = (MAX_AGE_SECONDS + 2 * MAX_SKEW_SECONDS) * 1000
 
 /** Any token that this service would take, its own or another issuer's: an id that nobody knows does no harm on the list. */
 export async function revokeToken({ tokens, world }: ControlParts, id: string): Promise<Done> {
-  const now = world.clock.now()
-  await tokens.revoke(id, now, now + LONGEST_MS)
+  await takeBack(tokens, id, world.clock.now())
   return { answer: { id, revoked: true }, facts: { token: id } }
+}
+
+export type Ledger = Pick<TokenLedger, 'list' | 'revoke'>
+
+const takeBack = (tokens: Pick<TokenLedger, 'revoke'>, id: string, now: number): Promise<void> =>
+  tokens.revoke(id, now, now + REVOKED_MS)
+
+/** Far more than rate limits let anybody give out within the life of a token. */
+const GRANTS_MAX = 1_000_000
+
+/**
+ * Takes back what `issuedBy` gave out and might still be taken somewhere. Whoever disables them may hold no right to revoke
+ * tokens, and what they gave out to themselves must not outlast them.
+ * @returns how many
+ */
+export async function endGrants(tokens: Ledger, issuedBy: string, now: number): Promise<number> {
+  const skewMs = 2 * MAX_SKEW_SECONDS * 1000
+  const alive = await tokens.list({ now: now - skewMs, limit: GRANTS_MAX })
+  const theirs = alive.filter(
+    token => token.issuedBy === issuedBy && token.revokedAt === undefined && token.issuedAt <= now + skewMs,
+  )
+  for (const { id } of theirs) await takeBack(tokens, id, now)
+  return theirs.length
 }

@@ -27,6 +27,7 @@ const change: Change = {
   key: 'treasury',
   fromHash: 'a'.repeat(64),
   toHash: 'b'.repeat(64),
+  testsText: '[]',
   direction: 'loosening',
   proposedBy: proposer.address,
   proposedAt: NOW - HOUR,
@@ -41,10 +42,13 @@ const approvalBy = (person: Person, of: Change = change, environment = ENVIRONME
 const approver = (person: Person, rest: Partial<Admin> = {}) => admin(person.address, ['approver'], rest)
 const given = (verdict: ApprovalVerdict) => [verdict.ok, verdict.given]
 
+/** SHA-256 of `[]`. */
+const EMPTY_LIST_HASH = '4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945'
+
 test('D19 the text that is signed: a title, a line break, canonical JSON', () => {
   assert.equal(
     changeText(change, ENVIRONMENT),
-    `Countersign policy change, version 1\n{"direction":"loosening","environment":"production","expires":"2023-11-14T23:13:20.000Z","fromHash":"${'a'.repeat(64)}","id":"change_0f","key":"treasury","proposed":"2023-11-14T21:13:20.000Z","proposedBy":"${proposer.address}","toHash":"${'b'.repeat(64)}"}`,
+    `Countersign policy change, version 1\n{"direction":"loosening","environment":"production","expires":"2023-11-14T23:13:20.000Z","fromHash":"${'a'.repeat(64)}","id":"change_0f","key":"treasury","proposed":"2023-11-14T21:13:20.000Z","proposedBy":"${proposer.address}","testsHash":"${EMPTY_LIST_HASH}","toHash":"${'b'.repeat(64)}"}`,
   )
 })
 
@@ -57,6 +61,7 @@ test('D19 a signature holds for this change and no other: each field is bound, a
       { key: 'treasury2' },
       { fromHash: 'c'.repeat(64) },
       { toHash: 'c'.repeat(64) },
+      { testsText: '[{}]' },
       { direction: 'tightening' },
       { proposedBy: stellarPerson(101).address },
       { proposedAt: change.proposedAt - 1 },

@@ -205,7 +205,7 @@ test('cross-use: nothing that an administrator signs elsewhere is an answer, and
   const { login } = open()
   const change = {
     ...{ id: 'change-1', key: 'treasury', fromHash: 'a'.repeat(64), toHash: 'b'.repeat(64) },
-    ...{ direction: 'loosening' as const, proposedBy: eve.address, proposedAt: 0, expiresAt: 1 },
+    ...{ testsText: '[]', direction: 'loosening' as const, proposedBy: eve.address, proposedAt: 0, expiresAt: 1 },
   }
   const text = changeText(change, 'production')
   await assert.rejects(

@@ -4,13 +4,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { squaresOf } from '../../../bench/matrix/cells.ts'
+import type { GatewayCell } from '../../../bench/gateway/measure.ts'
 import { ASSUMPTIONS, type Cell, cellOf, type Report, withOverheads } from '../../../bench/matrix/report.ts'
+import { spreadOf } from '../../../bench/matrix/samples.ts'
 import { SETTINGS } from '../../../bench/matrix/settings.ts'
 import { htmlPage, POLICY } from '../../../bench/paper/html.ts'
 import { markdown } from '../../../bench/paper/markdown.ts'
 import { exposureBars, latencyBoxes, overheadBars, throughputLines } from '../../../bench/paper/plots.ts'
 import { escape, figure, linearScale, logScale } from '../../../bench/paper/svg.ts'
 import { terminalTable } from '../../../bench/paper/table.ts'
+
+/** The first of a group, with nothing to be held against, and the second. */
+const gatewayCells: readonly GatewayCell[] = [null, 0.25].map((overMs, i) => ({
+  ...{ provider: 'mock', transport: 'none', custody: 'native', variant: i === 0 ? 'bearer' : 'gateway, DPoP' },
+  ...{ concurrency: 16, perSecond: 900, cpuMsPerSignature: 0.75, overMs, sharePercent: overMs === null ? null : 20 },
+  ...{ overUnrestMs: overMs === null ? null : 0.0625, ...spreadOf([1 + (overMs ?? 0)]) },
+}))
 
 /** Figures made up from the position of a cell, so that the papers have something of every kind to show. */
 function sample(): Report {
@@ -30,6 +39,7 @@ function sample(): Report {
   return {
     cells,
     openLoop: [open],
+    gateway: gatewayCells,
     meta: {
       ...{ commit: 'abc<def>', runtime: 'bun 1.4.5', version: '0.1.0', date: '2030-01-01T00:00:00.000Z', seconds: 61 },
       ...{ settings: SETTINGS.full, timerStepMs: 0.00005, stealPercent: 1.25, steal: { before: 1, after: 2 } },
@@ -60,6 +70,15 @@ describe('M-13 what is written', () => {
       report.cells.filter(({ subject }) => subject === 'service').length,
     )
     for (const each of ASSUMPTIONS) expect(text).toContain(each)
+  })
+
+  test('what access and policy add stands in the table, in Markdown and on the page; without figures the table says nothing', () => {
+    const line = / gateway, DPoP +16 +1\.250 +1\.250 +0\.250 +0\.063 +20\.0 +0\.750 +900 +1$/m
+    expect(terminalTable(report)).toMatch(line)
+    expect(terminalTable(report)).toMatch(/ bearer +16 .* – +– +– /)
+    expect(markdown(report)).toContain('| mock | none | native | gateway, DPoP | 16 | 1.250 |')
+    expect(htmlPage(report)).toContain('<td>gateway, DPoP</td><td>16</td><td>1.250</td>')
+    expect(terminalTable({ ...report, gateway: [] })).not.toContain('access and policy')
   })
 
   test('JSON keeps the members that were promised', () => {

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { afterAll, test } from 'bun:test'
 import { person } from '../../support/control-rig.ts'
 import { run, scratch } from '../../support/cli.ts'
 
 const room = scratch()
 afterAll(() => room.remove())
-const admins = (...argv: string[]) => run(['admins', ...argv, '--data', room.path('data'), '--json'])
+const config = room.path('countersign.toml')
+writeFileSync(
+  config,
+  `environment = "development"\n[data]\ndirectory = "${room.path('data')}"\n[providers.mock]\nkind = "mock"\n`,
+)
+const admins = (...argv: string[]) => run(['admins', ...argv, '--config', config, '--json'])
 const [ann, bob] = [person('ann').address, person('bob').address]
 
 test('M-42 the first administrator comes in by the command line; roles that do not go together, strangers and the last one are refused', async () => {
@@ -34,7 +40,7 @@ test('M-42 the first administrator comes in by the command line; roles that do n
     assert.deepEqual([ended.exitCode, ended.json['error'].code], [exitCode, code], argv.join(' '))
   }
   assert.equal((await admins('disable', bob)).json['active'], false)
-  const text = await run(['admins', 'list', '--data', room.path('data')])
+  const text = await run(['admins', 'list', '--config', config])
   assert.match(text.out, /disabled {2}approver,auditor {2}Bob\n/)
 })
 
@@ -43,7 +49,7 @@ test('M-46 what the command line did to administrators is in the audit log, and 
   const events = tail.out
     .trim()
     .split('\n')
-    .map(line => JSON.parse(line) as any)
+    .map(line => JSON.parse(line))
     .filter(({ event = '' }) => event.startsWith('admins.'))
   const story = events.map(({ event, detail, actor }: any) => `${event} ${detail.outcome} ${actor.peer}`)
   assert.deepEqual(story.slice(0, 2), ['admins.add accepted cli', 'admins.add done cli'])

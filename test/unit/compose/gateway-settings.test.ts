@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clientOf } from '../../../src/access/forwarded.ts'
 import { isOpenAt } from '../../../src/access/hours.ts'
+import { signInRules } from '../../../src/compose/control-side.ts'
 import { gatewaySettings, tokenRules } from '../../../src/compose/gateway-settings.ts'
 import { serviceSettings, storeSettings } from '../../../src/compose/settings.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
@@ -105,4 +106,14 @@ test('store settings: sqlite by itself, postgres with its URL as a secret', asyn
   const settings = storeSettings(await load({ flags, env: { PG: 'postgres://u:p@127.0.0.1/x' } }))
   assert.ok(settings.kind === 'postgres' && reveal(settings.url) === 'postgres://u:p@127.0.0.1/x')
   assert.deepEqual([settings.pool, settings.tls, settings.ca], [10, 'off', '/ca.pem'])
+})
+
+test('D18 the domain of a sign-in message is the host that its URI points to, whatever the home domain is', () => {
+  const login = { webAuthDomain: 'auth.example', chainIds: [1] }
+  const [configured, plain] = [
+    signInRules(login, ['https://control.example:8443', 'https://other.example']),
+    signInRules(login, []),
+  ]
+  assert.deepEqual([configured.domain, configured.uri], ['control.example:8443', 'https://control.example:8443'])
+  assert.deepEqual([plain.domain, plain.uri], ['auth.example', 'https://auth.example'])
 })

@@ -64,7 +64,7 @@ describe('running', () => {
 })
 
 describe('the demo keys', () => {
-  test('T30: every one of them, and every label of the mock, counts as published', () => {
+  test('T69: every one of them, and every label of the mock, counts as published', () => {
     const ofSeeds = DEMO_KEYS.map(({ name }) => Keypair.fromRawEd25519Seed(demoSeed(name)).rawPublicKey())
     const native = DEMO_KEYS.filter(key => key.provider === 'mock').map(({ name }) => devPublicKey(name))
     const labels = DEVELOPMENT_LABELS.map(label => devPublicKey(label))

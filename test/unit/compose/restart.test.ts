@@ -280,7 +280,7 @@ describe('opening and closing', () => {
     await service.stop(100).catch(() => {})
   })
 
-  test('T32 a provider that cannot be opened: the caller learns nothing of the configuration, the log says it all', async () => {
+  test('T65 a provider that cannot be opened: the caller learns nothing of the configuration, the log says it all', async () => {
     await withKey('weak-pool')
     const pool = { kind: 'passphrase' as const, passphrases: { channels: new Secret('canary-too-short', 'channels') } }
     const logs: Record<string, unknown>[] = []

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ROLES } from '../../../src/domain/admins.ts'
 import { controlDocument } from '../../../src/http/openapi-control.ts'
 import { CONTROL_ROUTES } from '../../../src/http/routes-control.ts'

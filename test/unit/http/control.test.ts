@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditRecord } from '../../../src/domain/audit.ts'
-import { type CallOptions, type ControlRig, openControlRig, person, textOf } from '../../support/control-rig.ts'
+import { SignerError } from '../../../src/domain/errors.ts'
+import { type CallOptions, type ControlRig, openControlRig, person } from '../../support/control-rig.ts'
 import { DEMO, DENIES, PAYLOAD, STRICT } from '../../support/control-samples.ts'
 import { NOW, problemOf } from '../../support/rig.ts'
 
@@ -191,6 +192,81 @@ test('M-40 service tokens: issued with limits, listed, revoked; the token itself
   assert.equal((await ok(rig, 'GET', '/v1/tokens', { as: operator.address }))['tokens'].length, 1)
 })
 
+test('T64 who is disabled, or may give out no tokens any more, takes the tokens they gave out with them', async () => {
+  const wish = { subject: 'payouts', scopes: ['read:treasury'] }
+  for (const change of [{ active: false }, { roles: ['auditor'] }]) {
+    const rig = openControlRig()
+    const chief = await rig.admin('policy-admin')
+    const [ann, bob] = [await rig.admin('operator', 'ann'), await rig.admin('operator', 'bob')]
+    const [one, other] = [
+      await ok(rig, 'POST', '/v1/tokens', { as: ann.address, body: wish }, 201),
+      await ok(rig, 'POST', '/v1/tokens', { as: bob.address, body: wish }, 201),
+    ]
+    const gone = await ok(rig, 'POST', '/v1/tokens', { as: ann.address, body: { ...wish, seconds: 1 } }, 201)
+    rig.clock.advance(5_000) // its life is over, the patience with slow clocks is not
+    await ok(rig, 'PATCH', `/v1/admins/${ann.address}`, { as: chief.address, body: { roles: ['operator', 'auditor'] } })
+    assert.equal(await rig.parts.tokens.isRevoked(one['id']), false, 'may give out tokens still')
+    await ok(rig, 'PATCH', `/v1/admins/${ann.address}`, { as: chief.address, body: change })
+    assert.deepEqual(await Promise.all([one, gone, other].map(({ id }) => rig.parts.tokens.isRevoked(id))), [
+      true,
+      true,
+      false,
+    ])
+    const done = rig.records().findLast(record => record.kind === 'event' && record.event === 'admins.change')
+    assert.equal(done?.kind === 'event' && done.detail['revokedTokens'], 2)
+  }
+})
+
+test('T64 a token that is made while its maker is being disabled is not handed out, and is taken back', async () => {
+  const made: string[] = []
+  const rig = openControlRig({
+    parts: real => ({
+      ...real,
+      tokens: {
+        ...real.tokens,
+        record: async token => {
+          made.push(token.id)
+          await real.admins.change(token.issuedBy, { active: false, at: real.world.clock.now() })
+          await real.tokens.record(token) // after whoever disabled them has looked which there are
+        },
+      },
+    }),
+  })
+  const ann = await rig.admin('operator', 'ann')
+  const body = { subject: 'payouts', scopes: ['read:treasury'] }
+  assert.equal((await refused(rig, 'POST', '/v1/tokens', { as: ann.address, body }))['code'], 'access/denied')
+  assert.equal(made.length, 1)
+  assert.equal(await rig.parts.tokens.isRevoked(made[0] ?? ''), true)
+})
+
+test('M-45 who is not let in is counted by address: nobody tries tokens without end', async () => {
+  const visitors: (string | undefined)[] = []
+  let left = 3
+  const rig = openControlRig({
+    parts: real => ({
+      ...real,
+      admit: async ({ subject }) => {
+        visitors.push(subject)
+        if (left-- > 0) return {}
+        throw new SignerError('access/limited', { scope: 'address', limit: 3, windowSeconds: 60, retryAfterMs: 1_000 })
+      },
+    }),
+  })
+  const tries = [{ token: 'Bearer no' }, {}, { as: person('stranger').address }, { token: 'Bearer no' }]
+  const codes: unknown[] = []
+  for (const options of tries) codes.push((await refused(rig, 'GET', '/v1/status', options))['code'])
+  assert.deepEqual(codes, ['token/invalid', 'token/missing', 'access/denied', 'access/limited'])
+  assert.deepEqual(visitors, [undefined, undefined, undefined, undefined])
+})
+
+test('T64 the address of a key that signs here names no administrator: whoever may ask for its signatures could log in', async () => {
+  const rig = openControlRig()
+  const chief = await rig.admin('policy-admin')
+  const body = { address: person('treasury').address, name: 'T', roles: ['approver'] }
+  const answer = await refused(rig, 'POST', '/v1/admins', { as: chief.address, body })
+  assert.deepEqual([answer['code'], answer['field']], ['request/malformed', 'address'])
+})
+
 const PROPOSE = '/v1/keys/treasury/policy/changes'
 const WIDER = { ...DEMO, fee: { maxStroops: '200000000' } }
 const SAYS = (expect: string) => [{ name: 'the example', payload: PAYLOAD, now: NOW, expect }]
@@ -277,6 +353,38 @@ test('a tightening takes one approval; a change made for another policy is void;
     (await refused(rig, 'GET', `/v1/changes/c_${'9'.repeat(32)}`, { as: ann.address }))['code'],
     'change/unknown',
   )
+})
+
+test('M-49 golden tests stand with the change, are bound by its text, and must pass again when it is put in force', async () => {
+  const broken = { now: false }
+  const rig = openControlRig({
+    parts: real => ({
+      ...real,
+      changes: {
+        ...real.changes,
+        find: async id => {
+          const found = await real.changes.find(id)
+          if (found === undefined || !broken.now) return found
+          return { ...found, testsText: found.testsText.replace('"deny"', '"allow"') }
+        },
+      },
+    }),
+  })
+  const chief = await rig.admin('policy-admin')
+  const ann = await rig.admin('approver', 'ann')
+  const body = { policy: STRICT, tests: SAYS('deny') }
+  const change = await ok(rig, 'POST', PROPOSE, { as: chief.address, body }, 201)
+  const at = `/v1/changes/${change['id']}`
+  const seen = await ok(rig, 'GET', at, { as: ann.address })
+  assert.deepEqual(seen['goldenTests'], SAYS('deny'), 'approvers see what they agree to')
+  assert.ok(String(seen['text']).includes('"testsHash":"'))
+  await ok(rig, 'POST', `${at}/approvals`, { as: ann.address, body: { signature: ann.sign(seen['text']) } })
+  broken.now = true // as a new version that judges differently, or a row that somebody wrote
+  const refusal = await refused(rig, 'POST', `${at}/activate`, { as: chief.address })
+  assert.equal(refusal['code'], 'change/conflict')
+  assert.match(String(refusal['reason']), /golden tests do not pass any more: 1 of 1/)
+  broken.now = false
+  assert.equal((await ok(rig, 'POST', `${at}/activate`, { as: chief.address }))['state'], 'activated')
 })
 
 test('a proposal whose golden tests do not pass does not come to stand', async () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ROLES } from '../../../src/domain/admins.ts'
+import { createRemoteKeys } from '../../../src/access/remote-keys.ts'
 import { permissionsOf } from '../../../src/access/roles.ts'
+import { readJwks } from '../../../src/domain/jwks.ts'
 import { controlDocument } from '../../../src/http/openapi-control.ts'
 import { openApiDocument } from '../../../src/http/openapi.ts'
 import { PROBLEMS } from '../../../src/http/problem.ts'
@@ -70,7 +72,9 @@ test('M-49 the document is OpenAPI 3.1: version, paths, one description and one 
 })
 
 test('API9 every route of the table is described, and everything described is a route or health', () => {
-  const health = ['/livez', '/readyz', '/openapi.json', '/problems/{code}'].map(path => `GET ${path}`)
+  const health = ['/livez', '/readyz', '/.well-known/jwks.json', '/openapi.json', '/problems/{code}'].map(
+    path => `GET ${path}`,
+  )
   const routes = CONTROL_ROUTES.map(({ method, path }) => `${method} ${path}`)
   assert.deepEqual([...routes, ...health].toSorted(), described.toSorted())
 })
@@ -119,6 +123,22 @@ test('the permissions that routes need are held by some role, and the problems t
     assert.equal((await rig.http(`/problems/${code.replace('/', '-')}`)).status, 200, code)
   }
   assert.equal((await rig.http('/problems/nothing')).status, 404)
+})
+
+test('M-41 whoever asks gets the public keys of the issuer at /.well-known/jwks.json, as a data plane reads them, and no private half', async () => {
+  const rig = openControlRig()
+  const response = await rig.http('/.well-known/jwks.json')
+  assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/json'])
+  const text = await response.text()
+  assert.equal(text.includes('"d"'), false)
+  assert.deepEqual(readJwks(JSON.parse(text), 'jwks'), { jwks: rig.parts.issuer.jwks, problems: [] })
+  const remote = createRemoteKeys({
+    url: 'https://control.test/.well-known/jwks.json',
+    fetch: async url => rig.http(new URL(url).pathname),
+    clock: rig.clock,
+  })
+  assert.equal((await remote.find('test'))?.kid, 'test')
+  assert.equal((await rig.http('/.well-known/jwks.json', { method: 'POST' })).status, 404)
 })
 
 test('M-49 every answer to a good request fits the schema of its route', async () => {

@@ -77,7 +77,7 @@ for (const code of CODES) {
     assert.equal(response.status, status)
     assert.ok(STATUSES.includes(status))
     assert.equal(response.headers.get('content-type'), 'application/problem+json')
-    assert.equal(response.headers.get('www-authenticate'), status === 401 ? 'Bearer' : null)
+    assert.equal(response.headers.get('www-authenticate'), status === 401 ? 'Bearer, DPoP algs="EdDSA ES256"' : null)
     assert.equal(response.headers.get('retry-after'), WAITS[code] ?? (status === 503 ? '1' : null))
     const text = await response.text()
     const { requestId: providerRequestId, ...detail } = DETAILS[code] as { requestId?: string }

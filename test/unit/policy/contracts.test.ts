@@ -200,6 +200,30 @@ test('M-52 a transfer and the authorization of it are one; every other authoriza
   refuses('amounts', /100000001/u, inside, invoke(outer, [outer, transfer(address(bob), 100_000_001n)]))
 })
 
+test('M-52 a call is the same only when every argument of it is', () => {
+  const policy = token(['transfer'])
+  const values: readonly ContractValue[] = [
+    ...KINDS.flatMap(([, good, bad]) => [...good, ...bad]),
+    { kind: 'map', entries: [{ key: u32(1n), value: symbol('x') }] },
+    { kind: 'vec', items: [symbol('y')] },
+    { kind: 'error', name: 'sceContract' },
+  ]
+  const text = (value: ContractValue): string =>
+    JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `${inner}n` : inner))
+  const from = (value: ContractValue): Call => call(tokenId, 'transfer', value, address(bob), i128(60_000_000n))
+  let same = 0
+  for (const one of values) {
+    for (const other of values) {
+      const known = one.kind !== 'unknown' && one.kind !== 'error'
+      const once = known && text(one) === text(other)
+      if (once) same++
+      const decision = verdict(policy, invoke(from(one), [from(structuredClone(other))]))
+      assert.equal(decision.kind, once ? 'allow' : 'deny', `${text(one)} and ${text(other)}`)
+    }
+  }
+  assert.ok(same > 20)
+})
+
 test('M-52 every function of a token that moves value is counted, and one that is called otherwise is not judged', () => {
   const over = 100_000_001n
   const calls: readonly Call[] = [

@@ -380,3 +380,42 @@ test('a denial goes before a doubt, and a broken view decides nothing', () => {
   const hollow = view({ operations: [JSON.parse('{}')] })
   assert.notEqual(decide(parsePolicy(narrow), hollow, facts).kind, 'allow')
 })
+
+test('I8 a view that breaks at any moment is never allowed, also while its spending is counted', () => {
+  const policy = parsePolicy({ ...narrow, windows: [{ asset: 'any', seconds: 60, max: '1' }] })
+  const rules = new Set<string>()
+  for (let limit = 0; limit < 100; limit++) {
+    let reads = 0
+    const { operations, ...rest } = view() as Extract<StellarTransactionView, { kind: 'transaction' }>
+    const fragile: StellarTransactionView = {
+      ...rest,
+      get operations() {
+        if (reads++ >= limit) throw new TypeError('gone')
+        return operations
+      },
+    }
+    const decision = decide(policy, fragile, facts)
+    if (decision.kind === 'allow') {
+      assert.ok(reads <= limit)
+      break
+    }
+    assert.equal(decision.kind, 'undecided')
+    rules.add(decision.rule)
+  }
+  assert.ok(rules.has('windows') && rules.has('operations'))
+})
+
+test('M-52 other payloads than transactions are judged too, under the same network', () => {
+  const digest = { kind: 'raw-digest', network: 'testnet', digest: '00'.repeat(32) } as const
+  const denied = decide(parsePolicy(narrow), digest, facts)
+  assert.ok(denied.kind === 'deny' && denied.rule === 'raw-digests')
+  const policy = parsePolicy({ version: 1, network: 'testnet', rawDigests: true })
+  assert.equal(decide(policy, digest, facts).kind, 'allow')
+  const elsewhere = decide(policy, { ...digest, network: 'public' }, facts)
+  assert.ok(elsewhere.kind === 'deny' && elsewhere.rule === 'network')
+  const checks = explain(policy, digest, facts)
+  assert.equal(checks[0]?.rule, 'network')
+  assert.ok(
+    checks.every(({ rule, result, sentence }) => RULE_NAMES.includes(rule) && result === 'pass' && sentence !== ''),
+  )
+})

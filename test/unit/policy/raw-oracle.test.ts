@@ -8,7 +8,7 @@ import { oracle, type OracleSpends } from '../../support/policy-oracle.ts'
 import { LEDGER, NOW_MS, often, randomDocument, randomEnvelope } from '../../support/policy-random.ts'
 
 const LONG = process.env['COUNTERSIGN_TEST_LONG'] === '1'
-const COUNT = LONG ? 100_000 : 10_000
+const COUNT = LONG ? 100_000 : 20_000
 const ROUNDS = 3
 const SEED = Number(process.env['POLICY_SEED'] ?? 20_261_124)
 const facts = { now: NOW_MS, keyAddress: alice, keyNetwork: 'testnet' }

@@ -4,7 +4,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import { integerOf, stroopsOf, uint64Of } from '../../../src/policy/amounts.ts'
-import { defaultPolicy, demoPolicy, parsePolicy, readPolicy } from '../../../src/policy/index.ts'
+import {
+  checkPolicy,
+  defaultPolicy,
+  demoPolicy,
+  parsePolicy,
+  parsePolicyFile,
+  readPolicy,
+} from '../../../src/policy/index.ts'
 import { alice, bob, carol, contractId } from '../../fuzz/xdr-corpus.ts'
 import { narrow } from './samples.ts'
 
@@ -208,6 +215,20 @@ test('T22 no pattern matching in policy: amounts, addresses and names are compar
     }
     for (const way of ['parseFloat', 'Math.random', 'Date', 'fetch(', 'node:']) {
       assert.ok(!source.includes(way), `${file} uses ${way}: a decision is pure and knows no float`)
+    }
+  }
+})
+
+test('a document that makes the schema library itself throw is refused as every other', () => {
+  for (const hostile of [null, [], {}, 'x'].map(toString => ({ length: { toString, valueOf: null } }))) {
+    for (const document of [hostile, { version: 1, ...hostile }, { version: 1, operations: hostile }, [hostile]]) {
+      const isInvalid = { code: 'config/invalid' }
+      assert.throws(() => parsePolicy(document), isInvalid, JSON.stringify(document))
+      assert.throws(() => parsePolicyFile({ policy: document, tests: [] }), isInvalid, JSON.stringify(document))
+      assert.throws(() => parsePolicyFile({ policy: { version: 1 }, tests: document }), isInvalid)
+      assert.throws(() => parsePolicyFile({ policy: { version: 1 }, tests: [document] }), isInvalid)
+      assert.throws(() => readPolicy(JSON.stringify(document)), isInvalid)
+      assert.equal(checkPolicy(document).kind, 'bad')
     }
   }
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { toHex } from '../../../src/bytes/hex.ts'
 import { sha256 } from '../../../src/bytes/sha256.ts'
 import { type Admin, ROLES, type TokenRecord } from '../../../src/domain/admins.ts'
+import { isSignerError } from '../../../src/domain/errors.ts'
 import type { Approval, PolicyChange } from '../../../src/domain/changes.ts'
 import { sampleAddition } from './samples.ts'
 import type { Testing, With } from './store-suite.ts'
@@ -76,7 +77,7 @@ function adminSuite(name: string, using: With, test: Testing): void {
         const answers = await Promise.allSettled(pair.map(address => admins.change(address, { active: false, at: 3 })))
         assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 1, `round ${round}`)
         const refused = answers.find(answer => answer.status === 'rejected')
-        assert.equal((refused?.reason as { code?: string }).code, 'admin/last')
+        assert.ok(refused !== undefined && isSignerError(refused.reason) && refused.reason.code === 'admin/last')
         await admins.add(sampleAdmin(`GL${round}`))
         for (const address of pair) await admins.change(address, { roles: [], at: 4 })
       }
@@ -185,9 +186,11 @@ const hashOf = (text: string) => toHex(sha256(new TextEncoder().encode(text)))
 
 const proposal = (id: string, over: Partial<PolicyChange> = {}) => ({
   ...{ id, key: 'treasury', fromHash: hashOf(OLD), toHash: hashOf(NEW), toText: NEW, direction: 'loosening' as const },
+  testsText: '[{"name":"a test"}]',
   ...{ proposedBy: 'GA', proposedAt: 1_000, expiresAt: 9_000 },
   ...over,
 })
+export const sampleProposal = (id: string, toText: string) => proposal(id, { toText, toHash: hashOf(toText) })
 const approval = (address: string, at = 2_000): Approval => ({ address, signature: `signed by ${address}`, at })
 
 function changeSuite(name: string, using: With, test: Testing): void {

@@ -1,5 +1,6 @@
 /** The other process of `sqlite.test.ts`: `race` reserves 300 keys as fast as it can, `hold` waits to be killed. */
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
+import { spendOf, spends } from './claims-suite.ts'
 import { sampleEntry, sampleResult } from './samples.ts'
 
 const [path = '', part = ''] = process.argv.slice(2)
@@ -21,6 +22,7 @@ if (part === 'race') {
   await store.idempotency.reserve(sampleEntry({ key: 'done' }))
   await store.idempotency.complete(sampleEntry({ key: 'done' }), sampleResult())
   await store.idempotency.reserve(sampleEntry({ key: 'held' }))
+  await store.claims.claim(sampleEntry({ key: 'held' }), spends(spendOf(60n)))
   console.log('holding')
   process.stdin.on('data', () => {})
 }

@@ -7,6 +7,7 @@ import { isSignerError } from '../../../src/domain/errors.ts'
 import { reveal, Secret } from '../../../src/domain/secret.ts'
 import { MIGRATIONS } from '../../../src/store/migrations.ts'
 import { openPostgresStore } from '../../../src/store/postgres.ts'
+import { EXPIRED, SELF_SIGNED, WRONG_NAME } from '../../support/bad-certificates.ts'
 import { spendOf, spends } from './claims-suite.ts'
 import { clock, server, skip, world } from './postgres-world.ts'
 import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
@@ -18,7 +19,7 @@ const endLease = (name: string) =>
 const unavailable = { code: 'store/unavailable' }
 
 const reasonOf = (error: unknown): string =>
-  isSignerError(error) && 'reason' in error.detail ? String(error.detail.reason) : String(error)
+  isSignerError(error) && 'reason' in error.detail ? error.detail.reason : String(error)
 const refusedWith = (pattern: RegExp) => (error: unknown) => {
   assert.ok(isSignerError(error) && error.code === 'start/refused', String(error))
   assert.match(reasonOf(error), pattern)
@@ -33,6 +34,7 @@ test('postgres T57: an instance whose lease ended cannot complete what another h
   await slow.claims.claim(first, spends(spendOf(60n)))
   assert.equal((await quick.idempotency.reserve(retry)).kind, 'in-flight')
   await endLease('slow')
+  assert.equal((await quick.idempotency.reserve(sampleEntry({ fingerprint: 'b'.repeat(64) }))).kind, 'mismatch')
   assert.equal((await quick.idempotency.reserve(retry)).kind, 'reserved')
   await assert.rejects(slow.idempotency.complete(first, sampleResult()), unavailable)
   await slow.idempotency.release(first)
@@ -46,24 +48,20 @@ test('postgres T57: an instance whose lease ended cannot complete what another h
   for (const store of [slow, quick]) await store.end()
 })
 
-test(
-  'postgres: a lease that lapsed unseen is mended by its owner, and given up at the end',
-  options,
-  async () => {
-    await empty()
-    const store = await open('one')
-    await endLease('one')
-    assert.equal((await store.idempotency.reserve(sampleEntry())).kind, 'reserved')
-    await endLease('one')
-    await store.idempotency.complete(sampleEntry(), sampleResult()) // nobody took it: it is still its own
-    await endLease('one')
-    await store.tend()
-    const other = await open('two')
-    assert.equal(other.orphans, 0)
-    for (const each of [store, other]) await each.end()
-    assert.deepEqual(await sql('SELECT name FROM instances'), [])
-  },
-)
+test('postgres: a lease that lapsed unseen is mended by its owner, and given up at the end', options, async () => {
+  await empty()
+  const store = await open('one')
+  await endLease('one')
+  assert.equal((await store.idempotency.reserve(sampleEntry())).kind, 'reserved')
+  await endLease('one')
+  await store.idempotency.complete(sampleEntry(), sampleResult()) // nobody took it: it is still its own
+  await endLease('one')
+  await store.tend()
+  const other = await open('two')
+  assert.equal(other.orphans, 0)
+  for (const each of [store, other]) await each.end()
+  assert.deepEqual(await sql('SELECT name FROM instances'), [])
+})
 
 test(
   'postgres: whoever takes the name of an instance takes its place; the former one reserves nothing more',
@@ -109,6 +107,11 @@ test('postgres: a replica that reads its log again takes nothing back from the o
   await two.idempotency.reserve(again)
   await one.idempotency.restore({ ...again, at: 1_000 }, sampleResult({ requestId: 'early' }))
   await assert.rejects(two.idempotency.complete(again, sampleResult()), unavailable)
+  // A key that was used anew for another request is not touched by what is long over.
+  const reused = sampleEntry({ key: 'reused', fingerprint: 'b'.repeat(64), at: 9_000 })
+  await two.idempotency.reserve(reused)
+  await one.idempotency.restore(sampleEntry({ key: 'reused', at: 1_000 }), sampleResult())
+  await two.idempotency.complete(reused, sampleResult())
   for (const store of [one, two]) await store.end()
 })
 
@@ -253,6 +256,25 @@ test('postgres T43: a registry or an administrator edited behind our back is ref
   await sql(`INSERT INTO counters VALUES ('treasury/daily/XLM', 1, 1, 'none')`)
   await assert.rejects(store.claims.claim(sampleEntry(), spends(spendOf(1n))), unavailable)
   await store.end()
+})
+
+test('postgres: TLS proves who answers: only a certificate we trust, for the host we asked', options, async () => {
+  await empty()
+  const secure = { ...(await connection()), tls: 'verify' as const }
+  const attempt = (more: object) =>
+    openPostgresStore({ connection: { ...secure, ...more }, clock, instance: 'tls', timeoutMs: 2_000 })
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const store = await attempt({ host, ca: SELF_SIGNED })
+    assert.deepEqual(await store.keys.list(), [])
+    await store.end()
+  }
+  await assert.rejects(attempt({}), unavailable) // signed by nobody we know
+  await assert.rejects(attempt({ ca: WRONG_NAME }), unavailable)
+  for (const bad of [WRONG_NAME, EXPIRED]) {
+    await server().certificate(bad)
+    await assert.rejects(attempt({ ca: bad }), unavailable)
+  }
+  await server().certificate(SELF_SIGNED)
 })
 
 test('postgres I6: no error and no object shows the password, and no answer is no store', options, async () => {

@@ -1,4 +1,3 @@
-import { after } from 'node:test'
 import { openPostgresStore, type PostgresOptions, type PostgresStore } from '../../../src/store/postgres.ts'
 import type { PostgresConnection } from '../../../src/store/postgres-options.ts'
 import { postgres, type TestServer } from '../../support/postgres.ts'
@@ -10,8 +9,8 @@ export const clock = {
     new Promise<void>((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
 }
 
+/** It ends with this process: one that runs several files of tests has one server for all of them. */
 const started = await postgres()
-if ('server' in started) after(() => started.server.stop())
 
 /** Why there is no server to test with. */
 export const skip = 'skip' in started ? started.skip : undefined

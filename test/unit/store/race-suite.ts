@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Store } from '../../../src/store/store.ts'
 import { spendOf, spends } from './claims-suite.ts'
-import { sampleAdmin } from './gateway-suite.ts'
-import { sampleEntry, sampleResult } from './samples.ts'
+import { sampleAdmin, sampleProposal } from './gateway-suite.ts'
+import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { closeStore, type Testing } from './store-suite.ts'
 
 export interface Rounds {
@@ -120,6 +120,20 @@ export function raceSuite(
         assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 1)
         assert.equal((await other.admins.list()).filter(({ active }) => active).length, 1)
         for (const address of ['GA', 'GB']) await admins.change(address, { active: true, at: round })
+      }
+    }))
+
+  test(`${name}: a policy that one puts in force is in force for the other at once`, () =>
+    using(async stores => {
+      await stores[0].keys.add(sampleAddition('treasury'))
+      for (let round = 0; round < 10; round++) {
+        const [one, other] = [storeOf(stores, round), storeOf(stores, round + 1)]
+        const { policyHash = '' } = (await other.keys.resolve('treasury'))?.key ?? {}
+        const toText = `{"round":${round}}`
+        await one.changes.propose({ ...sampleProposal(`p${round}`, toText), fromHash: policyHash })
+        await other.changes.activate(`p${round}`, 2_000)
+        assert.equal((await one.keys.resolve('treasury'))?.key.policy, toText)
+        assert.equal((await other.keys.resolve('treasury'))?.key.policy, toText)
       }
     }))
 

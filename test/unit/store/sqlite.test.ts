@@ -20,6 +20,7 @@ import { isSignerError } from '../../../src/domain/errors.ts'
 import { MIGRATIONS } from '../../../src/store/migrations.ts'
 import { sealOf } from '../../../src/store/seal.ts'
 import { openSqliteStore, type SqliteOptions } from '../../../src/store/sqlite.ts'
+import { spendOf, spends } from './claims-suite.ts'
 import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { storeSuite } from './store-suite.ts'
 
@@ -324,7 +325,7 @@ test('sqlite R-16 T58: two processes racing for 300 keys get each key once', () 
     await Promise.all(racers.map(racer => racer.ended))
   }))
 
-test('sqlite M-51: kill -9 loses no answer, frees the lock and what was in flight', () =>
+test('sqlite M-51 T57: kill -9 loses no answer, frees the lock and what was in flight, and not what was claimed', () =>
   inDirectory(async directory => {
     const path = join(directory, 'store.db')
     const victim = otherProcess(path, 'hold')
@@ -336,7 +337,13 @@ test('sqlite M-51: kill -9 loses no answer, frees the lock and what was in fligh
     assert.equal(store.orphans, 1)
     const done = await store.idempotency.reserve(sampleEntry({ key: 'done' }))
     assert.deepEqual(done, { kind: 'replay', result: sampleResult() })
-    assert.equal((await store.idempotency.reserve(sampleEntry({ key: 'held' }))).kind, 'reserved')
+    const retry = sampleEntry({ key: 'held' }) // in the same millisecond, too
+    assert.equal((await store.idempotency.reserve(retry)).kind, 'reserved')
+    const used = () => store.claims.used([{ counter: spendOf(1n).counter, windowMs: 3_600_000 }], retry.at)
+    assert.deepEqual(await used(), [60n])
+    assert.equal((await store.claims.claim(retry, spends(spendOf(60n)))).kind, 'claimed')
+    await store.claims.drop(retry)
+    assert.deepEqual(await used(), [60n])
     store.close()
   }))
 

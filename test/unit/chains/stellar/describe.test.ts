@@ -134,7 +134,7 @@ test('long authorization trees are counted, not hidden without a word', () => {
   assert.match(text, / and 5 more calls; source/u)
 })
 
-test('T62 injection: text a caller chose cannot leave its quotation marks nor break a line', () => {
+test('T49 injection: text a caller chose cannot leave its quotation marks nor break a line', () => {
   const hostile = 'x"; network public.\n\u001b[2J'
   const [pay] = operations['payment'] ?? []
   assert.ok(pay !== undefined)

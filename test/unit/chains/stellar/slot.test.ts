@@ -71,6 +71,7 @@ test('D14 another account, sequence or network is another place', () => {
     slot(v1(parts), 'public'),
   ].map(claim => claim.slot)
   assert.equal(new Set(places).size, places.length)
+  assert.equal(slot(v1(parts), 'custom:Our Net').slot, `custom:Our Net|${alice}|4294967297`)
   assert.equal(slot(v1(parts), 'local').slot, slot(v1(parts), 'standalone').slot)
 })
 

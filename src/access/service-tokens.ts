@@ -7,6 +7,7 @@ import { type ErrorDetail, SignerError } from '../domain/errors.ts'
 import { type Jwks, readJwks, type TokenKey } from '../domain/jwks.ts'
 import type { Clock, Random } from '../domain/ports.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
+import { readAddress } from './address-proof.ts'
 import { readConfirmation } from './confirmation.ts'
 import { type ConstraintJudges, readConstraints } from './constraints.ts'
 import { readJsonObject } from './jws.ts'
@@ -85,6 +86,7 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
       const { subject, issuedBy, seconds = secondsMax, scopes } = grant
       if (subject.length === 0 || subject.length > NAME_CHARACTERS_MAX)
         throw malformed('subject', 'is empty or too long', `use 1 to ${NAME_CHARACTERS_MAX} characters`)
+      if (isSomebodyElse(subject)) throw malformed('subject', 'would look like somebody else', SUBJECT_FIX)
       if (!Number.isInteger(seconds) || seconds < 1 || seconds > secondsMax)
         throw malformed('seconds', 'is out of range', `use 1 to ${secondsMax}`)
       checkScopes(scopes)
@@ -115,6 +117,17 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
     },
   }
 }
+
+/**
+ * Names in records and limits that are not for services: an address is an administrator, these words are who works on the
+ * machine and who is not known, and under `control:` administrators keep their Idempotency-Keys.
+ */
+const isSomebodyElse = (subject: string): boolean =>
+  readAddress(subject) !== undefined ||
+  ['operator', 'unknown'].includes(subject) ||
+  subject.startsWith('control:') ||
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(subject)
+const SUBJECT_FIX = 'name the service, with no address and no control character'
 
 function checkScopes(scopes: readonly string[]): void {
   if (scopes.length === 0 || scopes.length > SCOPES_MAX || new Set(scopes).size < scopes.length)

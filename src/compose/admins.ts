@@ -7,7 +7,7 @@ import { openRoom, type RoomSettings } from './room.ts'
 /** The administrators of a store that nobody signs from meanwhile, or that is shared. */
 export async function openAdminRoom(settings: RoomSettings, world: World): Promise<AdminRoom> {
   const room = await openRoom(settings, world)
-  const { admins: people, tokens } = room.store
-  const admins = localAdmins({ admins: people, tokens, audit: room.audit, world, actor: LOCAL_OPERATOR })
+  const { admins: people, keys, tokens } = room.store
+  const admins = localAdmins({ admins: people, keys, tokens, audit: room.audit, world, actor: LOCAL_OPERATOR })
   return { ...admins, close: () => room.close() }
 }

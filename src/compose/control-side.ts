@@ -157,10 +157,11 @@ async function openLogin(
 /** A wallet holds the domain against the page it is on (ERC-4361), and that page stands where the URI points to. */
 export function signInRules(
   { webAuthDomain, chainIds }: Pick<LoginSettings, 'webAuthDomain' | 'chainIds'>,
-  [uri = `https://${webAuthDomain}`]: readonly string[],
+  baseUrls: readonly string[],
 ): Eip4361Rules {
-  const statement = 'Log in to Countersign to administer the signer.'
-  return { domain: new URL(uri).host, uri, statement, chainIds }
+  const own = baseUrls.find(url => new URL(url).host === webAuthDomain)
+  const uri = own ?? baseUrls[0] ?? `https://${webAuthDomain}`
+  return { domain: new URL(uri).host, uri, statement: 'Log in to Countersign to administer the signer.', chainIds }
 }
 
 /** Without a home domain there is nothing a wallet could show its owner. */

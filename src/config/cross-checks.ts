@@ -162,6 +162,18 @@ const logins: Rule = ({ environment, login, control }) => {
   ]
 }
 
+/** A looser policy comes in force between the two, or never. */
+const approvalTimes: Rule = ({ approvals: { coolDownMinutes, expiryHours } }) =>
+  coolDownMinutes < expiryHours * 60
+    ? []
+    : [
+        problem(
+          'approvals.coolDownMinutes',
+          `is ${coolDownMinutes}, and a proposal is void after ${expiryHours * 60} minutes: no policy could become looser`,
+          'make it shorter than approvals.expiryHours',
+        ),
+      ]
+
 const issuerKey: Rule = ({ issuer }) =>
   issuer.key === undefined || readIssuerJwk(reveal(issuer.key)) !== undefined
     ? []
@@ -245,6 +257,7 @@ const RULES: readonly Rule[] = [
   database,
   logins,
   issuerKey,
+  approvalTimes,
   ownAudience,
   openingHours,
   flagsOnce,

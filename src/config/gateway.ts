@@ -128,9 +128,7 @@ export const login = (secret: z.ZodType<Secret>) =>
     homeDomain: domain.optional().describe('home domain of SEP-10; left out: nobody logs in'),
     webAuthDomain: domain
       .optional()
-      .describe(
-        'web_auth_domain of SEP-10; left out: the home domain. Without control.baseUrls also the domain of EIP-4361, which is else the host of the first of them',
-      ),
+      .describe('web_auth_domain of SEP-10 and domain of EIP-4361; left out: the home domain'),
     serverKey: secret
       .optional()
       .describe('Stellar seed (S…) that signs SEP-10 challenges and nothing else; in development one is made'),

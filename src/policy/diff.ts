@@ -35,10 +35,13 @@ export function diff(before: Policy, after: Policy): readonly Difference[] {
 /**
  * `tightening` only when nothing is allowed afterwards that was not allowed before, whatever the transaction and whatever
  * the windows hold by then; a policy is a tightening of itself. It may call a change a loosening that is none, never the
- * other way round.
+ * other way round. A policy without a network allows nothing at all, so it is a tightening of every other, also of one whose
+ * spend windows go with it: in an emergency one person can stop a key.
  */
 export const directionOf = (before: Policy, after: Policy): 'tightening' | 'loosening' =>
-  diff(before, after).every(({ change }) => change === 'less') ? 'tightening' : 'loosening'
+  after.rules.network === undefined || diff(before, after).every(({ change }) => change === 'less')
+    ? 'tightening'
+    : 'loosening'
 
 function networkDifferences(before: string | undefined, after: string | undefined): Difference[] {
   if (before === after) return []

@@ -5,8 +5,8 @@ import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
 import type { AuditActor, Decision } from '../domain/audit.ts'
 import type { Claims } from '../domain/claims.ts'
 import { type Signature64, signature64 } from '../domain/brands.ts'
-import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
-import { type Binding, maySign, type VersionState } from '../domain/key.ts'
+import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../domain/errors.ts'
+import { type Binding, type Key, maySign, type VersionState } from '../domain/key.ts'
 import type { StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import { parsePayload } from './payloads.ts'
@@ -126,9 +126,10 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
     const failure = typed(deps, error)
     throw await recordFailure(deps, job, failure, await deps.suspect(suspectOf(job), failure), signed)
   }
+  let key: Key
   try {
     await job.recheck()
-    await stateNow(deps, job)
+    ;[key] = await Promise.all([keyNow(deps, job), stateNow(deps, job)])
   } catch (error) {
     throw await recordFailure(deps, job, typed(deps, error), INNOCENT, signed)
   }
@@ -137,7 +138,7 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
   const result = storedResult(job, signed)
   await keep(deps, job, result)
   const state = await stateAtRelease(deps, job)
-  const released = release({ verified, intent, outcome, decision, state, key: resolved.key }, () => answer(job, result))
+  const released = release({ verified, intent, outcome, decision, state, key }, () => answer(job, result))
   if (route.shadow !== undefined) deps.shadow(shadowOf(job, route.shadow, signed))
   return released
 }
@@ -172,6 +173,21 @@ async function claimed(deps: SignDeps, { entry }: Job, { policyHash }: Decision,
 
 const takenBy = (hash: string): string =>
   `transaction ${hash} has this sequence number; only one with the same effects and a higher fee may take its place`
+
+/**
+ * The key as it stands now. Where no version is active any more it is as it was: the state of the version decides then, and
+ * one on its way out may still sign.
+ * @throws `policy/undecided` when another policy is in force than the one that was asked
+ */
+async function keyNow(deps: SignDeps, { resolved: { key } }: Job): Promise<Key> {
+  const now = await deps.catalogue.resolve(key.name).catch((error: unknown) => {
+    if (isSignerError(error) && error.code === 'key/not-active') return { key }
+    throw error
+  })
+  if (now?.key.policyHash === key.policyHash) return now.key
+  const reason = 'another policy came into force meanwhile: send the request again'
+  throw new SignerError('policy/undecided', { rule: 'policy', reason })
+}
 
 /** @throws `key/not-active` unless the version may sign at this moment. */
 async function stateNow(deps: SignDeps, job: Job): Promise<VersionState> {
@@ -257,6 +273,9 @@ const orGiveBack = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promis
     }
   })
 
+/** We said no after the key service had said yes. */
+const OURS: ReadonlySet<string> = new Set<ErrorCode>(['key/not-active', 'token/invalid', 'policy/undecided'])
+
 /**
  * One outcome for every intent; then the same request may come again. When the outcome cannot be recorded the caller
  * hears `audit/sealed` and the idempotency key stays taken until the log is read again at the next start. An answer that
@@ -271,10 +290,9 @@ async function recordFailure(
   signed: Signed | undefined,
 ): Promise<AnySignerError> {
   const durationMs = elapsed(deps, job)
-  const outcome =
-    failure.code === 'key/not-active' || failure.code === 'token/invalid'
-      ? refusedRecord(job, 'allow', failure, durationMs)
-      : failedRecord(job, failure, signed, durationMs)
+  const outcome = OURS.has(failure.code)
+    ? refusedRecord(job, 'allow', failure, durationMs)
+    : failedRecord(job, failure, signed, durationMs)
   try {
     await deps.audit.append(outcome, ...arrest.events)
   } catch (error) {

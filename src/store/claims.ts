@@ -235,13 +235,15 @@ const putCounter = query<CountersTable>('write a spend counter', (db, p) =>
         .doUpdateSet({ longest_ms: p('longest_ms'), idle_at: p('idle_at'), buckets: p('buckets') }),
     ),
 )
-const findSame = query<{ slot: string; hash: string }>('read a place on the chain', (db, p) =>
-  db
-    .selectFrom('slots')
-    .select(['scope', 'key', 'fingerprint'])
-    .where('slot', '=', p('slot'))
-    .where('hash', '=', p('hash'))
-    .limit(2), // one of them may be our own
+const findSame = query<{ slot: string; hash: string }>(
+  'read a place on the chain',
+  (db, p) =>
+    db
+      .selectFrom('slots')
+      .select(['scope', 'key', 'fingerprint'])
+      .where('slot', '=', p('slot'))
+      .where('hash', '=', p('hash'))
+      .limit(2), // one of them may be our own
 )
 const findSlot = query<{ slot: string }>('read a place on the chain', (db, p) =>
   db

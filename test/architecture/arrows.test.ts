@@ -191,7 +191,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@openfeature/server-sdk': ['src/compose'],
   '@smithy/signature-v4': ['providers/aws-kms'],
   // Policy and raw-env read addresses and seeds in Stellar's text form; the rest of Stellar stays in its chain module.
-  '@stellar/stellar-sdk': ['src/access', 'src/chains/stellar', 'src/policy', 'providers/raw-env', 'bench', 'src/compose'],
+  '@stellar/stellar-sdk': [
+    'src/access',
+    'src/chains/stellar',
+    'src/policy',
+    'providers/raw-env',
+    'bench',
+    'src/compose',
+  ],
   asn1js: ['src/bytes', 'local-kms'],
   canonicalize: ['src', 'providers'],
   commander: ['src/cli'],

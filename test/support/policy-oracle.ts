@@ -338,7 +338,7 @@ function suits(want: Want, value: xdr.ScVal, world: OracleWorld): boolean {
   if (want.symbols !== undefined) return value.type === 'scvSymbol' && want.symbols.includes(String(value.sym))
   if (want.strings !== undefined) return value.type === 'scvString' && want.strings.includes(String(value.str))
   if (want.bytes !== undefined) {
-    return value.type === 'scvBytes' && want.bytes.includes(String(value.bytes.toJson()))
+    return value.type === 'scvBytes' && want.bytes.includes(value.bytes.toJson() as unknown as string)
   }
   if (want.addresses !== undefined) {
     if (value.type !== 'scvAddress') return false

@@ -2,7 +2,7 @@ import { readAddress } from '../../access/address-proof.ts'
 import { checkRoles, permissionsOf } from '../../access/roles.ts'
 import type { Admin, AdminStore } from '../../domain/admins.ts'
 import { SignerError } from '../../domain/errors.ts'
-import type { Clock } from '../../domain/ports.ts'
+import type { Clock, KeyCatalogue } from '../../domain/ports.ts'
 import { type Done, type Granted, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
 import { endGrants, type Ledger } from './tokens.ts'
@@ -48,20 +48,24 @@ export function canonicalAddress(text: string): string {
   })
 }
 
-/** Whoever asks. @throws `request/malformed` for address or roles, `admin/exists` */
-export async function makeAdmin(
-  { admins, clock }: { readonly admins: AdminStore; readonly clock: Pick<Clock, 'now'> },
-  { address, name, roles }: NewAdmin,
-): Promise<Admin> {
-  const at = clock.now()
-  const admin: Admin = {
-    address: canonicalAddress(address),
-    name,
-    roles: checkRoles(roles),
-    active: true,
-    createdAt: at,
-    changedAt: at,
+/** What making an administrator takes. */
+export interface AdminMaking {
+  readonly admins: AdminStore
+  readonly keys: Pick<KeyCatalogue, 'list'>
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/**
+ * Whoever asks. The address of one of our keys is nobody's: who may ask for its signatures could log in and approve with it.
+ * @throws `request/malformed` for address or roles, `admin/exists`
+ */
+export async function makeAdmin({ admins, keys, clock }: AdminMaking, wish: NewAdmin): Promise<Admin> {
+  const [address, roles, at] = [canonicalAddress(wish.address), checkRoles(wish.roles), clock.now()]
+  if ((await keys.list()).some(({ version }) => version.address === address)) {
+    const fix = 'give the address of a key that only this person holds'
+    throw new SignerError('request/malformed', { field: 'address', reason: 'is that of a key that signs here', fix })
   }
+  const admin: Admin = { address, name: wish.name, roles, active: true, createdAt: at, changedAt: at }
   await admins.add(admin)
   return admin
 }
@@ -71,14 +75,8 @@ export async function listAdmins({ admins }: ControlParts): Promise<Done> {
   return { answer: { admins: all.map(adminView) }, facts: { admins: all.length } }
 }
 
-/** @throws `request/malformed` for the address of one of our keys: who may ask for its signatures could log in with them */
 export async function addAdmin({ admins, keys, world }: ControlParts, wish: NewAdmin): Promise<Done> {
-  const address = canonicalAddress(wish.address)
-  if ((await keys.list()).some(({ version }) => version.address === address)) {
-    const fix = 'give the address of a key that only this person holds'
-    throw new SignerError('request/malformed', { field: 'address', reason: 'is that of a key that signs here', fix })
-  }
-  const admin = await makeAdmin({ admins, clock: world.clock }, wish)
+  const admin = await makeAdmin({ admins, keys, clock: world.clock }, wish)
   return { answer: adminView(admin), facts: { address: admin.address, roles: admin.roles.join(' ') } }
 }
 

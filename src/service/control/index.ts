@@ -1,5 +1,5 @@
 export { rateHeaders } from '../../access/admission.ts'
-export { addAdmin, changeAdmin, listAdmins, makeAdmin, showAdmin } from './admins.ts'
+export { addAdmin, changeAdmin, listAdmins, showAdmin } from './admins.ts'
 export { queryAudit } from './audit.ts'
 export {
   activateChange,

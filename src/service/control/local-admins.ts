@@ -2,12 +2,13 @@ import { randomId } from '../../bytes/ids.ts'
 import type { Admin, AdminStore } from '../../domain/admins.ts'
 import type { AuditActor, AuditLog } from '../../domain/audit.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
-import type { World } from '../../domain/ports.ts'
+import type { KeyCatalogue, World } from '../../domain/ports.ts'
 import { type AdminView, adminView, canonicalAddress, endGrantsOf, makeAdmin, type NewAdmin } from './admins.ts'
 import type { Ledger } from './tokens.ts'
 
 export interface LocalAdminDeps {
   readonly admins: AdminStore
+  readonly keys: Pick<KeyCatalogue, 'list'>
   readonly tokens: Ledger
   readonly audit: Pick<AuditLog, 'append'>
   readonly world: Pick<World, 'clock' | 'random'>
@@ -24,7 +25,7 @@ export interface LocalAdmins {
 }
 
 /** On record before and after, as on the control plane. */
-export function localAdmins({ admins, tokens, audit, world, actor }: LocalAdminDeps): LocalAdmins {
+export function localAdmins({ admins, keys, tokens, audit, world, actor }: LocalAdminDeps): LocalAdmins {
   const write = async (event: string, address: string, roles: string, work: () => Promise<Admin>) => {
     const auditId = randomId(world.random, 'a')
     const record = (outcome: string, more: Record<string, string> = {}) => {
@@ -52,7 +53,7 @@ export function localAdmins({ admins, tokens, audit, world, actor }: LocalAdminD
       const address = canonicalAddress(wish.address)
       const { clock } = world
       return write('admins.add', address, wish.roles.join(' '), () =>
-        makeAdmin({ admins, clock }, { ...wish, address }),
+        makeAdmin({ admins, keys, clock }, { ...wish, address }),
       )
     },
     list: async () => (await admins.list()).map(adminView),

@@ -6,6 +6,7 @@ import { createTokenIssuer, type TokenGrant, type TokenIssuerOptions } from '../
 import { toBase64Url } from '../../../src/bytes/base64.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import { Secret } from '../../../src/domain/secret.ts'
+import { evmPerson, stellarPerson } from '../../support/login-world.ts'
 import { clock, NOW_S } from './forge.ts'
 import { BASE, byDpop, createSender } from './senders.ts'
 
@@ -93,7 +94,12 @@ test('service tokens: reading needs no sender, and signing does unless the confi
 test('service tokens: a grant that is not exactly understood is refused, with the name of its field', async () => {
   const issuer = issuerOf(okp, { judges: { isBlock: text => text.includes('/'), isWindow: () => false } })
   const bad: readonly (readonly [Partial<TokenGrant>, string])[] = [
-    ...['', 'x'.repeat(256)].map(subject => [{ subject }, 'subject'] as const),
+    ...['', 'x'.repeat(256), 'operator', 'unknown', 'control:x', 'pay\nouts', 'pay\u202eouts'].map(
+      subject => [{ subject }, 'subject'] as const,
+    ),
+    ...[stellarPerson(1).address, evmPerson(1).address, evmPerson(1).address.toLowerCase()].map(
+      subject => [{ subject }, 'subject'] as const,
+    ),
     ...[0, 901, 1.5, Number.NaN, -1].map(seconds => [{ seconds }, 'seconds'] as const),
     ...[
       [],

@@ -109,11 +109,12 @@ test('store settings: sqlite by itself, postgres with its URL as a secret', asyn
 })
 
 test('D18 the domain of a sign-in message is the host that its URI points to, whatever the home domain is', () => {
-  const login = { webAuthDomain: 'auth.example', chainIds: [1] }
-  const [configured, plain] = [
-    signInRules(login, ['https://control.example:8443', 'https://other.example']),
-    signInRules(login, []),
-  ]
-  assert.deepEqual([configured.domain, configured.uri], ['control.example:8443', 'https://control.example:8443'])
-  assert.deepEqual([plain.domain, plain.uri], ['auth.example', 'https://auth.example'])
+  const rules = (...baseUrls: string[]) => {
+    const { domain, uri } = signInRules({ webAuthDomain: 'auth.example:8443', chainIds: [1] }, baseUrls)
+    return [domain, uri]
+  }
+  const [own, other] = ['https://auth.example:8443/signer', 'https://other.example']
+  assert.deepEqual(rules(other, own), ['auth.example:8443', own])
+  assert.deepEqual(rules(other), ['other.example', other], 'in development, where nothing is configured')
+  assert.deepEqual(rules(), ['auth.example:8443', 'https://auth.example:8443'])
 })

@@ -135,6 +135,7 @@ const REFUSED: readonly (readonly [flags: Flags, path: string])[] = [
   [{ ...CONTROL, 'control.baseUrls': undefined }, 'control.baseUrls'],
   [{ ...CONTROL, 'login.sessionSeconds': 901 }, 'login.sessionSeconds'],
   [{ 'approvals.loosening': 0 }, 'approvals.loosening'],
+  [{ 'approvals.coolDownMinutes': 60, 'approvals.expiryHours': 1 }, 'approvals.coolDownMinutes'],
   [{ 'store.kind': 'mysql' }, 'store.kind'],
   [{ 'store.kind': 'postgres' }, 'store.url'],
   [{ 'store.url': 'file:/pg' }, 'store.url'],

@@ -181,6 +181,14 @@ test('directionOf: other words for the same are a tightening both ways', () => {
   }
 })
 
+test('directionOf: a policy that allows nothing is a tightening of every other, so that one person can stop a key', () => {
+  const nothing = parsePolicy({ version: 1 })
+  for (const change of [{}, windows(day), { operations: ['payment', 'manageData'] } satisfies Change]) {
+    assert.equal(directionOf(policyOf(change), nothing), 'tightening')
+  }
+  assert.equal(directionOf(nothing, policyOf({})), 'loosening')
+})
+
 test('diff: a window that goes is more, though every other field of the kind would be less', () => {
   assert.deepEqual(changes(windows(day), {}), ['more windows.native.all.86400'])
   const found = diff(policyOf(windows(day)), policyOf({}))

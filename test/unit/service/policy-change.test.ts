@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { demoPolicy, parsePolicy } from '../../../src/policy/index.ts'
+import { defaultPolicy } from '../../../src/policy/index.ts'
 import { openRig, problemOf } from '../../support/rig.ts'
 
 test('I4 M-52 a policy that comes into force while the key service is asked stops the signature, and judges the retry', async () => {
@@ -14,7 +14,7 @@ test('I4 M-52 a policy that comes into force while the key service is asked stop
       },
     }),
   })
-  const strict = parsePolicy({ ...JSON.parse(demoPolicy().text), operations: ['bumpSequence'], payments: undefined })
+  const strict = defaultPolicy()
   during = async () => {
     during = async () => {}
     const at = rig.clock.now()
@@ -30,5 +30,8 @@ test('I4 M-52 a policy that comes into force while the key service is asked stop
   assert.equal(rig.signatures(), 1)
   assert.equal((await problemOf(await rig.sign({ idempotencyKey: 'same' }))).code, 'policy/denied')
   const outcomes = (await rig.records()).filter(record => record.kind === 'outcome')
-  assert.deepEqual(outcomes.map(({ result }) => result), ['refused', 'refused'])
+  assert.deepEqual(
+    outcomes.map(({ result }) => result),
+    ['refused', 'refused'],
+  )
 })

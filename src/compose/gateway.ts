@@ -17,13 +17,16 @@ import { createJudges } from '../access/judges.ts'
 import { Lanes } from '../access/lanes.ts'
 import { clientThumbprint } from '../access/proxy-identity.ts'
 import type { ReplayStore } from '../access/replays.ts'
-import { refuseRevoked, type TokenRules } from '../access/tokens.ts'
+import { invalid } from '../access/token-reasons.ts'
+import { MAX_SKEW_SECONDS, refuseRevoked, type TokenRules } from '../access/tokens.ts'
 import type { TokenLedger } from '../domain/admins.ts'
 import type { RateStore } from '../domain/claims.ts'
 import type { World } from '../domain/ports.ts'
 import type { Asking, Gateway } from '../service/types.ts'
 import type { SignerParts } from '../service/signer.ts'
 import type { Entrance, GatewaySettings } from './gateway-settings.ts'
+
+const SKEW_MS = MAX_SKEW_SECONDS * 1000
 
 export interface GatewayParts {
   readonly world: Pick<World, 'clock'>
@@ -91,7 +94,11 @@ export function dataGateway(
       return door.admit({ operation: 'service', subject, tokenId, key, ...own }, peer)
     },
     constrain: (caller, facts, action) => withinConstraints(caller, facts, judges, action),
-    recheck: caller => refuseRevoked(caller, isRevoked),
+    recheck: async caller => {
+      // Of a batch the last ones may come long after the first.
+      if (parts.world.clock.now() > caller.expiresAt + SKEW_MS) throw invalid('expired')
+      await refuseRevoked(caller, isRevoked)
+    },
     within: ({ tokenId }, body) => lanes.pass(lanesFor({ tokenId }, settings.admission.concurrency), body),
   }
   return {

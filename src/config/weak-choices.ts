@@ -24,6 +24,13 @@ const WEAKNESSES: readonly Weakness[] = [
     ),
   config =>
     weak(
+      config.plane === 'control' && config.store.kind === 'sqlite',
+      'store.kind',
+      'is sqlite: no data plane shares this store, so what is revoked or changed here reaches none',
+      'set store.kind = "postgres" for both planes, or run plane = "all"',
+    ),
+  config =>
+    weak(
       serves(config, 'data') && config.tokens?.senderConstraint === 'optional' && config.environment === 'production',
       'tokens.senderConstraint',
       'is optional: whoever copies a token can sign with it until it ends',

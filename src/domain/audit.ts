@@ -63,7 +63,13 @@ export interface ClaimsEntry {
       { readonly counter: string; readonly amount: string; readonly limit: string; readonly windowMs: number }
     >
   >
-  readonly slot?: { readonly slot: string; readonly hash: string; readonly effects: string; readonly fee: string }
+  readonly slot?: {
+    readonly slot: string
+    readonly hash: string
+    readonly effects: string
+    readonly fee: string
+    readonly expiresAt?: number
+  }
 }
 
 /** After it, or instead of it: exactly one for every intent. */

@@ -22,9 +22,11 @@ export interface SlotClaim {
   readonly slot: string
   /** Hash of the transaction, hex. */
   readonly hash: string
-  /** Hash of everything but the fee, hex. */
+  /** Hash of what it does, hex: neither its fee nor when it may run is part of it. */
   readonly effects: string
   readonly fee: bigint
+  /** Milliseconds since the epoch after which it can never run; absent: it has no end. The place is free some time later. */
+  readonly expiresAt?: number
 }
 
 export interface Claims {

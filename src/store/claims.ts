@@ -9,6 +9,7 @@ import {
   type Counter,
   EMPTY,
   giveBack,
+  holdsAt,
   idleAt,
   inTheWay,
   leftBehind,
@@ -95,8 +96,16 @@ function* write(entry: IdempotencyEntry, own: Own, counters: Map<string, Counter
   for (const [name, counter] of counters) yield* change(putCounter, counterRow(name, counter))
   let { slots } = own
   if (slot !== undefined) {
-    const { hash, effects, fee } = slot
-    yield* change(putSlot, { ...ownerOf(entry), at: entry.at, slot: slot.slot, hash, effects, fee: String(fee) })
+    const { hash, effects, fee, expiresAt: expires_at = null } = slot
+    yield* change(putSlot, {
+      ...ownerOf(entry),
+      at: entry.at,
+      slot: slot.slot,
+      hash,
+      effects,
+      fee: String(fee),
+      expires_at,
+    })
     if (!slots.includes(slot.slot)) slots = [...slots, slot.slot]
   }
   const spent = own.spent.map(({ counter, until, amount }) => [counter, until, String(amount)])
@@ -136,14 +145,16 @@ function* isHeldBy({ scope, key, fingerprint }: IdempotencyEntry, { slot, hash }
   )
 }
 
-function* othersOf({ scope, key, fingerprint }: IdempotencyEntry, { slot }: SlotClaim): Step<SlotHolder[]> {
+function* othersOf({ scope, key, fingerprint, at }: IdempotencyEntry, { slot }: SlotClaim): Step<SlotHolder[]> {
   return (yield* rows(findSlot, { slot }))
     .filter(each => each['scope'] !== scope || each['key'] !== key || each['fingerprint'] !== fingerprint)
     .map(each => ({
       hash: each['hash'] as string,
       effects: each['effects'] as string,
       fee: BigInt(each['fee'] as string),
+      expiresAt: (each['expires_at'] as number | null) ?? undefined,
     }))
+    .filter(holdsAt(at))
 }
 
 function* readCounters(...named: (readonly { counter: string }[])[]): Step<Map<string, Counter>> {
@@ -248,7 +259,7 @@ const findSame = query<{ slot: string; hash: string }>(
 const findSlot = query<{ slot: string }>('read a place on the chain', (db, p) =>
   db
     .selectFrom('slots')
-    .select(['scope', 'key', 'fingerprint', 'hash', 'effects', 'fee'])
+    .select(['scope', 'key', 'fingerprint', 'hash', 'effects', 'fee', 'expires_at'])
     .where('slot', '=', p('slot')),
 )
 const putSlot = query<SlotsTable>('take a place on the chain', (db, p) =>
@@ -262,12 +273,17 @@ const putSlot = query<SlotsTable>('take a place on the chain', (db, p) =>
       hash: p('hash'),
       effects: p('effects'),
       fee: p('fee'),
+      expires_at: p('expires_at'),
       at: p('at'),
     })
     .onConflict(conflict =>
-      conflict
-        .columns(['slot', 'scope', 'key', 'fingerprint'])
-        .doUpdateSet({ hash: p('hash'), effects: p('effects'), fee: p('fee'), at: p('at') }),
+      conflict.columns(['slot', 'scope', 'key', 'fingerprint']).doUpdateSet({
+        hash: p('hash'),
+        effects: p('effects'),
+        fee: p('fee'),
+        expires_at: p('expires_at'),
+        at: p('at'),
+      }),
     ),
 )
 const removeSlot = query<Owner & { slot: string }>('give a place on the chain back', (db, p) =>

@@ -7,6 +7,7 @@ import {
   EMPTY,
   giveBack,
   idleAt,
+  holdsAt,
   inTheWay,
   leftBehind,
   type SlotHolder,
@@ -31,15 +32,24 @@ export function memoryClaims(): RestorableClaims {
   const slots = new Map<string, Map<string, SlotHolder & { readonly at: number }>>()
   const idOf = ({ scope, key, fingerprint }: IdempotencyEntry) => JSON.stringify([scope, key, fingerprint])
 
-  const others = (id: string, { slot }: SlotClaim): SlotHolder[] =>
-    [...(slots.get(slot) ?? [])].filter(([owner]) => owner !== id).map(([, holder]) => holder)
+  const others = (id: string, { slot }: SlotClaim, now: number): SlotHolder[] =>
+    [...(slots.get(slot) ?? [])]
+      .filter(([owner]) => owner !== id)
+      .map(([, holder]) => holder)
+      .filter(holdsAt(now))
 
   const keep = (entry: IdempotencyEntry, spent: readonly Spent[], { slot }: Claims, held: boolean): void => {
     const id = idOf(entry)
     const before = claims.get(id)?.slots ?? []
     if (slot !== undefined) {
       const holders = slots.get(slot.slot) ?? new Map()
-      holders.set(id, { hash: slot.hash, effects: slot.effects, fee: slot.fee, at: entry.at })
+      holders.set(id, {
+        hash: slot.hash,
+        effects: slot.effects,
+        fee: slot.fee,
+        expiresAt: slot.expiresAt,
+        at: entry.at,
+      })
       slots.set(slot.slot, holders)
     }
     const all = slot === undefined || before.includes(slot.slot) ? before : [...before, slot.slot]
@@ -52,7 +62,7 @@ export function memoryClaims(): RestorableClaims {
       const id = idOf(entry)
       const before = claims.get(id)
       if (wanted.slot !== undefined) {
-        const other = inTheWay(wanted.slot, others(id, wanted.slot))
+        const other = inTheWay(wanted.slot, others(id, wanted.slot, entry.at))
         if (other !== undefined) return { kind: 'taken', slot: wanted.slot.slot, hash: other.hash }
       }
       const names = [...wanted.spends, ...(before?.spent ?? [])].map(({ counter }) => counter)

@@ -73,6 +73,7 @@ export const GATEWAY = [
     hash TEXT NOT NULL,
     effects TEXT NOT NULL,
     fee TEXT NOT NULL,
+    expires_at INTEGER,
     at INTEGER NOT NULL,
     PRIMARY KEY (slot, scope, key, fingerprint)
   ) STRICT, WITHOUT ROWID`,

@@ -146,6 +146,8 @@ export interface SlotsTable {
   hash: string
   effects: string
   fee: string
+  /** Milliseconds since the epoch; null: it has no end. */
+  expires_at: number | null
   at: number
 }
 

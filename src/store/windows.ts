@@ -127,7 +127,17 @@ export interface SlotHolder {
   readonly hash: string
   readonly effects: string
   readonly fee: bigint
+  readonly expiresAt: number | undefined
 }
+
+/** How far our clock and the time of a ledger may be apart before a transaction that has ended is taken for one. */
+const EXPIRED_FOR_MS = 600_000
+
+/** What can never run any more holds no place: else a payment that came too late would block its account. */
+export const holdsAt =
+  (now: number) =>
+  ({ expiresAt }: Pick<SlotHolder, 'expiresAt'>): boolean =>
+    expiresAt === undefined || now <= expiresAt + EXPIRED_FOR_MS
 
 /**
  * @param holders  others that hold the same place

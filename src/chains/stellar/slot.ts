@@ -12,8 +12,9 @@ import { transactionOf } from './to-sign.ts'
  * of the transaction in it, has its effects, and the fee of its own. Sequence 0 (SEP-10) takes none.
  *
  * `effects`: SHA-256 of network id, envelope type and transaction in our own encoding, as for signing, with the fee set to
- * zero; signatures are not part of it. The resource fee of a contract call counts as an effect: it stays the same in a
- * transaction that is sent again for a higher fee.
+ * zero; signatures are not part of it, and neither are its preconditions: they say when it may run and not what it does, and
+ * of all that take one place only one ever runs. So what has expired can be made anew with other bounds. The resource fee of
+ * a contract call counts as an effect: it stays the same in a transaction that is sent again for a higher fee.
  */
 export function slotOf(parsed: StellarParsed): SlotClaim | undefined {
   const { envelope, network, hash } = parsed
@@ -25,12 +26,23 @@ export function slotOf(parsed: StellarParsed): SlotClaim | undefined {
     hash: toHex(hash),
     effects: toHex(effectsOf(tx, network)),
     fee: bumped ? envelope.feeBump.tx.fee : BigInt(tx.fee),
+    ...endOf(tx.cond),
   }
 }
 
 function effectsOf(tx: xdr.Transaction, network: string): Uint8Array {
-  const { sourceAccount, seqNum, cond, memo, operations, ext } = tx
+  const { sourceAccount, seqNum, memo, operations, ext } = tx
+  const cond = xdr.Preconditions.precondNone()
   const free = new xdr.Transaction({ sourceAccount, fee: 0, seqNum, cond, memo, operations, ext })
   const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(free)
   return sha256(new xdr.TransactionSignaturePayload({ networkId: networkIdOf(network), taggedTransaction }).toXdr())
+}
+
+/** Later than a clock can tell is no end. */
+const SECONDS_MAX = 8_640_000_000_000n
+
+function endOf(cond: xdr.Preconditions): { readonly expiresAt?: number } {
+  const bounds = cond.type === 'precondTime' ? cond.timeBounds : cond.type === 'precondV2' ? cond.v2.timeBounds : null
+  const maxTime = bounds?.maxTime ?? 0n
+  return maxTime === 0n || maxTime > SECONDS_MAX ? {} : { expiresAt: Number(maxTime) * 1000 }
 }

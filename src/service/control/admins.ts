@@ -49,7 +49,7 @@ export function canonicalAddress(text: string): string {
 }
 
 /** What making an administrator takes. */
-export interface AdminMaking {
+interface AdminMaking {
   readonly admins: AdminStore
   readonly keys: Pick<KeyCatalogue, 'list'>
   readonly clock: Pick<Clock, 'now'>

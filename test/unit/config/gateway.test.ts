@@ -226,6 +226,7 @@ test('start guard M-73: what each plane needs, and nothing of the other', async 
 test('start guard: choices that are weaker than they could be are said, in production and staging only', async () => {
   const warned = async (flags: Flags) =>
     checkStart({ config: await loaded(flags), env: {}, command: 'serve' }).warnings.map(({ path }) => path)
+  const POSTGRES = { 'store.kind': 'postgres', 'store.url': 'file:/pg' }
   const rows: readonly (readonly [Flags, string])[] = [
     [{ ...CONTROL, plane: 'all' }, 'plane'],
     [{ 'tokens.senderConstraint': 'optional' }, 'tokens.senderConstraint'],
@@ -235,11 +236,23 @@ test('start guard: choices that are weaker than they could be are said, in produ
       'server.trustProxy',
     ],
     [
-      { ...CONTROL, 'control.host': '0.0.0.0', 'control.trustProxy': true, 'admission.control.allow': ['10.0.0.0/8'] },
+      {
+        ...CONTROL,
+        ...POSTGRES,
+        'control.host': '0.0.0.0',
+        'control.trustProxy': true,
+        'admission.control.allow': ['10.0.0.0/8'],
+      },
       'control.trustProxy',
     ],
     [
-      { ...CONTROL, 'control.host': '0.0.0.0', 'control.trustProxy': true, 'proxies.addresses': ['10.0.0.1'] },
+      {
+        ...CONTROL,
+        ...POSTGRES,
+        'control.host': '0.0.0.0',
+        'control.trustProxy': true,
+        'proxies.addresses': ['10.0.0.1'],
+      },
       'admission.control.allow',
     ],
     [{ 'approvals.loosening': 1 }, 'approvals.loosening'],
@@ -248,7 +261,8 @@ test('start guard: choices that are weaker than they could be are said, in produ
     [{ 'store.kind': 'postgres', 'store.url': 'file:/pg', 'store.replicas': 2 }, 'audit.instance'],
   ]
   assert.deepEqual(await warned({}), [])
-  assert.deepEqual(await warned(CONTROL), [])
+  assert.deepEqual(await warned({ ...CONTROL, ...POSTGRES }), [])
+  assert.deepEqual(await warned(CONTROL), ['store.kind'])
   for (const [flags, path] of rows) {
     assert.deepEqual(await warned(flags), [path], JSON.stringify(flags))
     assert.deepEqual(await warned({ ...flags, environment: 'development' }), [])

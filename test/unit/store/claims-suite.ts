@@ -191,6 +191,17 @@ function ownerSuite(name: string, using: With, test: Testing): void {
 function slotSuite(name: string, using: With, test: Testing): void {
   const take = (over: Partial<SlotClaim>): Claims => ({ spends: [], slot: slotOf(over) })
 
+  test(`${name} D14: what has expired holds no place ten minutes later; what has no end keeps it`, () =>
+    using(async ({ claims }) => {
+      const end = START + 60_000
+      await claims.claim(at('a', START), take({ expiresAt: end }))
+      const other = take({ hash: 'bb', effects: 'e2' })
+      assert.equal((await claims.claim(at('b', end + 600_000), other)).kind, 'taken')
+      assert.equal((await claims.claim(at('b', end + 600_001), other)).kind, 'claimed')
+      const third = take({ hash: 'cc', effects: 'e3', fee: 900n })
+      assert.equal((await claims.claim(at('c', end + 900_000_000), third)).kind, 'taken')
+    }))
+
   test(`${name}: one transaction for a place; a replacement has the same effects and pays more`, () =>
     using(async ({ claims }) => {
       const taken = { kind: 'taken', slot: slotOf().slot, hash: 'aa' }

@@ -52,7 +52,6 @@ test('D14 anything else that changes is another effect in the same place', () =>
   const others = [
     v1({ ...parts, operations: [Operation.accountMerge({ destination: bob })] }),
     v1({ ...parts, operations: [...pay, ...pay] }),
-    v1({ ...parts, cond: timeBounds(0n, 100n) }),
     v1({ ...parts, source: muxed(alice, 1n) }),
     v1({ ...parts, soroban: true }),
   ]
@@ -60,6 +59,18 @@ test('D14 anything else that changes is another effect in the same place', () =>
     const claim = slot(other)
     assert.equal(claim.slot, low.slot)
     assert.notEqual(claim.effects, low.effects)
+  }
+})
+
+test('D14 when it may run is no effect: what has expired can be made anew for its place, and says when it expires', () => {
+  const first = slot(v1(parts))
+  const later = slot(v1({ ...parts, cond: timeBounds(0n, 500n) }))
+  assert.deepEqual([later.slot, later.effects], [first.slot, first.effects])
+  assert.notEqual(later.hash, first.hash)
+  assert.deepEqual([first.expiresAt, later.expiresAt], [99_000, 500_000])
+  for (const cond of [undefined, timeBounds(0n, 0n), timeBounds(0n, 2n ** 63n)]) {
+    const endless = slot(v1({ operations: pay, ...(cond === undefined ? {} : { cond }) }))
+    assert.ok(!('expiresAt' in endless))
   }
 })
 

@@ -101,8 +101,7 @@ before(async () => {
 after(async () => {
   if ('skip' in started) return
   await plant.close()
-  await kms.close()
-  await started.server.stop()
+  await kms.close() // the server of PostgreSQL is shared with other tests of this process, and ends with it
 })
 
 /** Both trust one issuer: its key is made once and given to both, as a configuration would. */

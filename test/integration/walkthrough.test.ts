@@ -52,7 +52,6 @@ beforeAll(async () => {
 }, 180_000)
 
 afterAll(async () => {
-  if ('server' in started) await started.server.stop()
   room.remove()
 })
 

@@ -12,7 +12,7 @@ import type { Policy, PolicyRules, SetOptionsGrant } from './schema.ts'
 export function diff(before: Policy, after: Policy): readonly Difference[] {
   const was = before.rules
   const is = after.rules
-  return [
+  const found = [
     ...networkDifferences(was.network, is.network),
     ...ofSets('operations', was.operations, is.operations),
     ...ofSets('sensitiveOperations', was.sensitiveOperations, is.sensitiveOperations),
@@ -30,6 +30,8 @@ export function diff(before: Policy, after: Policy): readonly Difference[] {
     ...contractDifferences(was, is),
     ...evmDifferences(before, after),
   ]
+  // Without a network nothing is allowed, whatever else the policy says.
+  return is.network === undefined ? found.filter(({ change }) => change === 'less') : found
 }
 
 /**
@@ -39,9 +41,7 @@ export function diff(before: Policy, after: Policy): readonly Difference[] {
  * spend windows go with it: in an emergency one person can stop a key.
  */
 export const directionOf = (before: Policy, after: Policy): 'tightening' | 'loosening' =>
-  after.rules.network === undefined || diff(before, after).every(({ change }) => change === 'less')
-    ? 'tightening'
-    : 'loosening'
+  diff(before, after).every(({ change }) => change === 'less') ? 'tightening' : 'loosening'
 
 function networkDifferences(before: string | undefined, after: string | undefined): Difference[] {
   if (before === after) return []

@@ -175,10 +175,8 @@ test('addresses T16: random bits have one text, which the reference reads as the
       const text = formatAddress(bits as never)
       assert.equal(parseAddress(text), bits)
       assert.equal(reference(text), text)
-      assert.equal(
-        parseAddress(groups.map(group => group.toString(16)).join(':')),
-        text.includes('::') ? undefined : bits,
-      )
+      const plain = groups.map(group => group.toString(16)).join(':')
+      assert.equal(parseAddress(plain), plain === text ? bits : undefined)
     }),
     { numRuns: 2000 },
   )

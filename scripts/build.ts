@@ -50,6 +50,9 @@ const FLAGS = [
   '--allow-unresolved=',
   // Asked for by a dependency that does without: it would come in by the accident of what else is installed.
   '--external=supports-color',
+  // Of the driver of PostgreSQL: sockets of another platform, and a native add-on.
+  '--external=pg-cloudflare',
+  '--external=pg-native',
 ]
 
 export function build(options: BuildOptions): Built {

@@ -1,3 +1,4 @@
+import { gather } from '../bytes/gather.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { SignerError } from '../domain/errors.ts'
 import { readJwks, type TokenKey } from '../domain/jwks.ts'
@@ -135,22 +136,10 @@ async function fetchBounded(url: string, options: RemoteKeysOptions): Promise<Ui
   }
 }
 
-async function readBounded(response: Response, bytesMax: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    length += chunk.length
-    if (length > bytesMax) throw new Trouble(`the answer is longer than ${bytesMax} bytes`)
-    chunks.push(chunk)
-  }
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
-}
+const readBounded = (response: Response, bytesMax: number): Promise<Uint8Array> =>
+  gather((response.body ?? []) as AsyncIterable<Uint8Array>, bytesMax, () => {
+    return new Trouble(`the answer is longer than ${bytesMax} bytes`)
+  })
 
 /** @param before a key that has not changed stays the same object, with everything that hangs on it */
 function readKeySet(body: Uint8Array, before: KeySet['keys'] = new Map()): KeySet['keys'] {

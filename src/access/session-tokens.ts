@@ -1,14 +1,11 @@
 import { importJWK, type JWK, SignJWT } from 'jose'
-import { fromBase64Url } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import type { Admin } from '../domain/admins.ts'
 import type { Jwks } from '../domain/jwks.ts'
 import type { Clock, Random } from '../domain/ports.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
-import { readCredentials } from './credentials.ts'
-import { readJsonObject } from './jws.ts'
 import { type SessionToken, sessionClaims } from './session.ts'
-import { invalid, TOKEN_TYPE } from './token-reasons.ts'
+import { TOKEN_TYPE } from './token-reasons.ts'
 import { type AuthorizationHeader, createTokenVerifier } from './tokens.ts'
 
 export interface SessionTokenOptions {
@@ -45,11 +42,8 @@ export function createSessionTokens(options: SessionTokenOptions): SessionTokens
         .sign(await importJWK(JSON.parse(reveal(key)) as JWK, alg))
     },
     async read(header) {
-      const { subject, tokenId } = await verify(header)
-      const [, payload = ''] = readCredentials(header, ['Bearer']).token.split('.')
-      const { scope, iat } = readJsonObject(fromBase64Url(payload) ?? new Uint8Array()) ?? {}
-      if (typeof scope !== 'string' || typeof iat !== 'number') throw invalid('claims')
-      return { subject, tokenId, scope, issuedAt: iat * 1000 }
+      const { subject, tokenId, scope, issuedAt } = await verify(header)
+      return { subject, tokenId, scope, issuedAt }
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { BreakerChange, Resilience } from '../custody/index.ts'
 import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
-import type { Check } from '../http/app.ts'
+import type { Check } from '../http/edge.ts'
 
 export interface BreakerJournalOptions {
   readonly audit: Pick<AuditLog, 'append'>

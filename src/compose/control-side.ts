@@ -2,10 +2,6 @@ import { Keypair } from '@stellar/stellar-sdk/base'
 import type { Eip4361Rules } from '../access/eip4361.ts'
 import { createLogin, type Login } from '../access/login.ts'
 import type { OfficeClock } from '../access/hours.ts'
-import { createJudges } from '../access/judges.ts'
-import { createTokenIssuer, type TokenIssuer } from '../access/service-tokens.ts'
-import { createSessionTokens, type SessionTokens } from '../access/session-tokens.ts'
-import type { TrustedIssuer } from '../access/token-keys.ts'
 import { newestSeq, readRecords } from '../audit/read.ts'
 import { nodeAuditFiles } from '../audit/node-files.ts'
 import { passphraseOf } from '../chains/stellar/index.ts'
@@ -13,52 +9,17 @@ import type { OutcomeEntry } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { reveal } from '../domain/secret.ts'
-import type { Check } from '../http/app.ts'
+import type { Check } from '../http/edge.ts'
 import { controlPlane } from '../http/control.ts'
 import type { ControlParts } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
 import { registerDeps } from './keys.ts'
-import { openIssuerKey, openLoginKey } from './own-keys.ts'
+import type { Issuers } from './issuers.ts'
+import { openLoginKey } from './own-keys.ts'
 import { auditPath } from './places.ts'
 import type { Room, RoomSettings } from './room.ts'
-
-/** Who signs the tokens of this installation: for services, and for the sessions of administrators. */
-export interface Issuers {
-  readonly service: TokenIssuer
-  readonly sessions: SessionTokens
-  /** What a data plane must trust to take the tokens of this control plane. */
-  readonly trusted: TrustedIssuer
-}
-
-/** @param office  judges the windows that tokens carry. @throws `start/refused`, `config/invalid` */
-export async function openIssuers(
-  { gateway, environment, dataDirectory }: Pick<ControlSettings, 'gateway' | 'environment' | 'dataDirectory'>,
-  { clock, random }: Pick<World, 'clock' | 'random'>,
-  office: OfficeClock,
-): Promise<Issuers> {
-  const { issuer, senderConstraint, login } = gateway
-  const configured = issuer.key === undefined ? {} : { key: issuer.key }
-  const key = await openIssuerKey({ environment, dataDirectory, ...configured }, random)
-  const common = { key, issuer: issuer.name, clock, random }
-  const judges = createJudges(office)
-  const service = createTokenIssuer({
-    ...common,
-    audience: issuer.audience,
-    senderConstraint,
-    judges,
-    secondsMax: issuer.tokenSeconds,
-  })
-  await service.ready()
-  const sessions = createSessionTokens({
-    ...common,
-    jwks: service.jwks,
-    audience: `${issuer.audience}/control`,
-    ...(login === undefined ? {} : { seconds: login.sessionSeconds }),
-  })
-  return { service, sessions, trusted: { issuer: issuer.name, jwks: service.jwks } }
-}
 
 export interface ControlSettings extends RoomSettings {
   readonly gateway: GatewaySettings
@@ -165,11 +126,7 @@ export function signInRules(
 }
 
 /** Without a home domain there is nothing a wallet could show its owner. */
-const NOBODY: Login = {
-  challenge: async () => {
-    throw new SignerError('login/refused', { reason: 'nobody logs in here: login.homeDomain is not set' })
-  },
-  answer: async () => {
-    throw new SignerError('login/refused', { reason: 'nobody logs in here: login.homeDomain is not set' })
-  },
+const noLogin = async (): Promise<never> => {
+  throw new SignerError('login/refused', { reason: 'nobody logs in here: login.homeDomain is not set' })
 }
+const NOBODY: Login = { challenge: noLogin, answer: noLogin }

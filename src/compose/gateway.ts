@@ -12,7 +12,7 @@ import { createAuthenticator } from '../access/authenticate.ts'
 import { type Caller, authorize } from '../access/authorize.ts'
 import { rateOf, withinConstraints } from '../access/constraints.ts'
 import { clientOf } from '../access/forwarded.ts'
-import { createHours, type OfficeClock } from '../access/hours.ts'
+import type { OfficeClock } from '../access/hours.ts'
 import { createJudges } from '../access/judges.ts'
 import { Lanes } from '../access/lanes.ts'
 import { clientThumbprint } from '../access/proxy-identity.ts'
@@ -36,10 +36,6 @@ export interface GatewayParts {
   /** Proofs that were used; in this process unless told. */
   readonly replays?: ReplayStore
 }
-
-/** Milliseconds since the epoch of the newest record, for the clock that business hours are judged by. */
-export const officeClock = (world: Pick<World, 'clock'>, lastRecordAt: () => number | undefined): OfficeClock =>
-  createHours({ clock: world.clock, lastRecordAt })
 
 /** The door of one plane: whom it lets in, from where, when, how often. */
 export function openDoor(
@@ -93,7 +89,9 @@ export function dataGateway(
       const own = tokenLimit === undefined ? {} : { tokenLimit }
       return door.admit({ operation: 'service', subject, tokenId, key, ...own }, peer)
     },
-    constrain: (caller, facts, action) => withinConstraints(caller, facts, judges, action),
+    constrain: (caller, facts, action) => {
+      if (caller.constraints !== undefined) withinConstraints(caller, facts(), judges, action)
+    },
     recheck: async caller => {
       // Of a batch the last ones may come long after the first.
       if (parts.world.clock.now() > caller.expiresAt + SKEW_MS) throw invalid('expired')

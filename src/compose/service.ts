@@ -1,23 +1,17 @@
-import { authorize, type Caller } from '../access/authorize.ts'
-import type { OfficeClock } from '../access/hours.ts'
-import { replaysInRates } from '../access/replays.ts'
-import { createTokenVerifier, type TokenRules } from '../access/tokens.ts'
+import { createHours } from '../access/hours.ts'
+import type { TokenRules } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
-import { isSignerError, SignerError } from '../domain/errors.ts'
-import type { Binding, ResolvedKey } from '../domain/key.ts'
+import { SignerError } from '../domain/errors.ts'
 import type { OutcomeEntry } from '../domain/audit.ts'
-import type { Logger, World } from '../domain/ports.ts'
-import { type Check, dataPlane } from '../http/app.ts'
+import type { Logger } from '../domain/ports.ts'
+import type { Check } from '../http/edge.ts'
 import type { Runtime } from '../runtime/index.ts'
-import { createSigner, type SignerParts } from '../service/signer.ts'
 import { KEPT_MS } from '../store/store.ts'
 import { breakerJournal, providersCheck } from './breakers.ts'
-import { custodyOf, type GuardLimits, guardedAttempts } from './custody.ts'
+import { type GuardLimits, guardedAttempts } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
-import { type FlagSettings, openRouting, type Routing } from './flags.ts'
-import { type Issuers, openIssuers } from './control-side.ts'
-import { dataGateway, officeClock } from './gateway.ts'
+import type { FlagSettings, Routing } from './flags.ts'
 import type { GatewaySettings } from './gateway-settings.ts'
 import { forgetOld } from './housekeeping.ts'
 import { latest, newestTime } from './newest-time.ts'
@@ -90,7 +84,9 @@ export async function startService(
     }
     const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
     const guarded = guardedAttempts(world, settings.limits, journal)
-    const opened = plane === 'control' ? undefined : openBound(settings, room, logger)
+    // Each plane's code is loaded where it is served, and nowhere else.
+    const dataSide = plane === 'control' ? undefined : await import('./data-side.ts')
+    const opened = dataSide?.openBound(settings, room, logger)
     const checks = async (): Promise<readonly Check[]> => [
       auditCheck(room),
       await storeCheck(room),
@@ -98,38 +94,18 @@ export async function startService(
     ]
     const before =
       gateway === undefined ? undefined : await newestTime(auditPath(settings.dataDirectory), room.recovery)
-    const office = officeClock(world, () => latest(room.lastRecordAt(), before))
+    const office = createHours({ clock: world.clock, lastRecordAt: () => latest(room.lastRecordAt(), before) })
     const issuers =
-      gateway === undefined || plane === 'data' ? undefined : await openIssuers({ ...settings, gateway }, world, office)
+      gateway === undefined || plane === 'data'
+        ? undefined
+        : await (await import('./issuers.ts')).openIssuers({ ...settings, gateway }, world, office)
 
     let data: PlaneServer | undefined
-    if (plane !== 'control') {
-      const custody = custodyOf(guarded.attempts, room.provider, room.store.keys.envelope, settings.keyOpened)
-      const mayServe = gateOf(settings, room, logger)
-      if (settings.flags !== undefined) {
-        const { environment } = settings
-        const { audit, store } = room
-        const parts = { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe }
-        routing = await openRouting(settings.flags, parts)
-      }
-      const signer = createSigner<Caller>({
-        world,
-        logger,
-        limits: settings.limits,
-        catalogue: room.store.keys,
-        setState: room.store.keys.setState,
-        idempotency: room.idempotency,
-        shared: room.store.shared,
-        claims: room.store.claims,
-        audit: room.audit,
-        ...wayIn(settings, tokensOf(settings, issuers, world), { world, room, office }),
-        custody,
-        mayServe,
-        ...(routing === undefined ? {} : { routing }),
-        recordRefusal,
-      })
-      const edge = dataPlane({ ...signer, readiness: checks, ...world, logger, limits: settings.limits })
-      data = { ...doorOf(settings.server), fetch: edge }
+    if (dataSide !== undefined) {
+      const parts = { room, world, logger, office, issuers, guarded, newAuditId, recordRefusal, readiness: checks }
+      const side = await dataSide.openDataSide(settings, parts)
+      routing = side.routing
+      data = { ...doorOf(settings.server), fetch: side.fetch }
     }
     let control: PlaneServer | undefined
     if (gateway !== undefined && issuers !== undefined) {
@@ -174,91 +150,6 @@ export async function startService(
 }
 
 const doorOf = ({ host, port, socket }: Door): Door => ({ host, port, ...(socket === undefined ? {} : { socket }) })
-
-/** Of an issuer the configuration names, of the control plane in this process, or of both. */
-function tokensOf({ tokens, gateway }: ServiceSettings, issuers: Issuers | undefined, { clock }: World): TokenRules {
-  if (tokens !== undefined) {
-    return issuers === undefined ? tokens : { ...tokens, others: [...(tokens.others ?? []), issuers.trusted] }
-  }
-  if (issuers !== undefined && gateway !== undefined) {
-    return { ...issuers.trusted, audience: gateway.issuer.audience, clock }
-  }
-  const fix = 'Say whose tokens are accepted: issuer, audience, jwks'
-  throw new SignerError('config/invalid', { problems: [{ path: 'tokens', problem: 'is missing', fix }] })
-}
-
-/** Without a gateway, as in `dev` and in the bench: whoever has a token comes in. */
-function wayIn(
-  { gateway, server }: ServiceSettings,
-  tokens: TokenRules,
-  { world, room, office }: { readonly world: World; readonly room: Room; readonly office: OfficeClock },
-): Pick<SignerParts<Caller>, 'authenticate' | 'authorize' | 'gateway' | 'unguarded'> {
-  if (gateway === undefined) {
-    return {
-      authenticate: createTokenVerifier(tokens),
-      authorize: (caller, action, key) => authorize(caller, action, key),
-    }
-  }
-  const { rates, store } = room
-  const replays = store.shared ? { replays: replaysInRates(rates, () => world.clock.monotonic()) } : {}
-  const bases = server.baseUrls ?? gateway.data.baseUrls
-  const way = dataGateway(gateway, tokens, bases, { world, rates, ledger: store.tokens, office, ...replays })
-  return { ...way, unguarded: gateway.unguarded }
-}
-
-/** Asked for every binding of every request, whatever a flag says: development keys stay out of production. */
-const gateOf =
-  (settings: ServiceSettings, room: Room, logger: Logger) =>
-  async ({ key: { chain, network } }: ResolvedKey, binding: Binding): Promise<void> => {
-    const place = { environment: settings.environment, chain, network }
-    if (settings.providers[binding.provider] === undefined) throw notConfigured(binding)
-    const { can } = await room.provider(binding.provider).catch((error: unknown) => {
-      throw notOpened(error, binding, logger)
-    })
-    try {
-      room.mayServe(place, can)
-    } catch (error) {
-      if (!isSignerError(error)) throw error
-      const reason = 'reason' in error.detail ? error.detail.reason : error.code
-      throw new SignerError('key/unsupported', { key: binding.key, wanted: network, reason }, { cause: error })
-    }
-  }
-
-/**
- * Opens the key services that keys are bound to, beside the start: no caller waits for a library to load, and a table that
- * its service cannot be opened with keeps the instance from being ready, instead of waiting for the first request.
- */
-function openBound({ providers }: ServiceSettings, room: Room, logger: Logger): () => Check {
-  const failed = new Set<string>()
-  const open = async (): Promise<void> => {
-    const bound = (await room.store.keys.list()).flatMap(({ bindings }) => bindings)
-    const first = new Map(bound.map(binding => [binding.provider, binding]))
-    for (const [name, binding] of first) {
-      if (providers[name] === undefined) continue
-      await room.provider(name).catch(error => {
-        failed.add(name)
-        notOpened(error, binding, logger)
-      })
-    }
-  }
-  open().catch(error => logger.warn('providers-not-opened', { message: String(error) }))
-  return () =>
-    failed.size === 0
-      ? { name: 'configuration', ok: true }
-      : { name: 'configuration', ok: false, detail: `cannot be opened: ${[...failed].join(', ')}` }
-}
-
-/** The operator reads what is wrong with the configuration: it may say how weak a passphrase is. */
-function notOpened(error: unknown, { provider, key, custody }: Binding, logger: Logger): unknown {
-  if (!isSignerError(error) || (error.code !== 'config/invalid' && error.code !== 'start/refused')) return error
-  logger.error('provider-not-opened', { provider, code: error.code, ...error.detail })
-  const reason = 'its key service cannot be opened here'
-  return new SignerError('key/unsupported', { key, wanted: custody, reason }, { cause: error })
-}
-
-/** Callers learn that the key cannot be served, and nothing about what is configured. */
-const notConfigured = ({ key, custody }: Binding) =>
-  new SignerError('key/unsupported', { key, wanted: custody, reason: 'its key service is not configured here' })
 
 /** The registry is a way in too: no key of a development provider, and no key everybody has, starts in production. */
 async function refuseDevelopmentKeys(settings: ServiceSettings, room: Room): Promise<void> {

@@ -1,5 +1,6 @@
 /** Small shapes that the sections of the configuration share. */
 import { z } from 'zod'
+import { KEY_NAME } from '../domain/key.ts'
 
 /** A refinement says problem and fix in one text; this stands between them (as in `providers`). */
 export const FIX = ' ⇒ '
@@ -11,9 +12,7 @@ export const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, `is not a name${FIX}use 1 to 63 of a-z 0-9 -, such as aws-kms`)
 
-export const keyName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, `is not a key name${FIX}use 1 to 64 of A-Z a-z 0-9 _ . -`)
+export const keyName = z.string().regex(KEY_NAME, `is not a key name${FIX}use 1 to 64 of A-Z a-z 0-9 _ . -`)
 
 /** 127.0.0.0/8, ::1 and localhost: nobody outside this machine can connect. */
 export function isLoopbackHost(host: string): boolean {

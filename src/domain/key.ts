@@ -15,6 +15,9 @@ export const VERSION_STATES = [
 ] as const
 export type VersionState = (typeof VERSION_STATES)[number]
 
+/** How a key may be called: what stands in paths, scopes and records. */
+export const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+
 /** What a caller names: one chain, one network, one policy, one or more versions. */
 export interface Key {
   readonly name: string

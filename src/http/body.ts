@@ -1,3 +1,4 @@
+import { gather } from '../bytes/gather.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Clock } from '../domain/ports.ts'
 import { beforeDeadline, BODY_DEADLINE_MS } from './arrival.ts'
@@ -15,24 +16,11 @@ export async function readBody(request: Request, limitBytes: number, clock: Pick
   const tooLarge = () => new SignerError('request/too-large', { limitBytes })
   if (Number(request.headers.get('content-length') ?? 0) > limitBytes) throw tooLarge()
   if (request.body === null) return new Uint8Array()
-  const chunks: Uint8Array[] = []
-  let length = 0
   try {
-    for await (const chunk of beforeDeadline(request.body, { clock, ms: BODY_DEADLINE_MS })) {
-      length += chunk.length
-      if (length > limitBytes) throw tooLarge()
-      chunks.push(chunk)
-    }
+    return await gather(beforeDeadline(request.body, { clock, ms: BODY_DEADLINE_MS }), limitBytes, tooLarge)
   } catch (cause) {
     if (isSignerError(cause)) throw cause
     const [reason, fix] = ['broke off before its end', 'send the whole body']
     throw new SignerError('request/malformed', { field: 'body', reason, fix }, { cause })
   }
-  const body = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    body.set(chunk, at)
-    at += chunk.length
-  }
-  return body
 }

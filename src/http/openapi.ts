@@ -1,5 +1,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { PROBLEMS } from './problem.ts'
+import { explanation } from './schemas-explain.ts'
 
 const api = new OpenAPIHono()
 const registry = api.openAPIRegistry
@@ -62,31 +63,7 @@ const BatchBody = registry.register(
   }),
 )
 
-const Explanation = registry.register(
-  'Explanation',
-  z.strictObject({
-    decision: z.enum(['allow', 'deny', 'undecided']),
-    policyHash: z.string(),
-    rule: z.string().optional().openapi({ description: 'The rule that decided, unless it allows.' }),
-    reason: z.string().optional(),
-    summary: z.string().openapi({ description: 'What is asked, in one sentence.' }),
-    hash: z.string().openapi({ description: 'Hex; what a signature would cover.' }),
-    checks: z.array(
-      z.strictObject({ rule: z.string(), result: z.enum(['pass', 'deny', 'undecided']), sentence: z.string() }),
-    ),
-    windows: z
-      .array(
-        z.strictObject({
-          counter: z.string(),
-          seconds: z.number(),
-          amount: z.string(),
-          used: z.string(),
-          limit: z.string(),
-        }),
-      )
-      .openapi({ description: 'Spend windows it would take from, in the smallest unit, as they are now.' }),
-  }),
-)
+const Explanation = registry.register('Explanation', explanation(z.string()))
 
 const Problem = registry.register(
   'Problem',

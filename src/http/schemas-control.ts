@@ -1,6 +1,8 @@
 /** Bodies, queries and answers of the control plane. The same schemas refuse what does not fit and write docs/openapi-control.json. */
 import { z } from 'zod'
 import { ROLES } from '../domain/admins.ts'
+import { KEY_NAME } from '../domain/key.ts'
+import { explanation } from './schemas-explain.ts'
 
 const text = (max: number, description: string) => z.string().min(1).max(max).describe(description)
 const time = (description: string) => z.iso.datetime({ offset: true }).describe(description)
@@ -22,10 +24,7 @@ const printable = /^[\x21-\x7e]+$/
 
 export const keyName = z
   .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/,
-    'is not a key name: use 1 to 64 letters, digits, and _ . - after the first',
-  )
+  .regex(KEY_NAME, 'is not a key name: use 1 to 64 letters, digits, and _ . - after the first')
 export const address = z.string().min(1).max(64)
 export const changeId = z.string().regex(/^c_[0-9a-f]{32}$/, 'is not the id of a change')
 export const tokenId = z.string().max(255).regex(printable, 'is not the id of a token')
@@ -160,26 +159,7 @@ export const CheckAnswer = z.strictObject({
   problems: z.array(Problem).optional(),
 })
 export const ExplainBody = z.strictObject({ payload, policy: document.optional() })
-export const ExplainAnswer = z.strictObject({
-  decision: z.enum(['allow', 'deny', 'undecided']),
-  policyHash: hash('Of the policy that was asked.'),
-  rule: z.string().optional().describe('That decided, where it is not allowed.'),
-  reason: z.string().optional(),
-  summary: z.string().describe('What is asked, in one sentence.'),
-  hash: z.string().describe('What a signature would cover, hex.'),
-  checks: z.array(z.strictObject({ rule: z.string(), result: z.string(), sentence: z.string() })),
-  windows: z
-    .array(
-      z.strictObject({
-        counter: z.string(),
-        seconds: z.number(),
-        amount: z.string(),
-        used: z.string(),
-        limit: z.string(),
-      }),
-    )
-    .describe('What it would take from the spend windows, in the smallest unit, as they are now.'),
-})
+export const ExplainAnswer = explanation(hash('Of the policy that was asked.'))
 const direction = z.enum(['tightening', 'loosening']).describe('Tightening: nothing is allowed that was not before.')
 export const DiffAnswer = z.strictObject({
   key: z.string(),

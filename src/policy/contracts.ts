@@ -1,7 +1,8 @@
 import type { ContractValue, InvocationView, OperationView } from '../domain/stellar.ts'
 import type { ArgumentGrant, FunctionGrant } from './contract-fields.ts'
 import { addressText } from './fields.ts'
-import { bodyOf, deny, type Finding, nth, type Question, type Rule, undecided, worst } from './question.ts'
+import { deny, type Finding, undecided, worst } from './finding.ts'
+import { bodyOf, nth, type Question, type Rule } from './question.ts'
 
 /**
  * Contract calls, in the operation and anywhere in its authorization trees: an entry with source-account credentials

@@ -1,5 +1,6 @@
 import type { OperationView } from '../domain/stellar.ts'
-import { bodyOf, deny, type Finding, nth, type Rule, undecided, worst } from './question.ts'
+import { deny, type Finding, undecided, worst } from './finding.ts'
+import { bodyOf, nth, type Rule } from './question.ts'
 import type { SetOptionsGrant } from './schema.ts'
 
 export const operationsRule: Rule = question => {

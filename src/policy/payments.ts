@@ -1,15 +1,6 @@
 import type { AccountView, AssetId } from '../domain/stellar.ts'
-import {
-  bodyOf,
-  deny,
-  destinationIn,
-  type Finding,
-  nth,
-  type Question,
-  type Rule,
-  undecided,
-  worst,
-} from './question.ts'
+import { deny, type Finding, undecided, worst } from './finding.ts'
+import { bodyOf, destinationIn, nth, type Question, type Rule } from './question.ts'
 
 export const destinationsRule: Rule = question =>
   worst(

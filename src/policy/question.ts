@@ -1,5 +1,6 @@
 import type { StellarTransactionView, TransactionBodyView } from '../domain/stellar.ts'
 import type { EvmView } from './evm/index.ts'
+import type { Finding } from './finding.ts'
 import { type Moves, movesOf } from './moves.ts'
 import type { Destination, Policy } from './schema.ts'
 
@@ -28,12 +29,8 @@ export interface Question {
 /** Whatever a key may be asked to sign. */
 export type PolicyView = StellarTransactionView | EvmView
 
-/** `undefined`: the rule has nothing against it. */
-export type Finding = { readonly kind: 'deny' | 'undecided'; readonly reason: string } | undefined
 export type Rule = (question: Question) => Finding
 
-export const deny = (reason: string): Finding => ({ kind: 'deny', reason })
-export const undecided = (reason: string): Finding => ({ kind: 'undecided', reason })
 export const nth = (at: number): string => `operation ${at + 1}`
 
 export function questionOf(policy: Policy, view: StellarTransactionView, facts: Facts): Question {
@@ -52,16 +49,6 @@ export function questionOf(policy: Policy, view: StellarTransactionView, facts: 
 /** The transaction that would run: of a fee bump, the inner one. */
 export const bodyOf = ({ view }: Pick<Question, 'view'>): TransactionBodyView =>
   view.kind === 'transaction' ? view : view.inner
-
-/** The first denial, else the first doubt: what comes later in a list never outvotes it. */
-export function worst(findings: Iterable<Finding>): Finding {
-  let doubt: Finding
-  for (const finding of findings) {
-    if (finding?.kind === 'deny') return finding
-    doubt ??= finding
-  }
-  return doubt
-}
 
 const indexes = new WeakMap<readonly Destination[], ReadonlyMap<string, Destination>>()
 

@@ -1,5 +1,6 @@
 import type { AccountView } from '../domain/stellar.ts'
-import { bodyOf, deny, type Facts, type Finding, nth, type PolicyView, type Rule, worst } from './question.ts'
+import { deny, type Finding, worst } from './finding.ts'
+import { bodyOf, type Facts, nth, type PolicyView, type Rule } from './question.ts'
 import type { Policy } from './schema.ts'
 
 interface Asked {

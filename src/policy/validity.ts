@@ -1,4 +1,5 @@
-import { bodyOf, deny, type Finding, type Question, type Rule, undecided } from './question.ts'
+import { deny, type Finding, undecided } from './finding.ts'
+import { bodyOf, type Question, type Rule } from './question.ts'
 
 /** A signature without end can be kept and used when it hurts most. An end by time or by ledger will do, as granted. */
 export const timeBoundsRule: Rule = question => {

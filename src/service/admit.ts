@@ -1,4 +1,23 @@
-import type { CallerLike, SignDeps } from './types.ts'
+import type { AuditActor } from '../domain/audit.ts'
+import type { Asking, CallerLike, SignDeps } from './types.ts'
+
+/**
+ * Who asks, and from where: the door, then the token with its proof.
+ * @param known  hears as much of it as is known so far, so that a refusal at any step is on record with that
+ * @throws what the door and `authenticate` throw
+ */
+export async function identify<Caller extends CallerLike>(
+  { gateway, authenticate }: Pick<SignDeps<Caller>, 'gateway' | 'authenticate'>,
+  request: Asking & { readonly body: Uint8Array },
+  known: (actor: AuditActor) => void,
+): Promise<{ readonly caller: Caller; readonly peer: string }> {
+  known({ subject: 'unknown', peer: request.peer })
+  const peer = gateway.enter(request)
+  known({ subject: 'unknown', peer })
+  const caller = await authenticate(request.authorization, { ...request, peer, socket: request.peer })
+  known({ subject: caller.subject, tokenId: caller.tokenId, peer })
+  return { caller, peer }
+}
 
 /**
  * Whether a caller may, and how often. What is denied counts too, but not against the key: nobody uses up a limit that

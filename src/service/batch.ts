@@ -1,9 +1,11 @@
+import { identify } from './admit.ts'
 import { randomId } from '../bytes/ids.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import type { AuditActor } from '../domain/audit.ts'
-import { type AnySignerError, isSignerError, SignerError } from '../domain/errors.ts'
+import { type AnySignerError, isSignerError } from '../domain/errors.ts'
+import { KEY_NAME } from '../domain/key.ts'
 import { earlyRefusal } from './records.ts'
-import { readIdempotencyKey } from './request.ts'
+import { malformed, readIdempotencyKey } from './request.ts'
 import { sign } from './sign.ts'
 import type { Asking, CallerLike, SignAnswer, SignDeps } from './types.ts'
 
@@ -52,10 +54,9 @@ interface Item {
 async function understandBatch<Caller extends CallerLike>(deps: SignDeps<Caller>, request: BatchRequest) {
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
   try {
-    const peer = deps.gateway.enter(request)
-    actor = { ...actor, peer }
-    const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer })
-    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
+    const { caller, peer } = await identify(deps, request, found => {
+      actor = found
+    })
     try {
       const idempotencyKey = readIdempotencyKey(request.idempotencyKey, `/${BATCH_MAX}`.length)
       return { caller, idempotencyKey, items: readItems(request.body) }
@@ -72,7 +73,6 @@ async function understandBatch<Caller extends CallerLike>(deps: SignDeps<Caller>
 }
 
 const EXAMPLE = 'send {"requests":[{"key":"treasury","payload":{"type":"stellar-transaction","xdr":"…"}}]}'
-const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 
 function readItems(body: Uint8Array): readonly Item[] {
   const { requests, ...more } = objectOf(parseStrictJson(body), 'body')
@@ -95,6 +95,3 @@ function objectOf(value: unknown, field: string): Record<string, unknown> {
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
   throw malformed(field, 'is not a JSON object', EXAMPLE)
 }
-
-const malformed = (field: string, reason: string, fix: string) =>
-  new SignerError('request/malformed', { field, reason, fix })

@@ -15,8 +15,8 @@ export interface Asked {
   readonly view: StellarTransactionView
   /** Class of every operation, as constraints of tokens name them. */
   readonly operations: readonly string[]
-  /** The place on the chain that it takes. */
-  readonly slot?: SlotClaim
+  /** The place on the chain that it takes, where it takes one. Encodes once more: for those who need it. */
+  slot(): SlotClaim | undefined
   attach(publicKey: Uint8Array, signature: Uint8Array): string
 }
 
@@ -29,7 +29,6 @@ export function parsePayload(chain: Chain, payload: { readonly type: string }, n
     throw new SignerError('payload/unsupported', { payloadType: payload.type.slice(0, 64), chain })
   }
   const parsed = stellar.parse(payload, network)
-  const slot = slotOf(parsed)
   const { view } = parsed
   const { operations } = view.kind === 'transaction' ? view : view.inner
   return {
@@ -39,7 +38,7 @@ export function parsePayload(chain: Chain, payload: { readonly type: string }, n
     sentence: stellar.describe(parsed).sentence,
     view,
     operations: [...(view.kind === 'fee-bump' ? ['feeBump'] : []), ...operations.map(({ type }) => type)],
-    ...(slot === undefined ? {} : { slot }),
+    slot: () => slotOf(parsed),
     attach: (publicKey, signature) => stellar.attach(parsed, publicKey, signature),
   }
 }

@@ -1,5 +1,5 @@
 /** What the data plane answers besides signatures. On record like them, but without a barrier: nothing leaves that was not public. */
-import { admitTo } from './admit.ts'
+import { admitTo, identify } from './admit.ts'
 import { randomId } from '../bytes/ids.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
@@ -86,7 +86,7 @@ export async function explainKey<C extends CallerLike>(
       const payload = readPayload(body, deps.limits.bodyBytes)
       const held = await found(deps, key)
       const asked = parsePayload(held.key.chain, payload, held.key.network)
-      deps.gateway.constrain(caller, deps.factsOf(held, asked, peer), 'explain')
+      deps.gateway.constrain(caller, () => deps.factsOf(held, asked, peer), 'explain')
       return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
     },
   )
@@ -119,10 +119,9 @@ async function attend<C extends CallerLike, T>(
   const auditId = randomId(deps.random, 'a')
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
   try {
-    const peer = deps.gateway.enter(request)
-    actor = { ...actor, peer }
-    const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer, body })
-    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
+    const { caller, peer } = await identify(deps, { ...request, body }, found => {
+      actor = found
+    })
     const headers = await (object === undefined
       ? deps.gateway.admit(caller, peer, undefined)
       : admitTo(deps, caller, peer, object))

@@ -2,7 +2,15 @@ import { randomId } from '../bytes/ids.ts'
 import { checkPin } from '../bytes/verify.ts'
 import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../domain/key.ts'
+import {
+  KEY_NAME,
+  type Binding,
+  type Chain,
+  type EnvelopeRow,
+  type Key,
+  type KeyVersion,
+  type ResolvedKey,
+} from '../domain/key.ts'
 import type { Clock, KeyRegistry, Random } from '../domain/ports.ts'
 import {
   type Call,
@@ -53,8 +61,6 @@ export interface NewKey {
   readonly policy?: string
 }
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
-
 /** A signing key made inside the key service; the private key never exists outside it. */
 export async function createNative(deps: RegisterDeps, key: NewKey): Promise<ResolvedKey> {
   const provider = await prepare(deps, key)
@@ -102,7 +108,7 @@ export async function adoptCiphertext(
 }
 
 async function prepare(deps: RegisterDeps, key: NewKey): Promise<KeyProvider> {
-  if (!NAME.test(key.name)) {
+  if (!KEY_NAME.test(key.name)) {
     throw new SignerError('request/malformed', {
       field: 'name',
       reason: `${JSON.stringify(key.name.slice(0, 80))} is not a key name`,

@@ -55,5 +55,5 @@ export function fingerprintOf(key: string, payload: object): string {
   return toHex(sha256(new TextEncoder().encode(canonicalize([key, payload]))))
 }
 
-const malformed = (field: string, reason: string, fix: string) =>
+export const malformed = (field: string, reason: string, fix: string) =>
   new SignerError('request/malformed', { field, reason, fix })

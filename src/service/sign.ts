@@ -1,4 +1,4 @@
-import { admitTo } from './admit.ts'
+import { admitTo, identify } from './admit.ts'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
@@ -76,10 +76,9 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
   const auditId = randomId(deps.random, 'a')
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
   try {
-    const peer = deps.gateway.enter(request)
-    actor = { ...actor, peer }
-    const caller = await deps.authenticate(request.authorization, { ...request, peer, socket: request.peer })
-    actor = { subject: caller.subject, tokenId: caller.tokenId, peer }
+    const { caller, peer } = await identify(deps, request, found => {
+      actor = found
+    })
     const headers = await admitTo(deps, caller, peer, { action: 'sign', key: request.key })
     if (deps.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: deps.audit.state.reason })
 
@@ -88,7 +87,7 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     const resolved = await deps.catalogue.resolve(request.key)
     if (resolved === undefined) throw new SignerError('key/unknown', { key: request.key })
     const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
-    deps.gateway.constrain(caller, deps.factsOf(resolved, asked, peer), 'sign')
+    deps.gateway.constrain(caller, () => deps.factsOf(resolved, asked, peer), 'sign')
     const fingerprint = fingerprintOf(request.key, payload)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
     const route = await deps.route(resolved, entry)
@@ -146,7 +145,7 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
 /** What an allowed request uses up; undefined when that is nothing. */
 function claimsOf(deps: SignDeps, { asked, resolved }: Job, decision: Decision): Claims | undefined {
   if (decision.kind !== 'allow') return undefined
-  const slot = deps.unguarded.has(resolved.key.name) ? undefined : asked.slot
+  const slot = deps.unguarded.has(resolved.key.name) ? undefined : asked.slot()
   const { spends = [] } = decision
   if (spends.length === 0 && slot === undefined) return undefined
   return { spends, ...(slot === undefined ? {} : { slot }) }

@@ -23,8 +23,6 @@ import { sign } from './sign.ts'
 import { strayRecord } from './stray.ts'
 import type { Asking, CallerLike, Gateway, SignAnswer, SignDeps, SignRequest } from './types.ts'
 
-export { rateHeaders } from '../access/admission.ts'
-
 /** What a data plane is made of; `compose` gives the real parts, tests and other runtimes give others. */
 export interface SignerParts<Caller extends CallerLike> {
   readonly world: World

@@ -57,7 +57,7 @@ export interface Gateway<Caller extends CallerLike = CallerLike> {
   /** Rates. @returns headers for the answer. @throws `access/limited` */
   admit(caller: Caller, peer: string, key: string | undefined): Promise<Readonly<Record<string, string>>>
   /** What the token allows of what its scopes grant. @throws `access/denied` */
-  constrain(caller: Caller, facts: SigningFacts, action: string): void
+  constrain(caller: Caller, facts: () => SigningFacts, action: string): void
   /** Runs `body` unless too much of this caller is under way. @throws `service/overloaded` */
   within<T>(caller: Caller, body: () => Promise<T>): Promise<T>
   /** Once more right before release. @throws `token/invalid` when it was revoked meanwhile */

@@ -2,7 +2,7 @@ import { xdr } from '@stellar/stellar-sdk/base'
 import { toHex } from '../../bytes/hex.ts'
 import { sha256 } from '../../bytes/sha256.ts'
 import type { SlotClaim } from '../../domain/claims.ts'
-import { accountOf } from './values.ts'
+import type { PreconditionsView } from '../../domain/stellar.ts'
 import { networkIdOf, sameNetworkName } from './networks.ts'
 import type { StellarParsed } from './parse.ts'
 import { transactionOf } from './to-sign.ts'
@@ -17,16 +17,17 @@ import { transactionOf } from './to-sign.ts'
  * a contract call counts as an effect: it stays the same in a transaction that is sent again for a higher fee.
  */
 export function slotOf(parsed: StellarParsed): SlotClaim | undefined {
-  const { envelope, network, hash } = parsed
+  const { envelope, network, hash, view } = parsed
+  const { source, sequence, preconditions } = view.kind === 'transaction' ? view : view.inner
+  if (sequence === 0n) return undefined
   const bumped = envelope.type === 'envelopeTypeTxFeeBump'
   const tx = bumped ? envelope.feeBump.tx.innerTx.v1.tx : transactionOf(envelope)
-  if (tx.seqNum === 0n) return undefined
   return {
-    slot: `${sameNetworkName(network)}|${accountOf(tx.sourceAccount).address}|${tx.seqNum}`,
+    slot: `${sameNetworkName(network)}|${source.address}|${sequence}`,
     hash: toHex(hash),
     effects: toHex(effectsOf(tx, network)),
     fee: bumped ? envelope.feeBump.tx.fee : BigInt(tx.fee),
-    ...endOf(tx.cond),
+    ...endOf(preconditions),
   }
 }
 
@@ -41,8 +42,7 @@ function effectsOf(tx: xdr.Transaction, network: string): Uint8Array {
 /** Later than a clock can tell is no end. */
 const SECONDS_MAX = 8_640_000_000_000n
 
-function endOf(cond: xdr.Preconditions): { readonly expiresAt?: number } {
-  const bounds = cond.type === 'precondTime' ? cond.timeBounds : cond.type === 'precondV2' ? cond.v2.timeBounds : null
-  const maxTime = bounds?.maxTime ?? 0n
+function endOf({ timeBounds }: PreconditionsView): { readonly expiresAt?: number } {
+  const maxTime = timeBounds?.maxTime ?? 0n
   return maxTime === 0n || maxTime > SECONDS_MAX ? {} : { expiresAt: Number(maxTime) * 1000 }
 }

@@ -13,16 +13,9 @@ export const toSign = (parsed: { readonly hash: Digest32 }): SignInput => ({ sch
  * @param unsigned  that beginning: everything before the signatures.
  */
 export function hashOf(envelope: xdr.TransactionEnvelope, networkId: Digest32, unsigned: Uint8Array): Digest32 {
-  if (envelope.type !== 'envelopeTypeTxV0') return sha256(concat(networkId, unsigned))
+  if (envelope.type !== 'envelopeTypeTxV0') return sha256(networkId, unsigned)
   const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(transactionOf(envelope))
   return sha256(new xdr.TransactionSignaturePayload({ networkId, taggedTransaction }).toXdr())
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(first.length + second.length)
-  whole.set(first)
-  whole.set(second, first.length)
-  return whole
 }
 
 /** V0 is an older spelling of V1: the same signature is valid on both, so both are judged and hashed as V1. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { deny, type Finding, quote, undecided } from './finding.ts'
+import { deny, type Finding, quote, undecided } from '../finding.ts'
 import { among, bytes, int, lowerAddress, parties } from './fields.ts'
 import type { AbiType } from './signature.ts'
 

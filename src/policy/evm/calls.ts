@@ -1,7 +1,7 @@
 import type { AbiValue } from './abi.ts'
 import { decodeArguments } from './abi.ts'
 import { within } from './bounds.ts'
-import { deny, type Finding, undecided, worst } from './finding.ts'
+import { deny, type Finding, undecided, worst } from '../finding.ts'
 import { among } from './fields.ts'
 import type { CallGrant } from './grants.ts'
 import {

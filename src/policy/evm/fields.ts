@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { readEvmAddress } from '../../bytes/evm-address.ts'
 import { fromHex } from '../../bytes/hex.ts'
 import { problem } from '../fields.ts'
-import { quote } from './finding.ts'
+import { quote } from '../finding.ts'
 
 export const LIST_MAX = 10_000
 const UINT256_MAX = (1n << 256n) - 1n

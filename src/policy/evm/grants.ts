@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { problem } from '../fields.ts'
 import { type Bound, bound, fits } from './bounds.ts'
 import * as field from './fields.ts'
-import { quote } from './finding.ts'
+import { quote } from '../finding.ts'
 import { CALLING_FUNCTIONS, SENSITIVE_FUNCTIONS, TOKEN_FUNCTIONS, UNLIMITED } from './known.ts'
 import { type AbiFunction, readSignature } from './signature.ts'
 

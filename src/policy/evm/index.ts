@@ -1,5 +1,5 @@
 export { directionOfEvm } from './direction.ts'
-export type { Finding } from './finding.ts'
+export type { Finding } from '../finding.ts'
 export { EVM_RULE_NAMES, type EvmView, type Judgement, judgeEvm } from './judge.ts'
 export { type EvmRules, type EvmRulesDocument, evmRulesSchema } from './schema.ts'
 export type { EvmFacts } from './transaction.ts'

@@ -1,5 +1,5 @@
 import type { DigestView, EvmSetCodeView, EvmTransactionView, MessageView, TypedDataView } from '../../domain/evm.ts'
-import { deny, type Finding, undecided } from './finding.ts'
+import { deny, type Finding, undecided } from '../finding.ts'
 import { digestFinding, messageFinding } from './messages.ts'
 import type { EvmRules } from './schema.ts'
 import { chainFinding, type EvmFacts, type Named, setCodeRules, transactionRules } from './transaction.ts'

@@ -1,7 +1,7 @@
 import type { DigestView, MessageView } from '../../domain/evm.ts'
 import { fromBase64, fromBase64Url } from '../../bytes/base64.ts'
 import { fromHex } from '../../bytes/hex.ts'
-import { deny, type Finding, quote } from './finding.ts'
+import { deny, type Finding, quote } from '../finding.ts'
 import type { EvmRules } from './schema.ts'
 
 /** A message is text that people can read, begins as granted, and stands for nothing else that could be signed. */

@@ -1,4 +1,4 @@
-import { deny, type Finding, undecided } from './finding.ts'
+import { deny, type Finding, undecided } from '../finding.ts'
 import { lowerAddress } from './fields.ts'
 import { UNLIMITED } from './known.ts'
 import type { TypedDataGrant } from './schema.ts'

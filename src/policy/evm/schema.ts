@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { distinct, problem } from '../fields.ts'
 import { bound } from './bounds.ts'
 import * as field from './fields.ts'
-import { quote } from './finding.ts'
+import { quote } from '../finding.ts'
 import { callGrant } from './grants.ts'
 import { NESTED_TYPES } from './known.ts'
 

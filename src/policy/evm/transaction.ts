@@ -1,6 +1,6 @@
 import type { EvmAuthorizationView, EvmSetCodeView, EvmTransactionView } from '../../domain/evm.ts'
 import { judgeCall, tokenCaps, type TokenSums } from './calls.ts'
-import { deny, type Finding, undecided, worst } from './finding.ts'
+import { deny, type Finding, undecided, worst } from '../finding.ts'
 import { lowerAddress } from './fields.ts'
 import type { EvmGrants } from './schema.ts'
 import { bytesOf, type CallNode, hashOf, readCall, valueOf } from './tree.ts'

@@ -1,7 +1,7 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { fromHex, toHex } from '../../bytes/hex.ts'
 import { type AbiValue, decodeArguments } from './abi.ts'
-import { deny, type Finding, undecided } from './finding.ts'
+import { deny, type Finding, undecided } from '../finding.ts'
 import { lowerAddress } from './fields.ts'
 import { CALLING_FUNCTIONS, type InnerCall, TOKEN_FUNCTIONS } from './known.ts'
 

@@ -1,7 +1,7 @@
 import type { TypedDataView } from '../../domain/evm.ts'
 import { type Bound, within } from './bounds.ts'
 import { judgeCall, tokenCaps, type TokenSums } from './calls.ts'
-import { deny, type Finding, quote, undecided, worst } from './finding.ts'
+import { deny, type Finding, quote, undecided, worst } from '../finding.ts'
 import { lowerAddress } from './fields.ts'
 import { callOfTypedData, NESTED_TYPES } from './known.ts'
 import { isFields, isPermit, permitFinding, permitOf } from './permits.ts'

@@ -1,4 +1,3 @@
-export { rateHeaders } from '../../access/admission.ts'
 export { addAdmin, changeAdmin, listAdmins, showAdmin } from './admins.ts'
 export { queryAudit } from './audit.ts'
 export {

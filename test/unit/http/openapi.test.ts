@@ -16,7 +16,9 @@ const described = Object.entries(document.paths).flatMap(([path, methods]) =>
 )
 
 /** The same of the routes as they stand in the edge's list. */
-const routed = [...read('src/http/app.ts').matchAll(/\bapp\.(get|post|put|patch|delete|all|on)\(\s*'([^']+)'/g)].map(
+/** The plane's own routes, and those that both planes have. */
+const edge = read('src/http/app.ts') + read('src/http/edge.ts')
+const routed = [...edge.matchAll(/\bapp\.(get|post|put|patch|delete|all|on)\(\s*'([^']+)'/g)].map(
   ([, method = '', path = '']) => `${method.toUpperCase()} ${path.replaceAll(/:[^/]+/g, '{}')}`,
 )
 

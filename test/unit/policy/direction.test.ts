@@ -2,46 +2,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { stellar } from '../../../src/chains/stellar/index.ts'
 import type { SpendClaim } from '../../../src/domain/claims.ts'
-import { isSignerError } from '../../../src/domain/errors.ts'
 import { decide, diff, directionOf, parsePolicy, type Policy, type PolicyDocument } from '../../../src/policy/index.ts'
 import { alice } from '../../fuzz/xdr-corpus.ts'
 import { type Rng, seeded } from '../../fuzz/xdr-mutator.ts'
 import { LEDGER, NOW_MS, often, randomDocument, randomEnvelope } from '../../support/policy-random.ts'
+import { places, policyOrNone, takeOne } from '../../support/policy-places.ts'
 
 const COUNT = 20_000
 const SEED = Number(process.env['POLICY_SEED'] ?? 20_261_126)
 const world = { now: NOW_MS, keyAddress: alice, keyNetwork: 'testnet', ledger: LEDGER }
 
-type Place = { readonly holder: Record<string, unknown> | unknown[]; readonly key: string }
-
-function places(value: unknown, found: Place[] = []): Place[] {
-  if (typeof value !== 'object' || value === null) return found
-  const holder = value as Record<string, unknown> | unknown[]
-  for (const [key, inner] of Object.entries(holder)) {
-    found.push({ holder, key })
-    places(inner, found)
-  }
-  return found
-}
-
-function parsed(document: unknown): Policy | undefined {
-  try {
-    return parsePolicy(document)
-  } catch (error) {
-    assert.ok(isSignerError(error) && error.code === 'config/invalid')
-    return undefined
-  }
-}
-
 /** One field or entry less. Windows limit, so they stay. */
 function withoutOne(rng: Rng, document: PolicyDocument): Policy | undefined {
   const { windows, ...copy } = structuredClone(document)
-  const all = places(copy)
-  const place = all[rng.int(all.length)]
-  if (place === undefined) return undefined
-  if (Array.isArray(place.holder)) place.holder.splice(Number(place.key), 1)
-  else delete place.holder[place.key]
-  return parsed(windows === undefined ? copy : { ...copy, windows })
+  if (!takeOne(rng, copy)) return undefined
+  return policyOrNone(windows === undefined ? copy : { ...copy, windows })
 }
 
 /** One value another, in either direction. */
@@ -57,7 +32,7 @@ function withOneOther(rng: Rng, document: PolicyDocument): Policy | undefined {
   const given: unknown = Array.isArray(donor.holder) ? donor.holder[Number(donor.key)] : donor.holder[donor.key]
   if (Array.isArray(place.holder)) place.holder[Number(place.key)] = given
   else place.holder[place.key] = given
-  return parsed(copy)
+  return policyOrNone(copy)
 }
 
 const views = (rng: Rng, count: number) =>
@@ -107,7 +82,7 @@ test(`R-26 a tightening allows nothing that was not allowed, and asks every wind
     const document = randomDocument(rng)
     const policy = parsePolicy(document)
     for (let round = 0; round < 20; round++) {
-      const other = often(rng, 85) ? withOneOther(rng, document) : parsed(randomDocument(rng))
+      const other = often(rng, 85) ? withOneOther(rng, document) : policyOrNone(randomDocument(rng))
       if (other === undefined) continue
       const direction = directionOf(policy, other)
       tally[direction]++

@@ -1,40 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isSignerError } from '../../../src/domain/errors.ts'
 import type { StellarTransactionView } from '../../../src/domain/stellar.ts'
 import { decide, parsePolicy, type Policy } from '../../../src/policy/index.ts'
 import { type Rng, seeded } from '../../fuzz/xdr-mutator.ts'
 import { facts, randomDocument, randomOperation, randomView } from './samples.ts'
+import { policyOrNone, takeOne } from '../../support/policy-places.ts'
 
 const COUNT = 20_000
 const SEED = Number(process.env['POLICY_SEED'] ?? 20_261_123)
 
-type Place = { readonly holder: Record<string, unknown> | unknown[]; readonly key: string }
-
-function places(value: unknown, found: Place[] = []): Place[] {
-  if (typeof value !== 'object' || value === null) return found
-  const holder = value as Record<string, unknown> | unknown[]
-  for (const [key, inner] of Object.entries(holder)) {
-    found.push({ holder, key })
-    places(inner, found)
-  }
-  return found
-}
-
 /** The document without one field, or without one entry of a list. Undefined: what is left is no policy. */
 function withoutOne(rng: Rng, document: unknown): Policy | undefined {
   const copy: unknown = structuredClone(document)
-  const all = places(copy)
-  const place = all[rng.int(all.length)]
-  if (place === undefined) return undefined
-  if (Array.isArray(place.holder)) place.holder.splice(Number(place.key), 1)
-  else delete place.holder[place.key]
-  try {
-    return parsePolicy(copy)
-  } catch (error) {
-    assert.ok(isSignerError(error) && error.code === 'config/invalid')
-    return undefined
-  }
+  return takeOne(rng, copy) ? policyOrNone(copy) : undefined
 }
 
 test(`R-26 taking any field or entry away never allows more, ${COUNT} times`, { timeout: 120_000 }, t => {

@@ -9,6 +9,7 @@ import {
   spendsOf,
 } from '../../../../src/policy/evm/index.ts'
 import { type Rng, seeded } from '../../../fuzz/xdr-mutator.ts'
+import { takeOne } from '../../../support/policy-places.ts'
 import {
   account,
   address,
@@ -68,24 +69,10 @@ const full: EvmRulesDocument = {
   rawDigests: true,
 }
 
-type Json = Record<string, unknown> | unknown[]
-
-function places(value: unknown, found: Array<readonly [Json, string]> = []) {
-  if (typeof value !== 'object' || value === null) return found
-  for (const [key, inner] of Object.entries(value)) {
-    found.push([value as Json, key])
-    places(inner, found)
-  }
-  return found
-}
-
 /** Without one field, or one entry of a list. */
 function withoutOne(rng: Rng, document: unknown): unknown {
   const copy: unknown = structuredClone(document)
-  const all = places(copy)
-  const [holder, key] = all[rng.int(all.length)] ?? []
-  if (Array.isArray(holder)) holder.splice(Number(key), 1)
-  else if (holder !== undefined && key !== undefined) delete holder[key]
+  takeOne(rng, copy)
   return copy
 }
 

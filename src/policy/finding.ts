@@ -1,4 +1,4 @@
-/** `undefined`: the rule has nothing against it. The shape of the findings of `src/policy`. */
+/** `undefined`: the rule has nothing against it. */
 export type Finding = { readonly kind: 'deny' | 'undecided'; readonly reason: string } | undefined
 
 export const deny = (reason: string): Finding => ({ kind: 'deny', reason })

@@ -1,0 +1,2 @@
+/** For the HTTP edges, which know the service and not the rooms behind it. */
+export { rateHeaders } from '../access/admission.ts'

@@ -298,8 +298,11 @@ async function recordFailure(
     await arrest.enforce(async () => {})
     throw error
   }
-  if (signed === undefined && leavesNoSignature(failure.code)) await deps.claims.drop(job.entry)
-  await arrest.enforce(() => deps.idempotency.release(job.entry))
+  const isFree = signed === undefined && leavesNoSignature(failure.code)
+  await arrest.enforce(async () => {
+    if (isFree) await deps.claims.drop(job.entry)
+    await deps.idempotency.release(job.entry)
+  })
   return failure
 }
 

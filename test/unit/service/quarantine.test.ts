@@ -423,3 +423,15 @@ test('T37 nothing a caller can send puts a key in quarantine: 900 payloads, toke
   assert.equal(await rig.store.keys.stateOf('treasury', 1), 'active')
   assert.ok(codes.size >= 5 && (codes.get('released') ?? 0) > 100)
 })
+
+test('R-01 a claim that cannot be given back keeps nobody from putting the key in quarantine', async () => {
+  const memory = openMemoryStore()
+  let broken = false
+  const drop = (entry: Parameters<typeof memory.claims.drop>[0]): Promise<void> =>
+    broken ? Promise.reject(new SignerError('store/unavailable', { reason: 'gone' })) : memory.claims.drop(entry)
+  const store = { ...memory, claims: { ...memory.claims, drop } }
+  const rig = await openRig({ store, custody: 'envelope', provider: throws('envelope/unreadable') })
+  broken = true
+  assert.equal((await problemOf(await rig.sign())).code, 'store/unavailable')
+  assert.equal(await store.keys.stateOf('treasury', 1), 'quarantined')
+})

@@ -1,4 +1,4 @@
-import { SignerError } from '../domain/errors.ts'
+import { malformed } from '../domain/errors.ts'
 import { type Address, type AddressList, type Client, clientOfPeer, inList, parseAddress } from './addresses.ts'
 
 export const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded'] as const
@@ -68,9 +68,6 @@ const TELL: Readonly<Record<ForwardingHeader, string>> = {
   'x-forwarded-for': 'send addresses without ports, separated by commas',
   forwarded: 'send elements such as for=192.0.2.1 or for="[2001:db8::1]", separated by commas',
 }
-
-const malformed = (field: string, reason: string, fix: string) =>
-  new SignerError('request/malformed', { field, reason, fix })
 
 function addressHop(text: string, header: ForwardingHeader): Address {
   const address = parseAddress(text)

@@ -6,7 +6,7 @@
  * the same steps and looks the same, and only the holder of an address learns whether it is listed.
  */
 import type { Admin, AdminStore, ChallengeStore } from '../domain/admins.ts'
-import { SignerError } from '../domain/errors.ts'
+import { SignerError, malformed } from '../domain/errors.ts'
 import type { Clock, Random } from '../domain/ports.ts'
 import { type AddressKind, readAddress } from './address-proof.ts'
 import { type Eip4361Rules, makeEip4361Challenge, readEip4361Answer } from './eip4361.ts'
@@ -160,9 +160,6 @@ function readTexts(body: unknown, names: readonly string[]): Readonly<Record<str
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const malformed = (field: string, reason: string, fix: string) =>
-  new SignerError('request/malformed', { field, reason, fix })
 
 const refused = (reason: keyof typeof LOGIN_REASONS) =>
   new SignerError('login/refused', { reason: LOGIN_REASONS[reason] })

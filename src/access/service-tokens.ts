@@ -3,7 +3,7 @@ import { type CryptoKey, importJWK, type JWK, SignJWT } from 'jose'
 import { fromBase64Url } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import type { TokenRecord } from '../domain/admins.ts'
-import { type ErrorDetail, SignerError } from '../domain/errors.ts'
+import { SignerError, malformed } from '../domain/errors.ts'
 import { type Jwks, readJwks, type TokenKey } from '../domain/jwks.ts'
 import type { Clock, Random } from '../domain/ports.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
@@ -184,6 +184,3 @@ async function importPair(jwk: JWK, publicKey: TokenKey): Promise<CryptoKey | Ui
 
 const badKey = (problem: string, fix: string) =>
   new SignerError('config/invalid', { problems: [{ path: 'tokens.issuerKey', problem, fix }] })
-
-const malformed = (field: ErrorDetail['request/malformed']['field'], reason: string, fix: string) =>
-  new SignerError('request/malformed', { field, reason, fix })

@@ -89,6 +89,10 @@ export class SignerError<C extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
+/** For what a caller sent and cannot be read: which field, why, and what to send instead. */
+export const malformed = (field: string, reason: string, fix: string): SignerError<'request/malformed'> =>
+  new SignerError('request/malformed', { field, reason, fix })
+
 /** A union, so that a switch on `code` narrows `detail`. */
 export type AnySignerError = { [C in ErrorCode]: SignerError<C> }[ErrorCode]
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { parseStrictJson } from '../bytes/json.ts'
-import { SignerError } from '../domain/errors.ts'
+import { malformed } from '../domain/errors.ts'
 import { requireJson } from './body.ts'
 
 interface Raw {
@@ -71,6 +71,3 @@ function tried(schema: z.ZodType, value: unknown) {
 
 const FIELD_CHARACTERS_MAX = 120
 const shown = (field: string): string => field.slice(0, FIELD_CHARACTERS_MAX).toWellFormed()
-
-const malformed = (field: string, reason: string, fix: string): SignerError =>
-  new SignerError('request/malformed', { field, reason, fix })

@@ -2,7 +2,7 @@ import canonicalize from 'canonicalize'
 import { toHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { sha256 } from '../bytes/sha256.ts'
-import { SignerError } from '../domain/errors.ts'
+import { SignerError, malformed } from '../domain/errors.ts'
 
 const IDEMPOTENCY_KEY_MAX = 255
 
@@ -54,6 +54,3 @@ export function readPayload(body: Uint8Array, bodyBytesMax: number): { readonly 
 export function fingerprintOf(key: string, payload: object): string {
   return toHex(sha256(new TextEncoder().encode(canonicalize([key, payload]))))
 }
-
-export const malformed = (field: string, reason: string, fix: string) =>
-  new SignerError('request/malformed', { field, reason, fix })

@@ -2,7 +2,7 @@ import { fromBase64, toBase64 } from '../../src/bytes/base64.ts'
 import { fromHex } from '../../src/bytes/hex.ts'
 import { verifySignature } from '../../src/bytes/verify.ts'
 import { EXAMPLE_XDR } from '../../src/compose/demo.ts'
-import { parsePayload } from '../../src/service/payloads.ts'
+import { parseFor } from '../../src/service/payloads.ts'
 
 /** Something that signs, opened once and asked again and again. */
 export interface Subject {
@@ -15,7 +15,9 @@ export interface Subject {
 
 /** What everybody but the service signs: a payment on Stellar's test network, by its hash. */
 const PAYMENT = { type: 'stellar-transaction', xdr: EXAMPLE_XDR } as const
-export const HASH: Uint8Array = fromHex(parsePayload('stellar', PAYMENT, 'testnet').hash) ?? new Uint8Array()
+export const HASH: Uint8Array =
+  fromHex(parseFor(PAYMENT, { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '' }).hash) ??
+  new Uint8Array()
 
 export const textOf = (signature: Uint8Array | undefined): string => toBase64(signature ?? new Uint8Array())
 

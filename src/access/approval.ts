@@ -46,6 +46,11 @@ export interface ApprovalRule {
   readonly environment: string
   /** Approvers a loosening needs. */
   readonly loosening: number
+  /**
+   * Whose approval counts for a loosening, in canonical form: they must be active approvers besides. Named where no
+   * administrator can write, so that whoever adds administrators adds nobody who counts. Absent: every active approver.
+   */
+  readonly approvers?: readonly string[]
   /** Approvers a tightening needs; more than 1 only slows down the one thing that is urgent. */
   readonly tightening: number
   /** From proposal to activation of a loosening, so that others can see it and object. */
@@ -70,6 +75,10 @@ export function checkApprovalRule(rule: ApprovalRule): void {
     if (Number.isSafeInteger(rule[name]) && rule[name] >= 1) continue
     problems.push({ path: `approvals.${name}`, problem: `${rule[name]} is no number of people`, fix: 'use 1 or more' })
   }
+  if (rule.approvers !== undefined && new Set(rule.approvers).size < rule.loosening) {
+    const fix = 'list as many different addresses as a loosening needs approvals, or more'
+    problems.push({ path: 'approvals.approvers', problem: 'names too few people', fix })
+  }
   if (!Number.isSafeInteger(rule.coolDownMs) || rule.coolDownMs < 0) {
     problems.push({ path: 'approvals.coolDownMs', problem: 'is out of range', fix: 'use 0 or more' })
   }
@@ -82,7 +91,7 @@ export function checkApprovalRule(rule: ApprovalRule): void {
 /**
  * Whether enough people stand behind a change now. Counted is each address once, with a signature that verifies, of an
  * active administrator who holds `policies:approve` now, who did not propose the change, and, for a loosening, who held
- * these roles when it was proposed: nobody is made an approver to let one change through.
+ * these roles when it was proposed and is one of `rule.approvers`: nobody is made an approver to let one change through.
  *
  * @param approvals  as stored, in any order, with whatever else somebody wrote there.
  * @param admins     all of them, read now.
@@ -98,7 +107,7 @@ export async function judgeApprovals(
   checkApprovalRule(rule)
   const isTightening = change.direction === 'tightening'
   const needed = isTightening ? rule.tightening : rule.loosening
-  const approvers = await countable(change, approvals, admins, rule.environment)
+  const approvers = await countable(change, approvals, admins, rule)
   const given = approvers.length
   const freeAt = isTightening ? change.proposedAt : change.proposedAt + rule.coolDownMs
   const no = (reason: string) => ({ ok: false, needed, given, reason }) as const
@@ -113,14 +122,14 @@ async function countable(
   change: Omit<PolicyChange, 'toText' | 'approvals'>,
   approvals: readonly Pick<Approval, 'address' | 'signature'>[],
   admins: readonly Admin[],
-  environment: string,
+  rule: ApprovalRule,
 ): Promise<readonly string[]> {
-  const electorate = new Set(admins.filter(admin => mayApprove(admin, change)).map(({ address }) => address))
+  const electorate = new Set(admins.filter(admin => mayApprove(admin, change, rule)).map(({ address }) => address))
   const counted = new Set<string>()
   for (const approval of approvals) {
     const { address } = approval
     if (!electorate.has(address) || counted.has(address)) continue
-    if (await verifyApproval(change, environment, approval)) counted.add(address)
+    if (await verifyApproval(change, rule.environment, approval)) counted.add(address)
   }
   return [...counted]
 }
@@ -129,9 +138,11 @@ async function countable(
 export function mayApprove(
   admin: Admin,
   change: Pick<PolicyChange, 'direction' | 'proposedBy' | 'proposedAt'>,
+  { approvers }: Pick<ApprovalRule, 'approvers'> = {},
 ): boolean {
   const held = permissionsOf(admin.roles)
   if (!admin.active || admin.address === change.proposedBy) return false
   if (!held.has('policies:approve') || holdsEveryDuty(held)) return false
-  return change.direction === 'tightening' || admin.changedAt <= change.proposedAt
+  if (change.direction === 'tightening') return true
+  return admin.changedAt <= change.proposedAt && approvers?.includes(admin.address) !== false
 }

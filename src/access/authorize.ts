@@ -1,7 +1,8 @@
 import { SignerError } from '../domain/errors.ts'
 import type { Confirmation } from './confirmation.ts'
 import type { Constraints } from './constraints.ts'
-import { type Action, ANY_KEY, type Scope } from './scopes.ts'
+import type { Action } from '../domain/actions.ts'
+import { ANY_KEY, type Scope } from './scopes.ts'
 
 /** Who asks, from a verified token. */
 export interface Caller {

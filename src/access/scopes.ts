@@ -1,16 +1,15 @@
+import { type Action, ACTIONS } from '../domain/actions.ts'
+
 /**
  * What a token lets its holder do.
  *
  *   scope = word *( SP word )            RFC 6749 §3.3
- *   word  = ( "sign" / "explain" / "read" ) ":" ( key-name / "*" )
+ *   word  = action ":" ( key-name / "*" )      `ACTIONS` in src/domain/actions.ts
  *
  * `sign:treasury` signs with one key, `sign:*` with every key; the star stands for a whole name and nothing else.
  * `explain` asks what policy would say to a payload and signs nothing. No action includes another. Any other word is
  * somebody else's and grants nothing.
  */
-export const ACTIONS = ['sign', 'explain', 'read'] as const
-export type Action = (typeof ACTIONS)[number]
-
 export interface Scope {
   readonly action: Action
   /** A key name, or `*` for every key. */

@@ -1,9 +1,10 @@
 /**
  * Refusals before an intent: the first of each window one by one, the rest as a count. A flood of bad requests must not
  * fill the disk that good ones need (T48), and must not go unrecorded either. Callers whose token was good have a window
- * of their own, so that what one of them is refused does not drown in a flood of strangers.
+ * of their own, so that what one of them is refused does not drown in a flood of strangers. So do requests that anybody
+ * may make and that give nobody anything, such as the first step of a login (T66).
  */
-import type { AuditLog, OutcomeEntry } from '../domain/audit.ts'
+import type { AuditLog, EventEntry, OutcomeEntry } from '../domain/audit.ts'
 import type { Clock } from '../domain/ports.ts'
 
 export interface RefusalLimits {
@@ -14,7 +15,7 @@ export interface RefusalLimits {
 
 export interface Refusals {
   /** Resolves when it is on disk, or at once if it is only counted. @throws `audit/sealed` */
-  record(entry: OutcomeEntry): Promise<void>
+  record(entry: OutcomeEntry | EventEntry): Promise<void>
   /** Writes the count of the running window, if any. */
   flush(): Promise<void>
 }
@@ -35,15 +36,21 @@ const PEERS_MAX = 1_024
 export function createRefusals(options: RefusalOptions): Refusals {
   const strangers = createWindows(options, 'unknown')
   const callers = createWindows(options, 'many')
+  const open = createWindows(options, 'unknown', 'requests-summarised')
   return {
-    record: entry => (entry.actor?.tokenId === undefined ? strangers : callers).record(entry),
+    record: entry =>
+      (entry.kind === 'event' ? open : entry.actor?.tokenId === undefined ? strangers : callers).record(entry),
     async flush() {
-      await Promise.all([strangers.flush(), callers.flush()])
+      await Promise.all([strangers.flush(), callers.flush(), open.flush()])
     },
   }
 }
 
-function createWindows({ log, clock, newAuditId, limits = DEFAULTS }: RefusalOptions, subject: string): Refusals {
+function createWindows(
+  { log, clock, newAuditId, limits = DEFAULTS }: RefusalOptions,
+  subject: string,
+  event = 'refusals-summarised',
+): Refusals {
   let window = open()
 
   function open() {
@@ -69,7 +76,7 @@ function createWindows({ log, clock, newAuditId, limits = DEFAULTS }: RefusalOpt
     await log.append({
       kind: 'event',
       auditId: newAuditId(),
-      event: 'refusals-summarised',
+      event,
       actor: { subject, peer: 'many' },
       detail,
     })
@@ -81,11 +88,12 @@ function createWindows({ log, clock, newAuditId, limits = DEFAULTS }: RefusalOpt
     await summarise(past)
   }
 
-  const count = ({ errorCode = 'none', actor }: OutcomeEntry): void => {
+  const count = (entry: OutcomeEntry | EventEntry): void => {
     const isFirst = window.counted === 0
     window.counted++
-    if (window.peers.size < PEERS_MAX) window.peers.add(actor?.peer ?? 'unknown')
-    const code = window.codes.has(errorCode) || window.codes.size < DISTINCT_MAX ? errorCode : 'other'
+    if (window.peers.size < PEERS_MAX) window.peers.add(entry.actor?.peer ?? 'unknown')
+    const what = entry.kind === 'event' ? entry.event : (entry.errorCode ?? 'none')
+    const code = window.codes.has(what) || window.codes.size < DISTINCT_MAX ? what : 'other'
     window.codes.set(code, (window.codes.get(code) ?? 0) + 1)
     if (!isFirst) return
     // The summary comes even if nobody knocks again. A log that is sealed by then has said so elsewhere.

@@ -8,7 +8,7 @@ import type { Services } from '../cli/context.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Random } from '../domain/ports.ts'
 import { build, type Runtime } from '../runtime/index.ts'
-import { parsePayload } from '../service/payloads.ts'
+import { parseFor } from '../service/payloads.ts'
 import { DEMO_KMS_KEY_ID, EXAMPLE_XDR } from './demo.ts'
 
 const START_MS = 20_000
@@ -66,7 +66,7 @@ async function openRig(runtime: Runtime, version: string, signal: AbortSignal): 
     const { fetch } = runtime.world()
     const get = async <T>(url: string): Promise<T> => (await (await fetch(url, {})).json()) as T
     const payload = { type: 'stellar-transaction', xdr: EXAMPLE_XDR }
-    const asked = parsePayload('stellar', payload, 'testnet')
+    const asked = parseFor(payload, { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '' })
     const keys = new Map(ready.keys.map(({ name, address }) => [name, Keypair.fromPublicKey(address)]))
     const hash = fromHex(asked.hash) ?? new Uint8Array()
     return {

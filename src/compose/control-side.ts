@@ -5,7 +5,7 @@ import type { OfficeClock } from '../access/hours.ts'
 import { newestSeq, readRecords } from '../audit/read.ts'
 import { nodeAuditFiles } from '../audit/node-files.ts'
 import { passphraseOf } from '../chains/stellar/index.ts'
-import type { OutcomeEntry } from '../domain/audit.ts'
+import type { EventEntry, OutcomeEntry } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { reveal } from '../domain/secret.ts'
@@ -33,7 +33,7 @@ export interface ControlSideParts {
   readonly logger: Logger
   readonly office: OfficeClock
   readonly issuers: Issuers
-  recordRefusal(outcome: OutcomeEntry): void
+  recordRefusal(entry: OutcomeEntry | EventEntry): void
   readiness(): Promise<readonly Check[]>
 }
 
@@ -50,6 +50,7 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
     limits,
     audit: room.audit,
     recordRefusal: parts.recordRefusal,
+    recordOpen: parts.recordRefusal,
     records: fromSeq => readRecords(files, { fromSeq }),
     newestSeq: () => newestSeq(files),
     idempotency: store.idempotency,

@@ -12,7 +12,7 @@ import {
 } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow } from '../domain/key.ts'
-import type { KeyProvider } from '../domain/provider.ts'
+import type { KeyProvider, Scheme } from '../domain/provider.ts'
 import type { World } from '../domain/ports.ts'
 import { SecretBytes } from '../domain/secret.ts'
 
@@ -60,8 +60,8 @@ export function custodyOf(
   return createCustody({ provider, readRow, engines, attempts, keyOpened })
 }
 
-export async function publicKeyOf(seed: SecretBytes): Promise<Uint8Array> {
-  const engine = await engines('ed25519')
+export async function publicKeyOf(seed: SecretBytes, scheme: Scheme = 'ed25519'): Promise<Uint8Array> {
+  const engine = await engines(scheme)
   return seed.use(bytes => engine.publicKey(bytes))
 }
 

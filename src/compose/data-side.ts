@@ -6,9 +6,9 @@ import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { OutcomeEntry } from '../domain/audit.ts'
 import type { Logger, World } from '../domain/ports.ts'
-import { dataPlane } from '../http/app.ts'
+import { dataPlane, type DataRoutes } from '../http/app.ts'
 import type { Check } from '../http/edge.ts'
-import { createSigner, type SignerParts } from '../service/signer.ts'
+import { openSignerRoom, signerIn, type SignerParts } from '../service/signer.ts'
 import { custodyOf, type guardedAttempts } from './custody.ts'
 import { openRouting } from './flags.ts'
 import { dataGateway } from './gateway.ts'
@@ -40,7 +40,7 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
     flags === undefined
       ? undefined
       : await openRouting(flags, { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe })
-  const signer = createSigner<Caller>({
+  const signerParts: SignerParts<Caller> = {
     world,
     logger,
     limits: settings.limits,
@@ -55,8 +55,13 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
     mayServe,
     ...(routing === undefined ? {} : { routing }),
     recordRefusal,
-  })
-  return { routing, fetch: dataPlane({ ...signer, readiness, ...world, logger, limits: settings.limits }) }
+  }
+  const signerRoom = openSignerRoom(signerParts)
+  const signer = signerIn(signerParts, signerRoom)
+  /** Families of routes beside the signatures, one line each. */
+  const families: readonly DataRoutes[] = []
+  const plane = { ...signer, readiness, ...world, logger, limits: settings.limits }
+  return { routing, fetch: dataPlane(plane, families) }
 }
 
 /** Of an issuer the configuration names, of the control plane in this process, or of both. */
@@ -84,9 +89,9 @@ function wayIn(
     }
   }
   const { rates, store } = room
-  const replays = store.shared ? { replays: replaysInRates(rates, () => world.clock.monotonic()) } : {}
+  const common = store.shared ? { replays: replaysInRates(rates, () => world.clock.monotonic()), failures: rates } : {}
   const bases = server.baseUrls ?? gateway.data.baseUrls
-  const way = dataGateway(gateway, tokens, bases, { world, rates, ledger: store.tokens, office, ...replays })
+  const way = dataGateway(gateway, tokens, bases, { world, rates, ledger: store.tokens, office, ...common })
   return { ...way, unguarded: gateway.unguarded }
 }
 

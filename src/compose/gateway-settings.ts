@@ -36,6 +36,8 @@ export interface GatewaySettings {
     readonly data: Entrance
     readonly control: Entrance
     readonly limits: AdmissionLimits
+    /** Of authentications that fail on the data plane, for each address. */
+    readonly failures?: Limit | undefined
     readonly concurrency: ConcurrencyLimits
   }
   readonly senderConstraint: 'required' | 'optional'
@@ -86,7 +88,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
   }
   const trusted = proxies.addresses.length === 0 ? undefined : listOf(proxies.addresses, 'proxies.addresses')
   const { certificateHeader, certificateForm: form, header, hopsMax } = proxies
-  const { perAddress, perSubject, perToken, perKey, global } = admission.limits
+  const { perAddress, perSubject, perToken, perKey, global, failures } = admission.limits
   const settings: GatewaySettings = {
     plane,
     data: doorOf(server),
@@ -105,6 +107,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
         key: limitOf(perKey),
         global: limitOf(global),
       },
+      failures: limitOf(failures),
       concurrency: { token: limits.tokenConcurrency },
     },
     senderConstraint: tokens?.senderConstraint ?? (config.environment === 'production' ? 'required' : 'optional'),
@@ -122,6 +125,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
       tightening: 1,
       coolDownMs: approvals.coolDownMinutes * MINUTE_MS,
       expiryMs: approvals.expiryHours * HOUR_MS,
+      ...(approvals.approvers === undefined ? {} : { approvers: approvals.approvers }),
     },
     unguarded: new Set(config.equivocation.exempt),
   }

@@ -11,6 +11,7 @@ import {
 import { createAuthenticator } from '../access/authenticate.ts'
 import { type Caller, authorize } from '../access/authorize.ts'
 import { rateOf, withinConstraints } from '../access/constraints.ts'
+import { countFailures } from '../access/failures.ts'
 import { clientOf } from '../access/forwarded.ts'
 import type { OfficeClock } from '../access/hours.ts'
 import { createJudges } from '../access/judges.ts'
@@ -18,6 +19,7 @@ import { Lanes } from '../access/lanes.ts'
 import { clientThumbprint } from '../access/proxy-identity.ts'
 import type { ReplayStore } from '../access/replays.ts'
 import { invalid } from '../access/token-reasons.ts'
+import { createMemoryRates } from '../access/rate.ts'
 import { MAX_SKEW_SECONDS, refuseRevoked, type TokenRules } from '../access/tokens.ts'
 import type { TokenLedger } from '../domain/admins.ts'
 import type { RateStore } from '../domain/claims.ts'
@@ -35,6 +37,8 @@ export interface GatewayParts {
   readonly office: OfficeClock
   /** Proofs that were used; in this process unless told. */
   readonly replays?: ReplayStore
+  /** Of authentications that fail; in this process unless told. */
+  readonly failures?: RateStore
 }
 
 /** The door of one plane: whom it lets in, from where, when, how often. */
@@ -82,6 +86,8 @@ export function dataGateway(
   })
   const door = openDoor('data', settings, parts)
   const lanes = new Lanes()
+  const { failures: failureRates = createMemoryRates(), world } = parts
+  const failures = countFailures({ rates: failureRates, clock: world.clock, limit: settings.admission.failures })
   const gateway: Gateway<Caller> = {
     enter: door.enter,
     admit: ({ subject, tokenId, ...caller }, peer, key) => {
@@ -104,19 +110,21 @@ export function dataGateway(
     gateway,
     authenticate: (authorization, { sent, peer, body, ...asking }) => {
       const header = (name: string): string | undefined => sent?.headers.get(name) ?? undefined
-      return authenticator({
-        authorization,
-        dpop: header('dpop'),
-        signature: header('signature'),
-        signatureInput: header('signature-input'),
-        contentDigest: header('content-digest'),
-        certificateThumbprint: clientThumbprint(asking.socket ?? peer, header, settings.identity),
-        method: sent?.method ?? '',
-        path: sent === undefined ? '' : new URL(sent.url).pathname,
-        body,
-        idempotencyKey: header('idempotency-key'),
-        peer,
-      })
+      return failures.attempt(clientOfPeer(peer), () =>
+        authenticator({
+          authorization,
+          dpop: header('dpop'),
+          signature: header('signature'),
+          signatureInput: header('signature-input'),
+          contentDigest: header('content-digest'),
+          certificateThumbprint: clientThumbprint(asking.socket ?? peer, header, settings.identity),
+          method: sent?.method ?? '',
+          path: sent === undefined ? '' : new URL(sent.url).pathname,
+          body,
+          idempotencyKey: header('idempotency-key'),
+          peer,
+        }),
+      )
     },
   }
 }

@@ -2,7 +2,6 @@ import { StrKey } from '@stellar/stellar-sdk/base'
 import { equalBytes } from '../bytes/equal.ts'
 import { randomId } from '../bytes/ids.ts'
 import { parseStrictJson } from '../bytes/json.ts'
-import { passphraseOf } from '../chains/stellar/index.ts'
 import type { KeyRoom, NewKey } from '../cli/context.ts'
 import { openPassphraseRow } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
@@ -12,6 +11,7 @@ import type { KeyRef } from '../domain/provider.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { addBinding, restoreBinding } from '../service/bind.ts'
 import { type KeyView, placesOf, viewOf } from '../service/keys.ts'
+import { checkNetwork } from '../service/networks.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
@@ -49,7 +49,7 @@ export function registerDeps(room: Room, world: World, environment: Environment)
       const { text, hash } = document === undefined ? defaultPolicy() : parsePolicy(json(document))
       return { text, hash }
     },
-    checkNetwork: (_chain, network) => void passphraseOf(network),
+    checkNetwork,
   }
 }
 

@@ -3,7 +3,7 @@ import type { TokenRules } from '../access/tokens.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { OutcomeEntry } from '../domain/audit.ts'
+import type { EventEntry, OutcomeEntry } from '../domain/audit.ts'
 import type { Logger } from '../domain/ports.ts'
 import type { Check } from '../http/edge.ts'
 import type { Runtime } from '../runtime/index.ts'
@@ -79,8 +79,8 @@ export async function startService(
       interrupted: room.recovery.interrupted.length,
     })
     const refusals = createRefusals({ log: room.audit, clock: world.clock, newAuditId })
-    const recordRefusal = (outcome: OutcomeEntry): void => {
-      refusals.record(outcome).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
+    const recordRefusal = (entry: OutcomeEntry | EventEntry): void => {
+      refusals.record(entry).catch(error => logger.error('refusal-unrecorded', { message: String(error) }))
     }
     const journal = breakerJournal({ audit: room.audit, logger, clock: world.clock, newAuditId })
     const guarded = guardedAttempts(world, settings.limits, journal)

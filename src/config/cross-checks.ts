@@ -1,5 +1,6 @@
 /** What holds between sections, or needs the inside of a secret: every rule looks at one thing. No value of a secret is told. */
 import { fromBase64Url } from '../bytes/base64.ts'
+import { readEvmAddress } from '../bytes/evm-address.ts'
 import type { ConfigProblem } from '../domain/errors.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
 import { UNIX } from '../access/addresses.ts'
@@ -174,6 +175,29 @@ const approvalTimes: Rule = ({ approvals: { coolDownMinutes, expiryHours } }) =>
         ),
       ]
 
+/** Compared as text: one spelling for each person, and each once. */
+const people = (path: string, addresses: readonly string[]): ConfigProblem[] =>
+  addresses.flatMap((address, at) => {
+    const place = `${path}.${at}`
+    const canonical = isStellarText(address, 'address') ? address : readEvmAddress(address)
+    if (canonical === undefined) return [problem(place, 'is not an address', 'use G…, or 0x… with its checksum')]
+    if (canonical !== address) return [problem(place, 'is not in its one spelling', `write ${canonical}`)]
+    return addresses.indexOf(address) === at ? [] : [problem(place, 'stands there twice', 'name each address once')]
+  })
+
+const approvers: Rule = ({ approvals: { approvers: addresses, loosening } }) => {
+  if (addresses === undefined) return []
+  const found = people('approvals.approvers', addresses)
+  if (found.length > 0 || addresses.length >= loosening) return found
+  return [
+    problem(
+      'approvals.approvers',
+      `names ${addresses.length}, and a looser policy needs ${loosening}`,
+      'name as many people as approvals.loosening says, or more',
+    ),
+  ]
+}
+
 const issuerKey: Rule = ({ issuer }) =>
   issuer.key === undefined || readIssuerJwk(reveal(issuer.key)) !== undefined
     ? []
@@ -258,6 +282,7 @@ const RULES: readonly Rule[] = [
   logins,
   issuerKey,
   approvalTimes,
+  approvers,
   ownAudience,
   openingHours,
   flagsOnce,

@@ -56,9 +56,9 @@ const plane = (which: string) =>
     })
     .prefault({})
 
-const rate = (whose: string, count?: number) => {
+const rate = (whose: string, count?: number, what = 'operations') => {
   const counted = whole(1, 1_000_000)
-  const meaning = `operations ${whose} in any window of that many seconds`
+  const meaning = `${what} ${whose} in any window of that many seconds`
   return z
     .strictObject({
       count:
@@ -80,6 +80,7 @@ export const admission = z.strictObject({
       perSubject: rate('of a caller, whatever token is used'),
       perKey: rate('with a key that carries no limit of its own'),
       global: rate('of everybody together'),
+      failures: rate('of an address (IPv6: of a /64) on the data plane', 60, 'failed authentications'),
     })
     .prefault({}),
 })
@@ -151,6 +152,14 @@ export const approvals = z.strictObject({
     .describe('time from the proposal of a looser policy to its activation, so that others can object')
     .meta({ unit: 'minutes' }),
   expiryHours: whole(1, 720).default(72).describe('time after which a proposal is void').meta({ unit: 'hours' }),
+  approvers: z
+    .array(text(64))
+    .min(1)
+    .max(100)
+    .optional()
+    .describe(
+      'addresses (G… or 0x…) whose approval of a looser policy counts, if they are active approvers; left out: all',
+    ),
 })
 
 export const STORE_KINDS = ['sqlite', 'postgres'] as const

@@ -80,6 +80,13 @@ const WEAKNESSES: readonly Weakness[] = [
     ),
   config =>
     weak(
+      config.environment === 'production' && serves(config, 'control') && config.approvals.approvers === undefined,
+      'approvals.approvers',
+      'is not set: a policy-admin can add approvers of their own, and a looser policy then needs nobody else',
+      'list the addresses of the people who approve',
+    ),
+  config =>
+    weak(
       config.equivocation.exempt.length > 0,
       'equivocation.exempt',
       `lets ${config.equivocation.exempt.length} key(s) sign two transactions for one sequence number or nonce`,

@@ -30,6 +30,8 @@ export interface ErrorDetail {
   'change/unknown': { id: string }
   'change/conflict': { id: string; reason: string }
   'change/not-approved': { id: string; needed: number; given: number; reason: string }
+  'proposal/unknown': { id: string }
+  'proposal/conflict': { id: string; reason: string }
   'policy/denied': { rule: string; reason: string }
   'policy/undecided': { rule: string; reason: string }
 
@@ -59,6 +61,14 @@ export interface ErrorDetail {
   'signature/malformed': { reason: string }
   /** The provider's answer does not verify under the pinned key. Nothing was released. */
   'signature/unverified': { reason: string }
+
+  // The network
+  /** Nobody answered in time. For a submission: it may still arrive; ask for the transaction by its hash. */
+  'network/unavailable': { network: string; reason: string; retryAfterMs?: number }
+  /** The answer is none to what was asked: another hash, another shape, too large. Nothing of it was used. */
+  'network/malformed': { network: string; reason: string }
+  /** The network will not run it: simulation failed, or it was rejected. `hash` where there is one. */
+  'transaction/rejected': { network: string; code: string; reason: string; hash?: string }
 
   // The house
   'audit/sealed': { reason: string }
@@ -111,6 +121,7 @@ export function isRetryable(error: AnySignerError): boolean {
     case 'service/stopping':
     case 'store/unavailable':
     case 'access/limited':
+    case 'network/unavailable':
       return true
     default:
       return false

@@ -1,6 +1,8 @@
 import type { EnvelopeContext, KeyRef, Scheme } from './provider.ts'
 
 export type Chain = 'stellar' | 'evm'
+/** The one scheme that keys of a chain sign with. */
+export const SCHEME_OF: Readonly<Record<Chain, Scheme>> = { stellar: 'ed25519', evm: 'ecdsa-secp256k1' }
 /** `native`: the service signs. `envelope`: the service decrypts the key for one call, we sign and wipe. */
 export type Custody = 'native' | 'envelope'
 /** `quarantined`: the key service or the registry gave a wrong answer about it; an operator looks, then restores it. */

@@ -230,6 +230,46 @@ export type StellarTransactionView =
       readonly signatures: number
     }
 
+/**
+ * A Soroban authorization that an account gives apart from a transaction: what its signature lets contracts do.
+ * @see CAP-46-11, CAP-71
+ */
+export interface StellarAuthorizationView {
+  readonly kind: 'authorization'
+  readonly network: string
+  /** `legacy`: the preimage does not name the account, so it is good for every account of the key (T31). */
+  readonly form: 'legacy' | 'with-address'
+  /** Of the entry that was sent; a preimage says nothing about it beyond its form. */
+  readonly credentials: 'address' | 'address-v2' | 'address-with-delegates'
+  /** Whose authorization: G… or C…; null in a legacy preimage that came without its entry. */
+  readonly address: string | null
+  /** True: the key signs as a delegate of `address`, not as `address` itself. */
+  readonly asDelegate: boolean
+  readonly nonce: bigint
+  /** The last ledger in which it is good. */
+  readonly expirationLedger: number
+  /** The whole tree, root first, depth first. */
+  readonly invocations: readonly InvocationView[]
+}
+
+/** A SEP-10 challenge: a transaction that can never run, signed to show who somebody is. Addresses are G…, or M… for a muxed client. */
+export interface ChallengeView {
+  readonly kind: 'challenge'
+  readonly network: string
+  /** `server`: the key issues the challenge, as an anchor does. `client`: the key answers one that the server has signed. */
+  readonly role: 'server' | 'client'
+  readonly serverAddress: string
+  readonly clientAddress: string
+  readonly homeDomain: string
+  readonly webAuthDomain: string | null
+  readonly clientDomain: string | null
+  /** Memo id, where the client is a sub-account. */
+  readonly memo: bigint | null
+  /** Seconds since the epoch. */
+  readonly minTime: bigint
+  readonly maxTime: bigint
+}
+
 /** Every operation type there is, in the order of the protocol. */
 export const OPERATION_TYPES = [
   'createAccount',

@@ -19,8 +19,26 @@ export interface DataPlane extends Signer {
   readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
 }
 
+/** What a module of routes works with. */
+export interface RouteTools {
+  /** For the moment when the service is asked: from then on it records what comes of the request. */
+  askingOf(c: Visited): Asking
+  /** Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none. */
+  bodyOf(c: Visited, bytesMax?: number): Promise<Uint8Array>
+  idempotencyKeyOf(c: Visited): string | undefined
+  /** @throws `request/malformed` */
+  keyName(name: string): string
+  /** The door for what signs. */
+  readonly gate: Gate
+  /** A door of its own: reading goes on when signing is full. */
+  readonly readers: Gate
+}
+
+/** One family of routes of the data plane; `compose` says which there are. */
+export type DataRoutes = (app: Edge, tools: RouteTools) => void
+
 /** The data plane: a list of routes. */
-export function dataPlane(plane: DataPlane) {
+export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
   const factsOf = (c: Visited): Asking => ({
     authorization: c.req.raw.headers.get('authorization') ?? undefined,
     requestId: c.get('requestId'),
@@ -33,13 +51,12 @@ export function dataPlane(plane: DataPlane) {
     return factsOf(c)
   }
   const idempotencyKeyOf = (c: Visited): string | undefined => c.req.raw.headers.get('idempotency-key') ?? undefined
-  /** Before the door: a place inside is for work, and a stranger who sends a body slowly, or never, takes none. */
-  const bodyOf = (c: Visited): Promise<Uint8Array> => {
+  const bodyOf: RouteTools['bodyOf'] = (c, bytesMax = plane.limits.bodyBytes) => {
     requireJson(c.req.raw.headers.get('content-type'))
-    return readBody(c.req.raw, plane.limits.bodyBytes, plane.clock)
+    return readBody(c.req.raw, bytesMax, plane.clock)
   }
   const gate = new Gate(plane.limits.concurrency)
-  const readers = new Gate(plane.limits.concurrency) // a door of their own: reading goes on when signing is full
+  const readers = new Gate(plane.limits.concurrency)
 
   const routes = (app: Edge): void => {
     app.post('/v1/keys/:key/sign', async c => {
@@ -90,6 +107,9 @@ export function dataPlane(plane: DataPlane) {
         return c.json(answer, 200, headers)
       }),
     )
+
+    const tools: RouteTools = { askingOf, bodyOf, idempotencyKeyOf, keyName, gate, readers }
+    for (const family of more) family(app, tools)
   }
 
   return openEdge(

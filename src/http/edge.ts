@@ -57,10 +57,15 @@ export function openEdge(parts: EdgeParts, routes: (app: Edge) => void) {
 
   app.get('/livez', c => c.json({ status: 'ok' }))
 
+  // Anybody may ask, so the answer says which kind of thing fails. Names of key services and reasons are for operators:
+  // in the log, once for each change, and in the status of the control plane.
+  const tell = changesOf(logger)
   app.get('/readyz', async c => {
     const checks = await parts.readiness()
+    tell(checks)
     const ready = checks.every(check => check.ok)
-    return c.json({ status: ready ? 'ok' : 'unavailable', checks }, ready ? 200 : 503)
+    const told = checks.map(({ name, ok }) => ({ name, ok }))
+    return c.json({ status: ready ? 'ok' : 'unavailable', checks: told }, ready ? 200 : 503)
   })
 
   app.get('/openapi.json', async c => c.json(await parts.document()))
@@ -90,4 +95,19 @@ export function openEdge(parts: EdgeParts, routes: (app: Edge) => void) {
 
   return (request: Request, info: { peer: string }): Promise<Response> =>
     Promise.resolve(app.fetch(request, { peer: info.peer }))
+}
+
+/** Health is asked for every few seconds: what is wrong is said when it begins, changes and ends. */
+function changesOf(logger: Logger): (checks: readonly Check[]) => void {
+  let last = ''
+  return checks => {
+    const troubled = checks.filter(({ ok, detail }) => !ok || detail !== undefined)
+    const said = troubled
+      .map(({ name, ok, detail = 'not ready' }) => `${ok ? '' : 'failed '}${name}: ${detail}`)
+      .join('; ')
+    if (said === last) return
+    last = said
+    if (said === '') logger.info('ready-again')
+    else logger.warn('readiness-troubled', { checks: said })
+  }
 }

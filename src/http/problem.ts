@@ -136,6 +136,37 @@ export const PROBLEMS = {
     meaning: 'A policy that allows more takes `needed` approvals by others than its proposer; it has `given`.',
     fix: 'Have approvers sign the change.',
   },
+  'proposal/unknown': {
+    status: 404,
+    title: 'No such proposal',
+    meaning: 'There is none with this id that the token may see.',
+    fix: 'Look at the list of proposals.',
+  },
+  'proposal/conflict': {
+    status: 409,
+    title: 'The proposal does not allow this now',
+    meaning:
+      '`reason` says what stands against it: it has expired, is executing or has ended, or the same one waits already.',
+    fix: 'Look at the proposal; open a new one where it has ended.',
+  },
+  'network/unavailable': {
+    status: 503,
+    title: 'The network did not answer',
+    meaning: 'Nobody answered in time. What was submitted may still arrive.',
+    fix: 'Send the same request again with the same Idempotency-Key, or ask for the transaction by its hash.',
+  },
+  'network/malformed': {
+    status: 502,
+    title: 'The network answered with something else than was asked',
+    meaning: 'The answer was too large, had another shape, or was about another transaction. Nothing of it was used.',
+    fix: 'Look at the endpoint that the configuration names for this network.',
+  },
+  'transaction/rejected': {
+    status: 422,
+    title: 'The network will not run this transaction',
+    meaning: '`code` is what the network calls it and `reason` what that means. Nothing has happened on the network.',
+    fix: 'Build the transaction anew from the present state of its accounts and contracts.',
+  },
   'policy/denied': {
     status: 403,
     title: 'The policy of the key refuses this payload',

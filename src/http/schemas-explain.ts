@@ -21,6 +21,8 @@ export const explanation = (policyHash: z.ZodString) =>
     rule: z.string().optional().describe('The rule that decided, unless it allows.'),
     reason: z.string().optional(),
     summary: z.string().describe('What is asked, in one sentence.'),
+    sentences: z.array(z.string()).describe('A plain sentence for each operation, call or part.'),
+    payload: z.unknown().describe('The payload decoded: SEP-51 JSON on Stellar, its like elsewhere.'),
     hash: z.string().describe('Hex; what a signature would cover.'),
     checks: z.array(
       z.strictObject({ rule: z.string(), result: z.enum(['pass', 'deny', 'undecided']), sentence: z.string() }),

@@ -83,6 +83,10 @@ function* judgements(policy: Policy, view: PolicyView, facts: Facts): Generator<
     for (const [rule, judge, passed] of STELLAR_RULES) yield { rule, finding: ask(() => judge(question)), passed }
     return
   }
+  if (view.kind === 'authorization' || view.kind === 'challenge' || view.kind === 'approval') {
+    yield { rule: 'operations', finding: undecided(`no rule is about a payload of kind ${view.kind}`), passed: '' }
+    return
+  }
   for (const { rule, finding } of judgeEvm(policy.rules, view, facts)) {
     yield { rule, finding, passed: 'The rule has nothing against it.' }
   }
@@ -101,7 +105,9 @@ function spendsOrDoubt(policy: Policy, view: PolicyView, facts: Facts): readonly
   try {
     return view.kind === 'transaction' || view.kind === 'fee-bump'
       ? spendsOf(questionOf(policy, view, facts))
-      : evmSpendsOf(policy.rules, view, facts)
+      : view.kind === 'authorization' || view.kind === 'challenge' || view.kind === 'approval'
+        ? []
+        : evmSpendsOf(policy.rules, view, facts)
   } catch {
     return undefined
   }

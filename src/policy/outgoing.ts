@@ -1,13 +1,16 @@
-import type { InvocationView, OperationView, StellarTransactionView } from '../domain/stellar.ts'
+import type { PayloadView } from '../domain/payload.ts'
+import type { InvocationView, OperationView } from '../domain/stellar.ts'
 import { MEASURED_FUNCTIONS, movesOf } from './moves.ts'
 import { bodyOf } from './question.ts'
 import type { Policy } from './schema.ts'
 
 /**
  * The most of each asset that can leave because of a transaction, fees aside, counted as the caps of a policy count it.
- * @returns undefined when that cannot be told: an account that is merged, a pool, a contract that is no declared token
+ * @returns undefined when that cannot be told: an account that is merged, a pool, a contract that is no declared token,
+ *          a payload that is no Stellar transaction
  */
-export function outgoingOf(policy: Policy, view: StellarTransactionView): ReadonlyMap<string, bigint> | undefined {
+export function outgoingOf(policy: Policy, view: PayloadView): ReadonlyMap<string, bigint> | undefined {
+  if (view.kind !== 'transaction' && view.kind !== 'fee-bump') return undefined
   const { tokens = [] } = policy.rules
   const declared = new Set(tokens.map(({ contract }) => contract))
   const sums = new Map<string, bigint>()

@@ -1,5 +1,5 @@
+import type { PayloadView } from '../domain/payload.ts'
 import type { StellarTransactionView, TransactionBodyView } from '../domain/stellar.ts'
-import type { EvmView } from './evm/index.ts'
 import type { Finding } from './finding.ts'
 import { type Moves, movesOf } from './moves.ts'
 import type { Destination, Policy } from './schema.ts'
@@ -27,7 +27,7 @@ export interface Question {
 }
 
 /** Whatever a key may be asked to sign. */
-export type PolicyView = StellarTransactionView | EvmView
+export type PolicyView = PayloadView
 
 export type Rule = (question: Question) => Finding
 

@@ -96,7 +96,7 @@ async function wrapped(
       reason: `${provider.name} does not wrap keys`,
     })
   }
-  samePin(at.key, await deps.publicKeyOf(seed), version.publicKey)
+  samePin(at.key, await deps.publicKeyOf(seed, version.scheme), version.publicKey)
   const reference = wrappingKey ?? (await newWrappingKey(deps, at))
   const context = contextFor(version, key.network)
   const ciphertext = await deps.call(call => provider.wrap(reference, seed, context, call))

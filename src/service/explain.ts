@@ -3,7 +3,8 @@ import type { Decision } from '../domain/audit.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { ClaimStore } from '../domain/claims.ts'
 import { type Check, decide, explain, type Facts, type Policy } from '../policy/index.ts'
-import type { Asked } from './payloads.ts'
+import type { Asked } from '../domain/payload.ts'
+import { pinnedChain } from './networks.ts'
 
 /** A dry run: what the path of a signature would decide, and why. Nothing is claimed, nothing is signed. */
 export interface Explanation {
@@ -13,6 +14,10 @@ export interface Explanation {
   readonly rule?: string
   readonly reason?: string
   readonly summary: string
+  /** A plain sentence for each operation, call or part. */
+  readonly sentences: readonly string[]
+  /** SEP-51 JSON, or what stands for it on another chain. */
+  readonly payload: unknown
   /** Hex; what a signature would cover. */
   readonly hash: string
   readonly checks: readonly Check[]
@@ -38,12 +43,15 @@ export async function explainAsked(
   const spends = decision.kind === 'allow' ? (decision.spends ?? []) : []
   const used = await claims.used(spends, now)
   const full = spends.find((claim, at) => (used[at] ?? 0n) + claim.amount > claim.limit)
+  const human = asked.describe()
   const found = full === undefined ? decision : exceeded(policy.hash, full)
   return {
     decision: found.kind,
     policyHash: policy.hash,
     ...(found.kind === 'allow' ? {} : { rule: found.rule, reason: found.reason }),
     summary: asked.sentence,
+    sentences: human.sentences,
+    payload: human.json,
     hash: asked.hash,
     checks: explain(policy, asked.view, facts),
     windows: spends.map((claim, at) => ({
@@ -56,10 +64,11 @@ export async function explainAsked(
   }
 }
 
-export const factsFor = ({ key, version }: ResolvedKey, now: number): Facts => ({
+export const factsFor = ({ key, version }: Pick<ResolvedKey, 'key' | 'version'>, now: number): Facts => ({
   now,
   keyAddress: version.address,
   keyNetwork: key.network,
+  ...pinnedChain({ key }),
 })
 
 const exceeded = (policyHash: string, { rule, limit, windowMs }: SpendClaim) =>

@@ -1,14 +1,11 @@
 /** What the data plane answers besides signatures. On record like them, but without a barrier: nothing leaves that was not public. */
-import { admitTo, identify } from './admit.ts'
-import { randomId } from '../bytes/ids.ts'
-import type { AuditActor } from '../domain/audit.ts'
-import { isSignerError, SignerError } from '../domain/errors.ts'
+import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { Policy } from '../policy/index.ts'
+import { type Answered, attend, NO_BODY } from './door.ts'
 import { type Explanation, explainAsked } from './explain.ts'
 import { type KeyView, viewOf } from './keys.ts'
 import { parsePayload } from './payloads.ts'
-import { earlyRefusal } from './records.ts'
 import { readPayload } from './request.ts'
 import type { Asking, CallerLike, SignDeps } from './types.ts'
 import type { ClaimStore } from '../domain/claims.ts'
@@ -40,12 +37,6 @@ export interface ExplainRequest extends KeyRequest {
   readonly body: Uint8Array
 }
 
-/** An answer, and headers of rate limits for it. */
-export interface Answered<T> {
-  readonly answer: T
-  readonly headers: Readonly<Record<string, string>>
-}
-
 export async function getKey<C extends CallerLike>(deps: ReadDeps<C>, request: KeyRequest): Promise<Answered<KeyView>> {
   const { key } = request
   return attend(deps, request, { event: 'key-read', object: { action: 'read', key }, body: NO_BODY }, async () =>
@@ -58,7 +49,7 @@ export async function listKeys<C extends CallerLike>(
   deps: ReadDeps<C>,
   request: Asking,
 ): Promise<Answered<{ keys: readonly KeyView[] }>> {
-  return attend(deps, request, { event: 'keys-listed', body: NO_BODY }, async caller => {
+  return attend(deps, request, { event: 'keys-listed', body: NO_BODY }, async ({ caller }) => {
     const mayRead = (name: string): boolean => {
       try {
         deps.authorize(caller, 'read', name)
@@ -82,56 +73,18 @@ export async function explainKey<C extends CallerLike>(
     deps,
     request,
     { event: 'sign-explained', object: { action: 'explain', key }, body },
-    async (caller, peer) => {
+    async ({ caller, peer }) => {
       const payload = readPayload(body, deps.limits.bodyBytes)
       const held = await found(deps, key)
-      const asked = parsePayload(held.key.chain, payload, held.key.network)
+      const asked = parsePayload(payload, held)
       deps.gateway.constrain(caller, () => deps.factsOf(held, asked, peer), 'explain')
       return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
     },
   )
 }
 
-const NO_BODY = new Uint8Array()
-
 async function found(deps: ReadDeps<CallerLike>, key: string): Promise<ResolvedKey> {
   const resolved = await deps.catalogue.resolve(key)
   if (resolved === undefined) throw new SignerError('key/unknown', { key })
   return resolved
-}
-
-interface Matter {
-  readonly event: string
-  /** Absent: no key in particular. */
-  readonly object?: { readonly action: 'read' | 'explain'; readonly key: string }
-  readonly body: Uint8Array
-}
-
-/** The same door as for a signature, and one record whatever comes of it. */
-async function attend<C extends CallerLike, T>(
-  deps: ReadDeps<C>,
-  request: Asking,
-  { event, object, body }: Matter,
-  work: (caller: C, peer: string) => Promise<T>,
-): Promise<Answered<T>> {
-  const { requestId } = request
-  const { action = 'read', key } = object ?? {}
-  const auditId = randomId(deps.random, 'a')
-  let actor: AuditActor = { subject: 'unknown', peer: request.peer }
-  try {
-    const { caller, peer } = await identify(deps, { ...request, body }, found => {
-      actor = found
-    })
-    const headers = await (object === undefined
-      ? deps.gateway.admit(caller, peer, undefined)
-      : admitTo(deps, caller, peer, object))
-    const answer = await work(caller, peer)
-    const detail = { requestId, ...(key === undefined ? {} : { key }) }
-    if (deps.audit.state.kind === 'open') await deps.audit.append({ kind: 'event', auditId, event, actor, detail })
-    return { answer, headers }
-  } catch (error) {
-    const refusal = isSignerError(error) ? error : deps.incident(error)
-    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation: action }, refusal))
-    throw refusal
-  }
 }

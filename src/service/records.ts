@@ -5,7 +5,7 @@ import type { AnySignerError, ErrorCode } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
-import type { Asked } from './payloads.ts'
+import type { Asked } from '../domain/payload.ts'
 import type { Route } from '../routing/index.ts'
 import type { SignRequest } from './types.ts'
 

@@ -1,4 +1,5 @@
 import { randomId } from '../bytes/ids.ts'
+import { sha256 } from '../bytes/sha256.ts'
 import { checkPin } from '../bytes/verify.ts'
 import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
@@ -6,6 +7,7 @@ import {
   KEY_NAME,
   type Binding,
   type Chain,
+  SCHEME_OF,
   type EnvelopeRow,
   type Key,
   type KeyVersion,
@@ -21,6 +23,7 @@ import {
   type KeyFacts,
   type KeyProvider,
   type KeyRef,
+  type Scheme,
   type Signed,
   type SignInput,
 } from '../domain/provider.ts'
@@ -39,8 +42,8 @@ export interface RegisterDeps {
   admin(name: string): Promise<KeyAdmin>
   /** Deadline and retries around one remote call. */
   call<T>(body: (call: Call) => Promise<T>): Promise<T>
-  /** Derives the Ed25519 public key in the engine that wipes. */
-  publicKeyOf(seed: SecretBytes): Promise<Uint8Array>
+  /** Derives the public key in the engine that wipes. */
+  publicKeyOf(seed: SecretBytes, scheme: Scheme): Promise<Uint8Array>
   /** Signs as the path of a signature would, with a key that is not registered yet. */
   trial(key: ResolvedKey, row: EnvelopeRow | undefined, input: SignInput): Promise<Signed>
   /** @throws `start/refused` when a key of this provider may not serve this network here. */
@@ -65,7 +68,7 @@ export interface NewKey {
 export async function createNative(deps: RegisterDeps, key: NewKey): Promise<ResolvedKey> {
   const provider = await prepare(deps, key)
   const admin = await deps.admin(key.provider)
-  const facts = await deps.call(call => admin.create({ scheme: 'ed25519', label: key.name }, call))
+  const facts = await deps.call(call => admin.create({ scheme: SCHEME_OF[key.chain], label: key.name }, call))
   return registerNative(deps, key, provider, facts)
 }
 
@@ -84,7 +87,7 @@ export async function wrapSeed(
   const seed = options.seed ?? new SecretBytes(deps.random.bytes(32), `seed of ${key.name}`)
   try {
     const provider = envelope(key, await prepare(deps, key))
-    const publicKey = await deps.publicKeyOf(seed)
+    const publicKey = await deps.publicKeyOf(seed, SCHEME_OF[key.chain])
     const address = addressOf(key.chain, publicKey)
     sameAddress(key, options.address, address)
     const wrappingKey = options.wrappingKey ?? (await newWrappingKey(deps, key))
@@ -129,11 +132,12 @@ async function registerNative(
   provider: KeyProvider,
   facts: KeyFacts,
 ): Promise<ResolvedKey> {
-  if (facts.scheme !== 'ed25519' || !provider.can.native.includes('ed25519')) {
+  const scheme = SCHEME_OF[key.chain]
+  if (facts.scheme !== scheme || !provider.can.native.includes(scheme)) {
     throw new SignerError('key/unsupported', {
       key: key.name,
-      wanted: 'ed25519',
-      reason: `a ${key.chain} key signs Ed25519 and ${facts.reference} is ${facts.scheme}`,
+      wanted: scheme,
+      reason: `a ${key.chain} key signs ${scheme} and ${facts.reference} is ${facts.scheme}`,
     })
   }
   return register(deps, key, { custody: 'native', reference: facts.reference, publicKey: facts.publicKey })
@@ -162,7 +166,7 @@ interface Made {
 
 /** Proof of possession first, then the record, then the row: a registered key has signed a challenge that we verified. */
 async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<ResolvedKey> {
-  checkPin('ed25519', made.publicKey, asked.name)
+  checkPin(SCHEME_OF[asked.chain], made.publicKey, asked.name)
   if (deps.isPublished(made.publicKey)) throw published(asked.name)
   const { text, hash } = deps.policy(asked.policy)
   const { name, chain, network } = asked
@@ -171,7 +175,7 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   const version: KeyVersion = {
     key: name,
     version: 1,
-    scheme: 'ed25519',
+    scheme: SCHEME_OF[chain],
     publicKey: made.publicKey,
     address,
     state: 'active',
@@ -213,7 +217,10 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   return resolved
 }
 
-/** A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. */
+/**
+ * A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. Of a
+ * secp256k1 key its SHA-256 is signed, which no EVM chain makes.
+ */
 export async function provePossession(
   deps: RegisterDeps,
   key: ResolvedKey,
@@ -223,7 +230,8 @@ export async function provePossession(
   const message = new Uint8Array(purpose.length + 32)
   message.set(purpose)
   message.set(deps.random.bytes(32), purpose.length)
-  const input: SignInput = { scheme: 'ed25519', message }
+  const { scheme } = key.version
+  const input: SignInput = scheme === 'ed25519' ? { scheme, message } : { scheme, digest: sha256(message) }
   const { signature } = await deps.trial(key, row, input)
   await verifyAfterSign(input, key.version.publicKey, signature)
 }

@@ -86,7 +86,7 @@ async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
     const payload = readPayload(request.body, deps.limits.bodyBytes)
     const resolved = await deps.catalogue.resolve(request.key)
     if (resolved === undefined) throw new SignerError('key/unknown', { key: request.key })
-    const asked = parsePayload(resolved.key.chain, payload, resolved.key.network)
+    const asked = parsePayload(payload, resolved)
     deps.gateway.constrain(caller, () => deps.factsOf(resolved, asked, peer), 'sign')
     const fingerprint = fingerprintOf(request.key, payload)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
@@ -349,7 +349,7 @@ function answer({ asked, headers, resolved: { version } }: Job, result: StoredRe
     address: version.address,
     keyVersion: result.version,
     hash: asked.hash,
-    signedXdr: asked.attach(version.publicKey, signatureOf(result)),
+    ...asked.attach(version.publicKey, signatureOf(result)),
     provider: result.provider,
     custody: result.custody,
     auditId: result.auditId,

@@ -10,15 +10,8 @@ import { faceOf, incidents } from './incident.ts'
 import type { KeyView } from './keys.ts'
 import { firstBinding, type Router, type ShadowJob } from '../routing/index.ts'
 import { createQuarantine } from './quarantine.ts'
-import {
-  type Answered,
-  explainKey,
-  type ExplainRequest,
-  getKey,
-  type KeyRequest,
-  listKeys,
-  type ReadDeps,
-} from './read.ts'
+import type { Answered } from './door.ts'
+import { explainKey, type ExplainRequest, getKey, type KeyRequest, listKeys, type ReadDeps } from './read.ts'
 import { sign } from './sign.ts'
 import { strayRecord } from './stray.ts'
 import type { Asking, CallerLike, Gateway, SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -50,6 +43,12 @@ export interface SignerParts<Caller extends CallerLike> {
   readonly routing?: { readonly route: Router; readonly shadow: (job: ShadowJob) => void }
 }
 
+/** What the other services of the data plane share with the path of a signature. */
+export interface SignerRoom<Caller extends CallerLike = CallerLike> {
+  readonly deps: SignDeps<Caller>
+  readonly reading: ReadDeps<Caller>
+}
+
 export interface Signer {
   sign(request: SignRequest): Promise<SignAnswer>
   signBatch(request: BatchRequest): Promise<readonly BatchResult[]>
@@ -62,7 +61,10 @@ export interface Signer {
 }
 
 /** The data plane as an object: binds the parts to the path of a signature. */
-export function createSigner<Caller extends CallerLike>(parts: SignerParts<Caller>): Signer {
+export const createSigner = <Caller extends CallerLike>(parts: SignerParts<Caller>): Signer =>
+  signerIn(parts, openSignerRoom(parts))
+
+export function openSignerRoom<Caller extends CallerLike>(parts: SignerParts<Caller>): SignerRoom<Caller> {
   const { world, logger } = parts
   const policies = new Map<string, Policy>()
   const { catalogue, suspect } = createQuarantine(parts.catalogue, parts.setState, logger)
@@ -112,6 +114,14 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
   }
 
   const reading: ReadDeps<Caller> = { ...deps, catalogue, claims: parts.claims, policyOf }
+  return { deps, reading }
+}
+
+export function signerIn<Caller extends CallerLike>(
+  parts: SignerParts<Caller>,
+  { deps, reading }: SignerRoom<Caller>,
+): Signer {
+  const { world } = parts
   return {
     sign: request => sign(deps, request),
     signBatch: request => signBatch(deps, request),
@@ -122,7 +132,7 @@ export function createSigner<Caller extends CallerLike>(parts: SignerParts<Calle
       const { requestId } = asking
       parts.recordRefusal(strayRecord(world.random, { requestId, peer: clientOf(deps.gateway, asking), object, code }))
     },
-    incident,
+    incident: deps.incident,
   }
 }
 

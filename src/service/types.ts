@@ -5,7 +5,8 @@ import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { Route, RouteRequest, ShadowJob } from '../routing/index.ts'
 import type { Clock, IdempotencyStore, KeyCatalogue, Random } from '../domain/ports.ts'
 import type { Signed, SignInput } from '../domain/provider.ts'
-import type { Asked } from './payloads.ts'
+import type { Action } from '../domain/actions.ts'
+import type { Asked, SignedPayload } from '../domain/payload.ts'
 import type { Quarantine } from './quarantine.ts'
 
 /** Who asks, as far as the path needs to know. */
@@ -64,7 +65,7 @@ export interface Gateway<Caller extends CallerLike = CallerLike> {
   recheck(caller: Caller): Promise<void>
 }
 
-export interface SignAnswer {
+export interface SignAnswer extends SignedPayload {
   /** Base64, 64 bytes. */
   readonly signature: string
   /** Base64 of the raw public key. */
@@ -73,8 +74,6 @@ export interface SignAnswer {
   readonly keyVersion: number
   /** Hex; what the signature covers. */
   readonly hash: string
-  /** The signed envelope, base64 XDR. */
-  readonly signedXdr: string
   readonly provider: string
   readonly custody: string
   readonly auditId: string
@@ -95,7 +94,7 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   authenticate(authorization: string | undefined, asking: Asking & { readonly body: Uint8Array }): Promise<Caller>
   readonly gateway: Gateway<Caller>
   /** @throws `access/denied` */
-  authorize(caller: Caller, action: 'sign' | 'read' | 'explain', key: string): void
+  authorize(caller: Caller, action: Action, key: string): void
   readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf'>
   readonly idempotency: IdempotencyStore
   /** True: other processes use the same store. */

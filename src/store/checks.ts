@@ -2,7 +2,7 @@ import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
-import { VERSION_STATES } from '../domain/key.ts'
+import { SCHEME_OF, VERSION_STATES } from '../domain/key.ts'
 import type { StoredResult } from '../domain/ports.ts'
 import { type Scheme, SCHEMES } from '../domain/provider.ts'
 
@@ -12,7 +12,6 @@ import { type Scheme, SCHEMES } from '../domain/provider.ts'
  */
 const CHAINS: readonly Chain[] = ['stellar', 'evm']
 /** Stellar accounts are Ed25519 keys, EVM accounts secp256k1 keys. */
-const SCHEME_OF: Readonly<Record<Chain, Scheme>> = { stellar: 'ed25519', evm: 'ecdsa-secp256k1' }
 const PUBLIC_KEY_BYTES: Readonly<Record<Scheme, number>> = { ed25519: 32, 'ecdsa-secp256k1': 65 }
 const UNCOMPRESSED = 0x04
 

@@ -35,6 +35,8 @@ network = "testnet"
 count = 100000
 [admission.limits.perToken]
 count = 100000
+[admission.limits.failures]
+count = 100000
 [providers.mock]
 kind = "mock"
 `

@@ -99,6 +99,9 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
       refusals.push(outcome)
       audit.append(outcome).catch(() => {})
     },
+    recordOpen: event => {
+      audit.append(event).catch(() => {})
+    },
     records: async function* (fromSeq) {
       for (const record of log.records()) if (record.seq >= fromSeq) yield record
     },

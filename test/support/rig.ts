@@ -9,18 +9,26 @@ import { createMemoryFiles, type MemoryFiles } from '../../src/audit/memory-file
 import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.ts'
 import { openAuditLog } from '../../src/audit/open.ts'
 import { readRecords } from '../../src/audit/read.ts'
-import { stellar } from '../../src/chains/stellar/index.ts'
 import { replayInto } from '../../src/compose/restore.ts'
 import { contextFor, createAttempts, createCustody, createEngines } from '../../src/custody/index.ts'
 import type { AuditLog, AuditRecord, OutcomeEntry } from '../../src/domain/audit.ts'
 import type { Jwks } from '../../src/domain/jwks.ts'
-import type { Binding, Custody, EnvelopeRow, KeyVersion, ResolvedKey } from '../../src/domain/key.ts'
+import {
+  type Binding,
+  type Chain,
+  type Custody,
+  type EnvelopeRow,
+  type KeyVersion,
+  type ResolvedKey,
+  SCHEME_OF,
+} from '../../src/domain/key.ts'
 import type { AuditIndex, IdempotencyStore, KeyCatalogue, KeyRegistry, Logger, World } from '../../src/domain/ports.ts'
 import type { EnvelopeProvider } from '../../src/domain/provider.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
-import { type Check, dataPlane } from '../../src/http/app.ts'
+import { type Check, dataPlane, type DataRoutes } from '../../src/http/app.ts'
 import { demoPolicy, type PolicyDocument, parsePolicy } from '../../src/policy/index.ts'
-import { createSigner, type Signer } from '../../src/service/signer.ts'
+import { addressOf } from '../../src/service/payloads.ts'
+import { openSignerRoom, signerIn, type Signer, type SignerParts, type SignerRoom } from '../../src/service/signer.ts'
 import { lagHead } from '../../src/store/lagging-head.ts'
 import { openMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -49,6 +57,21 @@ export interface RigOptions {
   readonly setState?: (real: KeyRegistry['setState']) => KeyRegistry['setState']
   readonly idempotency?: (real: IdempotencyStore) => IdempotencyStore
   readonly mayServe?: (key: ResolvedKey, binding: Binding) => void
+  /** More keys beside `treasury`. */
+  readonly keys?: readonly RigKey[]
+  /** Families of routes beside the signatures. */
+  readonly families?: (room: SignerRoom<Caller>, world: World) => readonly DataRoutes[]
+}
+
+export interface RigKey {
+  readonly name: string
+  /** Stellar on testnet unless told; an EVM key is on sepolia unless told. */
+  readonly chain?: Chain
+  readonly network?: string
+  /** The demo policy unless told. */
+  readonly policy?: PolicyDocument
+  readonly custody?: Custody
+  readonly seed?: Uint8Array
 }
 
 type Body = NonNullable<ConstructorParameters<typeof Response>[0]>
@@ -72,6 +95,9 @@ export interface Rig {
   readonly signer: Signer
   readonly provider: EnvelopeProvider
   readonly key: ResolvedKey
+  /** All of them, by name. */
+  readonly keys: ReadonlyMap<string, ResolvedKey>
+  readonly room: SignerRoom<Caller>
   readonly logs: readonly Record<string, unknown>[]
   /** Refusals before an intent, as they go to the bounded recorder. */
   readonly refusals: readonly OutcomeEntry[]
@@ -97,13 +123,15 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const real = await openMock({ kind: 'mock' }, { ...world, environment: 'development' })
   const provider = counting(options.provider?.(real) ?? real)
   const known = (await store.keys.list()).find(each => each.key.name === 'treasury') // whatever its state
-  const key = known ?? (await addKey(options, store, real, world))
+  const key = known ?? (await addKey({ ...options, name: 'treasury' }, store, real, world))
+  const keys = new Map([[key.key.name, key]])
+  for (const more of options.keys ?? []) keys.set(more.name, await addKey(more, store, real, world))
 
   const logs: Record<string, unknown>[] = []
   const refusals: OutcomeEntry[] = []
   const logger = memoryLogger(logs)
   const issuer = createDevIssuer({ clock })
-  const signer = createSigner<Caller>({
+  const signerParts: SignerParts<Caller> = {
     world,
     logger,
     limits: { bodyBytes: BODY_BYTES },
@@ -123,10 +151,12 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     }),
     mayServe: options.mayServe ?? (() => {}),
     recordRefusal: outcome => void refusals.push(outcome),
-  })
+  }
+  const room = openSignerRoom(signerParts)
+  const signer = signerIn(signerParts, room)
   const readiness = async (): Promise<Check[]> => [{ name: 'audit', ok: log.state.kind === 'open' }]
   const limits = { bodyBytes: BODY_BYTES, concurrency: options.concurrency ?? 256 }
-  const edge = dataPlane({ ...signer, readiness, random, clock, logger, limits })
+  const edge = dataPlane({ ...signer, readiness, random, clock, logger, limits }, options.families?.(room, world))
   const token: Rig['token'] = (scopes = ['sign:*', 'read:*'], seconds = 600, subject = 'tester') =>
     issuer.issue({ subject, scopes, seconds })
   const http: Rig['http'] = (path, init) => edge(new Request(`http://127.0.0.1${path}`, init), { peer: '127.0.0.1' })
@@ -144,7 +174,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const records = async (): Promise<AuditRecord[]> =>
     options.log === 'memory' ? [...(log as MemoryAuditLog).records()] : Array.fromAsync(readRecords(files))
   const { signatures } = provider
-  const parts = { clock, files, store, log, jwks: issuer.jwks, signer, provider, key, logs, refusals }
+  const parts = { clock, files, store, log, jwks: issuer.jwks, signer, provider, key, keys, room, logs, refusals }
   return { ...parts, signatures, token, http, sign, records }
 }
 
@@ -160,25 +190,33 @@ async function openLog(
   return (await openAuditLog({ files, clock, instance: 'test', index, onRecord })).log
 }
 
-async function addKey(options: RigOptions, store: Store, real: EnvelopeProvider, world: World): Promise<ResolvedKey> {
-  const { custody = 'native' } = options
+async function addKey(asked: RigKey, store: Store, real: EnvelopeProvider, world: World): Promise<ResolvedKey> {
+  const { name, custody = 'native', chain = 'stellar', network = chain === 'stellar' ? 'testnet' : 'sepolia' } = asked
+  const scheme = SCHEME_OF[chain]
   const call = { requestId: 'setup', signal: new AbortController().signal }
   const admin = await createAdmin({ kind: 'mock' }, { ...world, environment: 'development' })
-  const policy = options.policy === undefined ? demoPolicy() : parsePolicy(options.policy)
-  const about = { name: 'treasury', chain: 'stellar', network: 'testnet', createdAt: NOW } as const
+  const policy = asked.policy === undefined ? demoPolicy() : parsePolicy(asked.policy)
+  const about = { name, chain, network, createdAt: NOW }
   const key = { ...about, policy: policy.text, policyHash: policy.hash }
-  const seed = new SecretBytes(options.seed?.slice() ?? world.random.bytes(32), 'seed of treasury')
-  const engine = await createEngines({ wasmFromBytes: true })('ed25519')
+  const seed = new SecretBytes(asked.seed?.slice() ?? world.random.bytes(32), `seed of ${name}`)
+  const engine = await createEngines({ wasmFromBytes: true })(scheme)
   const { reference, publicKey } =
     custody === 'native'
-      ? await admin.create({ scheme: 'ed25519', label: 'treasury' }, call)
+      ? await admin.create({ scheme, label: name }, call)
       : {
-          reference: await admin.createWrappingKey({ label: 'treasury' }, call),
+          reference: await admin.createWrappingKey({ label: name }, call),
           publicKey: seed.use(bytes => engine.publicKey(bytes)),
         }
-  const address = stellar.address(publicKey)
-  const version: KeyVersion = { key: key.name, version: 1, scheme: 'ed25519', publicKey, address, state: 'active' }
-  const binding: Binding = { id: 'b_1', key: key.name, version: 1, provider: 'mock', custody, reference }
+  const address = addressOf(chain, publicKey)
+  const version: KeyVersion = { key: key.name, version: 1, scheme, publicKey, address, state: 'active' }
+  const binding: Binding = {
+    id: name === 'treasury' ? 'b_1' : `b_${name}`,
+    key: key.name,
+    version: 1,
+    provider: 'mock',
+    custody,
+    reference,
+  }
   const context = contextFor(version, key.network)
   const envelope: EnvelopeRow | undefined =
     custody === 'native'

@@ -8,6 +8,7 @@ import { toSign } from './to-sign.ts'
 
 export { networkIdOf, passphraseOf, STELLAR_NETWORKS } from './networks.ts'
 export { SIGNATURES_MAX, type StellarParsed, XDR_CHARS_MAX, XDR_DEPTH_MAX } from './parse.ts'
+export { stellarPayloads } from './payloads.ts'
 export { slotOf } from './slot.ts'
 
 /**

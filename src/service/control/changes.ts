@@ -140,7 +140,9 @@ export async function approveChange(
 ): Promise<Done> {
   const change = await findChange(parts, id)
   mustBeOpen(parts, change)
-  if (!mayApprove(admin, change)) throw notPermitted('policies:approve', whyNot(change, admin.address))
+  if (!mayApprove(admin, change, parts.approvals)) {
+    throw notPermitted('policies:approve', whyNot(parts, change, admin.address))
+  }
   const approval = { address: admin.address, signature, at: parts.world.clock.now() }
   if (!(await verifyApproval(change, parts.approvals.environment, approval))) {
     throw new SignerError('request/malformed', {
@@ -153,10 +155,11 @@ export async function approveChange(
   return { answer: view(parts, approved), facts: { ...factsOf(approved), signature } }
 }
 
-const whyNot = ({ proposedBy }: PolicyChange, address: string): string =>
-  proposedBy === address
-    ? 'nobody approves their own change'
-    : 'who became an approver after a loosening was proposed has no say in it'
+function whyNot({ approvals }: ControlParts, { proposedBy }: PolicyChange, address: string): string {
+  if (proposedBy === address) return 'nobody approves their own change'
+  if (approvals.approvers?.includes(address) === false) return 'a loosening is for those in approvals.approvers alone'
+  return 'who became an approver after a loosening was proposed has no say in it'
+}
 
 /**
  * Puts the policy in force. The direction is found out again, from the two policies as they are now, and the golden tests

@@ -5,7 +5,7 @@ import { toHex } from '../../bytes/hex.ts'
 import { randomId } from '../../bytes/ids.ts'
 import { sha256 } from '../../bytes/sha256.ts'
 import type { Admin } from '../../domain/admins.ts'
-import type { AuditActor, OutcomeEntry } from '../../domain/audit.ts'
+import type { AuditActor, EventEntry, OutcomeEntry } from '../../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../../domain/errors.ts'
 import type { IdempotencyEntry } from '../../domain/ports.ts'
 import { incidents } from '../incident.ts'
@@ -107,7 +107,10 @@ export async function perform<Input>(
 }
 
 /**
- * A request before there is a session: the two steps of a login. Only the peer can be counted.
+ * A request before there is a session: the two steps of a login. Only the peer can be counted. Who is let in is on disk
+ * before they hear of it. What lets nobody in, a challenge, is recorded as refusals are: strangers ask for it from as many
+ * addresses as they have, and each record would cost a wait for the disk and a place on it. The record of the login that
+ * answers a challenge names it.
  * @throws SignerError
  */
 export async function performOpen<Input>(
@@ -128,8 +131,11 @@ export async function performOpen<Input>(
     const headers = await parts.admit({ visit: asking.visit })
     if (parts.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: parts.audit.state.reason })
     const { answer, facts, actor } = await steps.act(steps.understand())
-    if (actor !== undefined) about = { ...about, actor: { ...actor, peer } }
-    await record(parts, about, 'done', facts)
+    if (actor === undefined) parts.recordOpen(eventOf(about, 'done', facts))
+    else {
+      about = { ...about, actor: { ...actor, peer } }
+      await record(parts, about, 'done', facts)
+    }
     return { answer, headers }
   } catch (error) {
     throw refuse(parts, about, error)
@@ -255,15 +261,23 @@ type Outcome = 'accepted' | 'done' | 'replayed'
 /** Durable when it resolves. */
 export async function record(
   parts: Pick<ControlParts, 'audit'>,
+  about: About,
+  outcome: Outcome,
+  facts?: Done['facts'],
+): Promise<void> {
+  await parts.audit.append(eventOf(about, outcome, facts))
+}
+
+function eventOf(
   { operation, asking, auditId, actor }: About,
   outcome: Outcome,
   facts: Done['facts'] = {},
-): Promise<void> {
+): EventEntry {
   const { requestId, object, key } = asking
   const { name: event, permission = 'none' } = operation
   const named = { object: object === '' ? 'none' : object, ...(key === undefined ? {} : { key }) }
   const detail = { requestId, permission, ...named, ...facts, outcome }
-  await parts.audit.append({ kind: 'event', auditId, event, actor, detail })
+  return { kind: 'event', auditId, event, actor, detail }
 }
 
 export const recordStray = (parts: Recorder, stray: Stray): void =>

@@ -15,7 +15,7 @@ import {
 } from '../../policy/index.ts'
 import type { Chain } from '../../domain/key.ts'
 import type { ConfigProblem } from '../../domain/errors.ts'
-import { parsePayload } from '../payloads.ts'
+import { parseFor } from '../payloads.ts'
 
 export type PolicyReport =
   | { readonly valid: true; readonly policyHash: string; readonly warnings: readonly Warning[]; readonly tests: number }
@@ -58,6 +58,15 @@ export interface KeyFacts {
   readonly network: string
 }
 
+/** No key is asked: its name and version stand in no decision. */
+const signatoryOf = (facts: KeyFacts, network = facts.network) => ({
+  key: 'offline',
+  version: 1,
+  chain: chainOf(facts),
+  network,
+  address: facts.address,
+})
+
 const chainOf = ({ address }: KeyFacts): Chain => (address.startsWith('0x') ? 'evm' : 'stellar')
 const factsOf = ({ address, network }: KeyFacts) => ({ keyAddress: address, keyNetwork: network })
 
@@ -79,7 +88,7 @@ export function explainOffline(
   now: number,
 ): Answer {
   const { policy } = fileOf(document)
-  const asked = parsePayload(chainOf(key), payload, key.network)
+  const asked = parseFor(payload, signatoryOf(key))
   const facts = { ...factsOf(key), now }
   const decision = decide(policy, asked.view, facts)
   const why = decision.kind === 'allow' ? {} : { rule: decision.rule, reason: decision.reason }
@@ -95,7 +104,7 @@ export function testOffline(
 ): { readonly policyHash: string; readonly passed: boolean; readonly tests: readonly TestResult[] } {
   const { policy, tests } = fileOf(document)
   const parse = (payload: { readonly type: string }, network: string) =>
-    parsePayload(chainOf(key), payload, network).view
+    parseFor(payload, signatoryOf(key, network)).view
   const results = runTests(policy, tests, parse, factsOf(key))
   return { policyHash: policy.hash, passed: results.every(({ passed }) => passed), tests: results }
 }

@@ -13,7 +13,7 @@ import {
   type TestResult,
 } from '../../policy/index.ts'
 import { explainAsked, factsFor } from '../explain.ts'
-import { parsePayload } from '../payloads.ts'
+import { parseFor, parsePayload, signatoryOf } from '../payloads.ts'
 import type { Done } from './guard.ts'
 import { holdKey } from './keys.ts'
 import type { ControlParts } from './ports.ts'
@@ -39,7 +39,7 @@ export interface ExplainWish {
 export async function explainPolicy(parts: ControlParts, key: string, wish: ExplainWish): Promise<Done> {
   const { current } = await holdKey(parts, key)
   const policy = wish.policy === undefined ? inForce(current.key) : readDocument(wish.policy)
-  const asked = parsePayload(current.key.chain, wish.payload, current.key.network)
+  const asked = parsePayload(wish.payload, current)
   const answer = await explainAsked(parts.claims, policy, current, asked, parts.world.clock.now())
   const { decision, policyHash, hash } = answer
   return { answer, facts: { decision, policyHash, digest: hash } }
@@ -81,8 +81,9 @@ export function runGolden(
   policy: Policy,
   tests: readonly GoldenTest[],
 ): readonly TestResult[] {
-  const parse = (payload: { readonly type: string }, network: string) => parsePayload(key.chain, payload, network).view
-  const { now: _, ...facts } = factsFor({ key, version, bindings: [] }, 0)
+  const parse = (payload: { readonly type: string }, network: string) =>
+    parseFor(payload, { ...signatoryOf({ key, version }), network }).view
+  const { now: _, ...facts } = factsFor({ key, version }, 0)
   return runTests(policy, tests, parse, facts)
 }
 

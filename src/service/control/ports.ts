@@ -4,7 +4,7 @@ import type { Login } from '../../access/login.ts'
 import type { TokenIssuer } from '../../access/service-tokens.ts'
 import type { SessionToken } from '../../access/session.ts'
 import type { AdminStore, TokenLedger } from '../../domain/admins.ts'
-import type { AuditActor, AuditLog, AuditRecord, OutcomeEntry } from '../../domain/audit.ts'
+import type { AuditActor, AuditLog, AuditRecord, EventEntry, OutcomeEntry } from '../../domain/audit.ts'
 import type { ChangeStore } from '../../domain/changes.ts'
 import type { ClaimStore } from '../../domain/claims.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
@@ -40,6 +40,8 @@ export interface ControlParts {
   readonly audit: AuditLog
   /** Bounded, so that a flood of refusals cannot fill the disk. */
   recordRefusal(outcome: OutcomeEntry): void
+  /** What anybody may ask for and nobody gets anything by; bounded in the same way. */
+  recordOpen(event: EventEntry): void
   /** From this record on, in order, to the end of the log. */
   records(fromSeq: number): AsyncIterable<AuditRecord>
   newestSeq(): Promise<number>

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { authorize } from '../../../src/access/authorize.ts'
-import { type Action, parseScopes } from '../../../src/access/scopes.ts'
+import { parseScopes } from '../../../src/access/scopes.ts'
+import type { Action } from '../../../src/domain/actions.ts'
 
 const allows = (scope: string, action: Action, key: string): boolean => {
   try {

@@ -29,6 +29,7 @@ test('gateway settings: nothing configured is everybody, always, ten a minute an
       key: undefined,
       global: undefined,
     },
+    failures: { limit: 60, windowMs: 60_000 },
     concurrency: { token: undefined },
   })
   assert.deepEqual(settings.approvals, {
@@ -48,6 +49,7 @@ test('gateway settings: texts become what the rooms judge by', async () => {
       'admission.control.allow': ['192.0.2.0/24'],
       'admission.control.hours.windows': [{ zone: 'Europe/Vienna', days: ['mon'], from: '08:00', to: '18:00' }],
       'admission.limits.global.count': 5000,
+      'admission.limits.failures.count': 7,
       'limits.tokenConcurrency': 4,
       'equivocation.exempt': ['hot'],
       environment: 'development',
@@ -66,6 +68,7 @@ test('gateway settings: texts become what the rooms judge by', async () => {
   assert.equal(isOpenAt(admission.control.hours, Date.parse('2026-11-23T08:00:00Z')), true)
   assert.equal(isOpenAt(admission.control.hours, Date.parse('2026-11-23T18:00:00Z')), false)
   assert.deepEqual([admission.limits.global, admission.concurrency.token], [{ limit: 5000, windowMs: 60_000 }, 4])
+  assert.deepEqual(admission.failures, { limit: 7, windowMs: 60_000 })
   assert.deepEqual([...unguarded], ['hot'])
   assert.deepEqual([login?.homeDomain, login?.webAuthDomain], ['localhost', 'localhost'])
 })

@@ -21,6 +21,7 @@ test('config: a small file gives a whole configuration, frozen all the way down'
         perSubject: { seconds: 60 },
         perKey: { seconds: 60 },
         global: { seconds: 60 },
+        failures: { count: 60, seconds: 60 },
       },
     },
     data: { directory: '/var/lib/countersign' },

@@ -33,6 +33,11 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
   'change/unknown': { id: 'c' },
   'change/conflict': { id: 'c', reason: 'r' },
   'change/not-approved': { id: 'c', needed: 2, given: 1, reason: 'r' },
+  'proposal/unknown': { id: 'p' },
+  'proposal/conflict': { id: 'p', reason: 'r' },
+  'network/unavailable': { network: 'testnet', reason: 'r', retryAfterMs: 2_000 },
+  'network/malformed': { network: 'testnet', reason: 'r' },
+  'transaction/rejected': { network: 'testnet', code: 'txBAD_SEQ', reason: 'r' },
   'policy/denied': { rule: 'fee', reason: 'r' },
   'policy/undecided': { rule: 'operations', reason: 'r' },
   'key/unknown': { key: 'k' },
@@ -65,6 +70,7 @@ const WAITS: Partial<Record<ErrorCode, string>> = {
   'idempotency/in-flight': '1',
   'provider/unavailable': '3',
   'access/limited': '1',
+  'network/unavailable': '2',
 }
 const STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 502, 503, 504]
 

@@ -1,0 +1,56 @@
+/** What we ask of a Stellar network: through Soroban RPC, Horizon, or a stub that checks as the network would. */
+
+export interface AccountState {
+  readonly address: string
+  readonly sequence: bigint
+  readonly thresholds: { readonly low: number; readonly medium: number; readonly high: number }
+  /** The master key among them, with its weight. G…, T…, X… or P…. */
+  readonly signers: readonly { readonly key: string; readonly weight: number }[]
+}
+
+export interface Simulation {
+  /** Base64 XDR of SorobanTransactionData. */
+  readonly transactionData: string
+  /** Stroops. */
+  readonly minResourceFee: bigint
+  /** Base64 XDR of the authorization entries that the call asks for. */
+  readonly authorizations: readonly string[]
+  /** Base64 XDR of what the call returns (ScVal), where it does. */
+  readonly result?: string
+  readonly latestLedger: number
+  /** The ledger entries that must be restored first; then the call cannot run now. */
+  readonly restore?: { readonly transactionData: string; readonly minResourceFee: bigint }
+}
+
+export type Submission =
+  /** In the queue, or there already; `hash` is what the network says it is. */
+  | { readonly kind: 'accepted'; readonly hash: string }
+  /** It will never run as it is: the code of the network and what it means. */
+  | { readonly kind: 'rejected'; readonly code: string; readonly reason: string }
+  /** Busy: the same transaction may be sent again. */
+  | { readonly kind: 'try-again'; readonly afterMs: number }
+
+export type TransactionStatus =
+  | { readonly kind: 'unknown'; readonly latestLedger: number }
+  | {
+      readonly kind: 'success'
+      readonly ledger: number /** Base64 XDR of the returned ScVal. */
+      readonly result?: string
+    }
+  | { readonly kind: 'failed'; readonly ledger: number; readonly code: string }
+
+/**
+ * One network, by name. Every method takes a signal with the deadline, reads answers with a cap on their size, follows no
+ * redirect, and believes nothing: what can be checked against what was sent is checked.
+ * @throws `network/unavailable` when nobody answers in time, `network/malformed` when the answer is no answer to the question
+ */
+export interface StellarNetwork {
+  readonly name: string
+  latestLedger(signal: AbortSignal): Promise<{ readonly sequence: number; readonly closedAt: number }>
+  /** @returns undefined: there is no such account */
+  account(address: string, signal: AbortSignal): Promise<AccountState | undefined>
+  /** @throws `transaction/rejected` when the call fails in simulation */
+  simulate(envelope: string, signal: AbortSignal): Promise<Simulation>
+  submit(envelope: string, signal: AbortSignal): Promise<Submission>
+  transaction(hash: string, signal: AbortSignal): Promise<TransactionStatus>
+}

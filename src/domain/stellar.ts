@@ -260,6 +260,8 @@ export interface ChallengeView {
   readonly role: 'server' | 'client'
   readonly serverAddress: string
   readonly clientAddress: string
+  /** G…, the account underneath. */
+  readonly clientAccount: string
   readonly homeDomain: string
   readonly webAuthDomain: string | null
   readonly clientDomain: string | null

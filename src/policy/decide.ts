@@ -1,5 +1,6 @@
 import type { Decision } from '../domain/audit.ts'
 import type { SpendClaim } from '../domain/claims.ts'
+import { AUTHORIZATION_RULES, authorizationFinding, authorizedQuestion } from './authorizations.ts'
 import { contractsRule } from './contracts.ts'
 import { EVM_RULE_NAMES, judgeEvm, spendsOf as evmSpendsOf } from './evm/index.ts'
 import { operationsRule, setOptionsRule } from './control.ts'
@@ -8,6 +9,7 @@ import { type Finding, undecided } from './finding.ts'
 import { type Facts, type PolicyView, questionOf, type Rule } from './question.ts'
 import { feeBumpRule, feeRule, memoRule, networkRule, sequenceRule, sourcesRule } from './rules.ts'
 import type { Policy } from './schema.ts'
+import { approvalFinding, challengeFinding } from './statements.ts'
 import { preconditionsRule, timeBoundsRule } from './validity.ts'
 import { spendsOf } from './windows.ts'
 
@@ -29,7 +31,15 @@ const STELLAR_RULES: ReadonlyArray<readonly [name: string, rule: Rule, passed: s
 
 const NETWORK_PASSED = 'Policy, key and payload are for the same network.'
 
-export const RULE_NAMES: readonly string[] = ['network', ...STELLAR_RULES.map(([name]) => name), ...EVM_RULE_NAMES]
+const CHALLENGE_PASSED = 'The SEP-10 challenge is of a server and for domains that the policy grants, and ends soon.'
+const APPROVAL_PASSED = 'The approval is of an action and for an audience that the policy grants, and ends soon.'
+
+export const RULE_NAMES: readonly string[] = [
+  'network',
+  ...STELLAR_RULES.map(([name]) => name),
+  ...['authorization', 'challenges', 'approvals'],
+  ...EVM_RULE_NAMES,
+]
 
 export interface Check {
   readonly rule: string
@@ -83,8 +93,20 @@ function* judgements(policy: Policy, view: PolicyView, facts: Facts): Generator<
     for (const [rule, judge, passed] of STELLAR_RULES) yield { rule, finding: ask(() => judge(question)), passed }
     return
   }
-  if (view.kind === 'authorization' || view.kind === 'challenge' || view.kind === 'approval') {
-    yield { rule: 'operations', finding: undecided(`no rule is about a payload of kind ${view.kind}`), passed: '' }
+  if (view.kind === 'authorization') {
+    const question = authorizedQuestion(policy, view, facts)
+    for (const [rule, judge, passed] of AUTHORIZATION_RULES) {
+      const finding = ask(() => (judge === undefined ? authorizationFinding(policy, view, facts) : judge(question)))
+      yield { rule, finding, passed }
+    }
+    return
+  }
+  if (view.kind === 'challenge') {
+    yield { rule: 'challenges', finding: ask(() => challengeFinding(policy, view, facts)), passed: CHALLENGE_PASSED }
+    return
+  }
+  if (view.kind === 'approval') {
+    yield { rule: 'approvals', finding: ask(() => approvalFinding(policy, view, facts)), passed: APPROVAL_PASSED }
     return
   }
   for (const { rule, finding } of judgeEvm(policy.rules, view, facts)) {
@@ -103,11 +125,18 @@ function ask(rule: () => Finding): Finding {
 
 function spendsOrDoubt(policy: Policy, view: PolicyView, facts: Facts): readonly SpendClaim[] | undefined {
   try {
-    return view.kind === 'transaction' || view.kind === 'fee-bump'
-      ? spendsOf(questionOf(policy, view, facts))
-      : view.kind === 'authorization' || view.kind === 'challenge' || view.kind === 'approval'
-        ? []
-        : evmSpendsOf(policy.rules, view, facts)
+    switch (view.kind) {
+      case 'transaction':
+      case 'fee-bump':
+        return spendsOf(questionOf(policy, view, facts))
+      case 'authorization':
+        return spendsOf(authorizedQuestion(policy, view, facts))
+      case 'challenge':
+      case 'approval':
+        return [] // nothing moves
+      default:
+        return evmSpendsOf(policy.rules, view, facts)
+    }
   } catch {
     return undefined
   }

@@ -1,6 +1,7 @@
 import { contractDifferences } from './diff-contracts.ts'
 import { jsonChanges } from './diff-json.ts'
 import { destinationDifferences, assetDifferences, windowDifferences } from './diff-payments.ts'
+import { statementDifferences } from './diff-statements.ts'
 import { type Difference, less, more, ofLimits, ofRanges, ofSets, ofSetsOrAny } from './differences.ts'
 import { directionOfEvm } from './evm/index.ts'
 import type { Policy, PolicyRules, SetOptionsGrant } from './schema.ts'
@@ -28,6 +29,7 @@ export function diff(before: Policy, after: Policy): readonly Difference[] {
     ...assetDifferences(was, is),
     ...windowDifferences(was, is),
     ...contractDifferences(was, is),
+    ...statementDifferences(was, is),
     ...evmDifferences(before, after),
   ]
   // Without a network nothing is allowed, whatever else the policy says.

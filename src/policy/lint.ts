@@ -61,7 +61,7 @@ function* idle(rules: PolicyRules): Found {
   if (runs && rules.timeBounds === undefined && rules.ledgerBounds === undefined) {
     yield warning('no-time-bounds', 'timeBounds', 'Without time bounds no transaction is granted.')
   }
-  const calls = types.includes('invokeHostFunction')
+  const calls = types.includes('invokeHostFunction') || rules.authorizations !== undefined
   const pays = types.some(type => PAYING.includes(type)) || (calls && tokens.length > 0)
   if (payments !== undefined && !pays) {
     yield warning('idle-payments', 'payments', 'No operation is listed that pays anybody.')
@@ -70,10 +70,12 @@ function* idle(rules: PolicyRules): Found {
     yield warning('no-payments', 'payments', 'Operations are listed that pay, and no payment is granted.')
   }
   if ((contracts.length > 0 || tokens.length > 0) && !calls) {
-    yield warning('idle-contracts', 'contracts', 'Contracts are listed, and invokeHostFunction is not.')
+    const sentence = 'Contracts are listed, and neither invokeHostFunction nor authorizations are granted.'
+    yield warning('idle-contracts', 'contracts', sentence)
   }
   if (calls && contracts.length === 0 && tokens.length === 0) {
-    yield warning('no-contracts', 'contracts', 'invokeHostFunction is listed, and no contract is.')
+    const what = types.includes('invokeHostFunction') ? 'invokeHostFunction is listed' : 'Authorizations are granted'
+    yield warning('no-contracts', 'contracts', `${what}, and no contract is.`)
   }
   for (const [at, cap] of (payments?.assets ?? []).entries()) {
     if (cap.maxPerOperation <= cap.maxPerTransaction) continue
@@ -109,7 +111,18 @@ function* wide({ payments, sources, operations, rawDigests }: PolicyRules): Foun
 
 const HOUR = 3600
 
-function* endless({ timeBounds, preconditions }: PolicyRules): Found {
+function* endless({ timeBounds, preconditions, authorizations, challenges }: PolicyRules): Found {
+  if (authorizations?.expiration === 'any') {
+    const sentence = 'An authorization that never ends can be kept, and used when it hurts most.'
+    yield warning('no-expiration', 'authorizations.expiration', sentence)
+  }
+  if (authorizations?.legacy === true) {
+    const sentence = 'Such an authorization is good for every account that this key signs for: keep it to one account.'
+    yield warning('legacy-authorizations', 'authorizations.legacy', sentence)
+  }
+  if (challenges?.issue !== true && (challenges?.servers ?? []).length === 0 && challenges !== undefined) {
+    yield warning('no-servers', 'challenges.servers', 'No server is listed whose challenges could be answered.')
+  }
   if (timeBounds === 'any') {
     yield warning('no-end', 'timeBounds', 'A signature without end can be kept, and used when it hurts most.')
   } else if ((timeBounds?.maxLifetimeSeconds ?? 0) > HOUR) {

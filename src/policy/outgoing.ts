@@ -1,5 +1,6 @@
 import type { PayloadView } from '../domain/payload.ts'
 import type { InvocationView, OperationView } from '../domain/stellar.ts'
+import { asTransaction } from './authorizations.ts'
 import { MEASURED_FUNCTIONS, movesOf } from './moves.ts'
 import { bodyOf } from './question.ts'
 import type { Policy } from './schema.ts'
@@ -10,11 +11,12 @@ import type { Policy } from './schema.ts'
  *          a payload that is no Stellar transaction
  */
 export function outgoingOf(policy: Policy, view: PayloadView): ReadonlyMap<string, bigint> | undefined {
-  if (view.kind !== 'transaction' && view.kind !== 'fee-bump') return undefined
+  const transaction = view.kind === 'authorization' ? asTransaction(view) : view
+  if (transaction.kind !== 'transaction' && transaction.kind !== 'fee-bump') return undefined
   const { tokens = [] } = policy.rules
   const declared = new Set(tokens.map(({ contract }) => contract))
   const sums = new Map<string, bigint>()
-  for (const operation of bodyOf({ view }).operations) {
+  for (const operation of bodyOf({ view: transaction }).operations) {
     if (!isMeasured(operation, declared)) return undefined
     const { moves, unclear } = movesOf(operation, tokens)
     if (unclear !== undefined) return undefined

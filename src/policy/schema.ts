@@ -5,6 +5,7 @@ import { toHex } from '../bytes/hex.ts'
 import { evmRulesSchema } from './evm/schema.ts'
 import * as contractField from './contract-fields.ts'
 import * as field from './fields.ts'
+import * as statement from './statement-fields.ts'
 import { invalid, readAs } from './problems.ts'
 
 const LIST_MAX = 10_000
@@ -129,6 +130,12 @@ const grants = {
       field.distinct(list, ({ asset, destination, seconds }) => `${asset} ${destination} ${seconds}`, context),
     )
     .optional(),
+  /** Soroban authorizations signed apart from a transaction. */
+  authorizations: statement.authorizations.optional(),
+  /** SEP-10 logins that the key answers, or issues. */
+  challenges: statement.challenges.optional(),
+  /** Execution approvals for programs elsewhere. */
+  approvals: statement.approvals.optional(),
   ...evmRulesSchema.shape,
 }
 

@@ -30,7 +30,14 @@ const SECTIONS: Readonly<Record<string, readonly [title: string, words: string]>
     '`[login]`: how administrators log in',
     'By signing a challenge: SEP-10 for G… addresses, ERC-4361 for 0x… addresses. `serverKey` signs challenges only; never use a key that holds money.',
   ],
-  approvals: ['`[approvals]`: changes of policies', ''],
+  approvals: [
+    '`[approvals]`: changes of policies',
+    'Without `approvers`, a policy-admin can add people who approve; they count for what is proposed afterwards. `policy.md` has the way of a change.',
+  ],
+  breakGlass: [
+    '`[breakGlass]`: access in an emergency',
+    'Without this section there is none. `custodians` sign a statement with keys that lie in envelopes until then; `gateway.md` has the whole way.',
+  ],
   equivocation: ['`[equivocation]`', ''],
   providers: [
     '`[providers.<name>]`: key services',

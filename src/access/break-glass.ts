@@ -24,8 +24,15 @@ export type BreakGlassAction = (typeof BREAK_GLASS_ACTIONS)[number]
 /** By the names of operations of the control plane. What is not here, no break-glass token does. */
 export const BREAK_GLASS_OPERATIONS: Readonly<Record<BreakGlassAction, readonly string[]>> = {
   read: [
-    ...['status.read', 'audit.read', 'admins.list', 'tokens.list', 'keys.list', 'keys.read'],
-    ...['policies.read', 'changes.list', 'changes.read'],
+    'status.read',
+    'audit.read',
+    'admins.list',
+    'tokens.list',
+    'keys.list',
+    'keys.read',
+    'policies.read',
+    'changes.list',
+    'changes.read',
   ],
   'disable-admin': ['admins.change'],
   'restore-policy-admin': ['admins.change', 'admins.add'],
@@ -33,6 +40,7 @@ export const BREAK_GLASS_OPERATIONS: Readonly<Record<BreakGlassAction, readonly 
   'withdraw-change': ['changes.withdraw'],
 }
 
+export const BREAK_GLASS_MINUTES = 15
 export const BREAK_GLASS_MINUTES_MAX = 60
 /** From the statement to its last signature: envelopes have to be fetched. */
 export const BREAK_GLASS_SIGN_MINUTES = 60
@@ -107,13 +115,18 @@ export function readBreakGlass(text: string, rule: BreakGlassRule): BreakGlassTe
   if (!text.startsWith(`${TITLE}\n`)) return undefined
   const read = readJsonObject(new TextEncoder().encode(text.slice(TITLE.length + 1)))
   if (read === undefined || !hasExactly(read, MEMBERS, ['policyAdmin'])) return undefined
-  const { nonce, holder, reason, actions, policyAdmin, minutes, asked } = read as Record<string, never>
+  // Nothing of this type is believed: `problemOfTerms` looks at each, and the text that is made of them must be this one.
+  const { nonce, holder, reason, actions, policyAdmin, minutes, asked } = read as unknown as Claimed
   const askedAt = Date.parse(asked)
-  if (!Array.isArray(actions) || !Number.isSafeInteger(askedAt)) return undefined
+  if (!Array.isArray(actions) || !(askedAt >= 0 && askedAt < TIME_MAX)) return undefined
   const restores = policyAdmin === undefined ? {} : { policyAdmin }
   const terms: BreakGlassTerms = { nonce, holder, reason, actions, minutes, askedAt, ...restores }
   return problemOfTerms(terms, rule) === undefined && breakGlassText(terms, rule) === text ? terms : undefined
 }
+
+type Claimed = Omit<BreakGlassTerms, 'askedAt'> & { readonly asked: string }
+/** The year 9999 and some: later times have another spelling. */
+const TIME_MAX = 253_400_000_000_000
 
 /** What is wrong with terms that somebody asks for. */
 export function problemOfTerms(
@@ -131,7 +144,9 @@ export function problemOfTerms(
     return wrong('policyAdmin', 'does not go with the actions', 'give the one address that is let in, to restore it')
   if (typeof reason !== 'string' || !REASON.test(reason))
     return wrong('reason', 'is not a line of text', 'say in 1 to 500 characters why')
-  return typeof nonce === 'string' && /^[0-9a-f]{32}$/.test(nonce) ? undefined : wrong('nonce', 'is not ours', 'ask again')
+  return typeof nonce === 'string' && /^[0-9a-f]{32}$/.test(nonce)
+    ? undefined
+    : wrong('nonce', 'is not ours', 'ask again')
 }
 const REASON = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,500}$/u
 

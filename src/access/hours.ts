@@ -63,6 +63,8 @@ export interface HoursParts {
 export interface OfficeClock {
   /** Why no time rule may pass now; undefined when the wall clock can be believed. */
   fault(): string | undefined
+  /** Whole milliseconds since the epoch, never less than was seen here or in the log: what began stays begun, whatever the clock says. */
+  time(): number
   isOpen(hours: Hours): boolean
   /** @throws `access/denied` outside the hours, or when the wall clock cannot be believed */
   assertOpen(hours: Hours, action: string): void
@@ -88,6 +90,10 @@ export function createHours({ clock, lastRecordAt }: HoursParts): OfficeClock {
   }
   return {
     fault: () => look().fault,
+    time() {
+      const { now } = look()
+      return Math.floor(Math.max(now, lead + clock.monotonic(), lastRecordAt() ?? now))
+    },
     isOpen(hours) {
       const { now, fault } = look()
       return fault === undefined && isOpenAt(hours, now)

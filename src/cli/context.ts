@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import type { ConfigProblem } from '../domain/errors.ts'
 import type { Finding, Patient } from '../domain/doctor.ts'
 import type { World } from '../domain/ports.ts'
+import type { Chain } from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import type { LocalAdmins } from '../service/control/local-admins.ts'
 import type { KeyView, PlaceView } from '../service/keys.ts'
@@ -174,7 +175,7 @@ export interface AdminRoom extends LocalAdmins {
 
 export interface NewKey {
   readonly name: string
-  readonly chain: 'stellar'
+  readonly chain: Chain
   readonly network: string
   readonly provider: string
   /** Policy document as JSON text; absent: the strict default, which allows nothing. */

@@ -12,8 +12,8 @@ interface Common {
   readonly json?: boolean
 }
 interface NewFlags extends Common {
-  readonly chain: 'stellar'
-  readonly network: string
+  readonly chain: 'stellar' | 'evm'
+  readonly network?: string
   readonly provider: string
   readonly policy?: string
 }
@@ -40,6 +40,7 @@ const EXAMPLES = `
 Examples:
   countersign keys create treasury --provider aws --network public --policy treasury.json
   countersign keys import treasury --provider aws --reference alias/treasury
+  countersign keys create deployer --chain evm --network base --provider aws
   countersign keys import legacy --provider aws --seed-file - < seed.txt`
 
 export function keysCommand(program: Command, context: CliContext): void {
@@ -68,7 +69,7 @@ export function keysCommand(program: Command, context: CliContext): void {
     .option('--reference <reference>', 'native: the key in the service (ARN or id); pinned after proof of possession')
     .option(
       '--seed-file <file>',
-      'envelope: file with the S… seed (or - for stdin); wrapped, verified, never stored in clear',
+      'envelope: file with the S… seed, or the hex of an EVM key (or - for stdin); wrapped, verified, never stored in clear',
     )
     .option('--ciphertext-file <file>', 'envelope: an existing ciphertext with the context {"pubkey": address}')
     .option(
@@ -116,7 +117,10 @@ export function keysCommand(program: Command, context: CliContext): void {
     .description('add another place of the same public key, once it has signed a challenge that verifies under it')
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--reference <reference>', 'native: the key in the service (ARN or id)')
-    .option('--seed-file <file>', 'envelope: file with the S… seed (or - for stdin); wrapped, never stored in clear')
+    .option(
+      '--seed-file <file>',
+      'envelope: file with the S… seed, or the hex of an EVM key (or - for stdin); wrapped, never stored in clear',
+    )
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it (default: a new one)')
     .action(async (name: string, flags: BindFlags) => {
       const place = await placeOf(context, name, flags)
@@ -154,14 +158,17 @@ function common(command: Command): Command {
 
 function forNewKey(command: Command): Command {
   return command
-    .addOption(new Option('--chain <chain>', 'chain of the key').choices(['stellar']).default('stellar'))
-    .option('--network <name>', 'network of the key, fixed for its life', 'testnet')
+    .addOption(new Option('--chain <chain>', 'chain of the key').choices(['stellar', 'evm']).default('stellar'))
+    .option(
+      '--network <name>',
+      'network of the key, fixed for its life (default: testnet; of an EVM key sepolia); eip155:<id> for any chain',
+    )
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
 }
 
 async function newKey({ terminal }: CliContext, name: string, flags: NewFlags): Promise<NewKey> {
-  const { chain, network, provider, policy: path } = flags
+  const { chain, network = chain === 'evm' ? 'sepolia' : 'testnet', provider, policy: path } = flags
   const policy =
     path === undefined ? undefined : await readText(terminal, { field: '--policy', path, bytesMax: POLICY_BYTES_MAX })
   return { name, chain, network, provider, ...given({ policy }) }

@@ -1,5 +1,6 @@
 import { Keypair } from '@stellar/stellar-sdk/base'
 import type { Eip4361Rules } from '../access/eip4361.ts'
+import { checkBreakGlassRule } from '../access/break-glass.ts'
 import { createLogin, type Login } from '../access/login.ts'
 import type { OfficeClock } from '../access/hours.ts'
 import { newestSeq, readRecords } from '../audit/read.ts'
@@ -11,7 +12,7 @@ import type { Logger, World } from '../domain/ports.ts'
 import { reveal } from '../domain/secret.ts'
 import type { Check } from '../http/edge.ts'
 import { controlPlane } from '../http/control.ts'
-import type { ControlParts } from '../service/control/index.ts'
+import { type ControlParts, withBreakGlass } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
@@ -78,7 +79,10 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
     about: { version, environment, instance },
     readiness: parts.readiness,
   }
-  return controlPlane(control)
+  const { breakGlass: rule } = gateway
+  if (rule === undefined) return controlPlane(control)
+  checkBreakGlassRule(rule)
+  return controlPlane(withBreakGlass(control, { rule, challenges: store.challenges, watch: office }))
 }
 
 const nothingSigned = (key: string) =>

@@ -71,16 +71,21 @@ export async function signWithSeed(seed: SecretBytes, payload: Uint8Array, pin: 
   return seed.use(bytes => engine.sign(bytes, payload, pin))
 }
 
-/** The seed in a file: its S… form, PKCS#8, or 32 raw bytes. Takes the bytes and wipes them. */
-export function seedOfFile(file: Uint8Array, label: string): SecretBytes {
+const SEED_FORMS: Readonly<Record<Scheme, readonly [what: string, fix: string]>> = {
+  ed25519: ['no Ed25519 seed', 'give a file with the S… seed on one line, with PKCS#8 DER, or with the 32 raw bytes'],
+  'ecdsa-secp256k1': [
+    'no secp256k1 key',
+    'give a file with the 64 hex digits of the key on one line, with PKCS#8 DER, or with the 32 raw bytes',
+  ],
+}
+
+/** The key in a file: its S… or hex form, PKCS#8, or 32 raw bytes. Takes the bytes and wipes them. */
+export function seedOfFile(file: Uint8Array, label: string, scheme: Scheme = 'ed25519'): SecretBytes {
   try {
-    const opened = openSeed('ed25519', file.length === 32 ? file : file.subarray(0, endOf(file)))
+    const opened = openSeed(scheme, file.length === 32 ? file : file.subarray(0, endOf(file)))
     if (opened === undefined) {
-      throw new SignerError('request/malformed', {
-        field: label,
-        reason: 'holds no Ed25519 seed',
-        fix: 'give a file with the S… seed on one line, with PKCS#8 DER, or with the 32 raw bytes',
-      })
+      const [what, fix] = SEED_FORMS[scheme]
+      throw new SignerError('request/malformed', { field: label, reason: `holds ${what}`, fix })
     }
     const seed = new SecretBytes(copyOf(opened.seed), label)
     opened.wipe()

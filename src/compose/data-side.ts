@@ -8,6 +8,7 @@ import type { OutcomeEntry } from '../domain/audit.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { dataPlane, type DataRoutes } from '../http/app.ts'
 import type { Check } from '../http/edge.ts'
+import { RPC_BYTES_MAX, rpcRoutes } from '../http/routes-rpc.ts'
 import { openSignerRoom, signerIn, type SignerParts } from '../service/signer.ts'
 import { custodyOf, type guardedAttempts } from './custody.ts'
 import { openRouting } from './flags.ts'
@@ -59,7 +60,10 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
   const signerRoom = openSignerRoom(signerParts)
   const signer = signerIn(signerParts, signerRoom)
   /** Families of routes beside the signatures, one line each. */
-  const families: readonly DataRoutes[] = []
+  const version = settings.version ?? 'unknown'
+  const families: readonly DataRoutes[] = [
+    rpcRoutes({ ...signerRoom.deps, keys: store.keys, version, rpcBytes: RPC_BYTES_MAX }),
+  ]
   const plane = { ...signer, readiness, ...world, logger, limits: settings.limits }
   return { routing, fetch: dataPlane(plane, families) }
 }

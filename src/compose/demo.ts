@@ -2,7 +2,8 @@ import type { SeedDocument } from '../../local-kms/index.ts'
 import { isDevelopmentKey } from '../../providers/index.ts'
 import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../bytes/sha256.ts'
-import { stellar } from '../chains/stellar/index.ts'
+import type { Chain } from '../domain/key.ts'
+import { addressOf } from '../service/payloads.ts'
 
 /**
  * The keys of `countersign dev`. Their seeds are PUBLIC: SHA-256 of the text below. They are worth nothing, are refused
@@ -14,6 +15,8 @@ export interface DemoKey {
   readonly name: string
   readonly provider: 'aws-kms' | 'vault-transit' | 'gcp-kms' | 'passphrase' | 'mock'
   readonly custody: 'native' | 'envelope'
+  /** Stellar unless told. */
+  readonly chain?: Chain
   /** What `dev` adopts: the key in the service (native), or the key that wraps (envelope). Absent: the mock makes one. */
   readonly reference?: string
 }
@@ -34,6 +37,14 @@ export const DEMO_KEYS: readonly DemoKey[] = [
   { name: 'demo-passphrase', provider: 'passphrase', custody: 'envelope', reference: 'passphrase/demo' },
   { name: 'demo-mock', provider: 'mock', custody: 'native' },
   { name: 'demo-mock-decrypt', provider: 'mock', custody: 'envelope' },
+  { name: 'demo-evm', chain: 'evm', provider: 'aws-kms', custody: 'native', reference: awsId(3) },
+  {
+    name: 'demo-evm-decrypt',
+    chain: 'evm',
+    provider: 'aws-kms',
+    custody: 'envelope',
+    reference: `${AWS_KEY}${awsId(2)}`,
+  },
 ]
 
 /** Where the demo keys live: their private halves are public, so no production signer takes one. */
@@ -47,11 +58,14 @@ const DEMO_ADDRESSES: readonly string[] = [
   'GBEFQ42ZNJP7C7AUFIXJLOAFFYFXN3KEY6VLUKLNSK4JO66L6J24I3O6', // demo-gcp
   'GC3YHSPOXLH2DGULVXXNJ6VNN4TDKUFLZQYRAQKHEDE6TRHQNOTZC6BX', // demo-gcp-decrypt
   'GDPDFCMZYX3GINLFZN6CN7MK64NL63XG25MERNU4LM6IE7IRJANGF2G5', // demo-passphrase
+  '0xDba2506e876F6E198056eAb2D0a1a6403EA12C39', // demo-evm
+  '0x0c31fE2928271fFBae6A3f6ea3D23b857A7dbD14', // demo-evm-decrypt
 ]
 
 /** True for a key everybody has: one of `dev`, or one of the mock's labels. */
 export const isPublishedKey = (publicKey: Uint8Array): boolean =>
-  isDevelopmentKey(publicKey) || DEMO_ADDRESSES.includes(stellar.address(publicKey))
+  isDevelopmentKey(publicKey) ||
+  DEMO_ADDRESSES.includes(addressOf(publicKey.length === 32 ? 'stellar' : 'evm', publicKey))
 
 /** A fresh copy: whoever takes it wipes it. */
 export const demoSeed = (name: string): Uint8Array => seedOf(name)
@@ -66,6 +80,7 @@ export const DEMO_KMS_SEED: SeedDocument = {
   keys: [
     { keyId: awsId(1), spec: 'ECC_NIST_EDWARDS25519', ...material('demo-stellar'), aliases: ['alias/demo-stellar'] },
     { keyId: awsId(2), spec: 'SYMMETRIC_DEFAULT', ...material('demo-wrapping'), aliases: ['alias/demo-wrapping'] },
+    { keyId: awsId(3), spec: 'ECC_SECG_P256K1', ...material('demo-evm'), aliases: ['alias/demo-evm'] },
   ],
   vault: {
     keys: [

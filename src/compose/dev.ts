@@ -10,9 +10,10 @@ import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
 import type { DemoResult, DevOptions, DevRunning } from '../cli/context.ts'
 import { httpClient } from '../client/http.ts'
+import { ACTIONS } from '../domain/actions.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { Secret, SecretBytes } from '../domain/secret.ts'
-import { demoPolicy } from '../policy/index.ts'
+import { demoEvmPolicy, demoPolicy } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { viewOf } from '../service/keys.ts'
@@ -127,9 +128,16 @@ async function registerDemoKeys(deps: RegisterDeps): Promise<void> {
   await Promise.all(DEMO_KEYS.map(key => registerDemoKey(deps, key)))
 }
 
-async function registerDemoKey(deps: RegisterDeps, { name, provider, custody, reference }: DemoKey): Promise<void> {
+async function registerDemoKey(
+  deps: RegisterDeps,
+  { name, chain = 'stellar', provider, custody, reference }: DemoKey,
+): Promise<void> {
   if ((await deps.registry.resolve(name)) !== undefined) return
-  const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy: demoPolicy().text }
+  const place =
+    chain === 'evm'
+      ? { chain, network: 'sepolia', policy: demoEvmPolicy().text }
+      : { chain, network: 'testnet', policy: demoPolicy().text }
+  const key = { name, provider, ...place }
   if (custody === 'native') {
     await (reference === undefined ? createNative(deps, key) : adopt(deps, key, reference))
   } else {
@@ -139,7 +147,7 @@ async function registerDemoKey(deps: RegisterDeps, { name, provider, custody, re
 }
 
 const newToken = (issuer: DevIssuer) =>
-  issuer.issue({ subject: 'dev', scopes: ['sign:*', 'read:*'], seconds: TOKEN_SECONDS })
+  issuer.issue({ subject: 'dev', scopes: ACTIONS.map(action => `${action}:*`), seconds: TOKEN_SECONDS })
 
 /** Tokens live at most 15 minutes, also here; a fresh one goes to stderr before the last one ends. */
 function renewTokens(issuer: DevIssuer, runtime: Runtime): AbortController {
@@ -160,7 +168,7 @@ async function demo(url: string, token: string, xdr: string, runtime: Runtime): 
   const { fetch, clock, random } = runtime.world()
   const client = httpClient({ url, token: () => token, fetch })
   const results: DemoResult[] = []
-  for (const { name } of DEMO_KEYS.filter(key => key.provider !== 'mock')) {
+  for (const { name } of DEMO_KEYS.filter(({ chain, provider: of }) => of !== 'mock' && chain !== 'evm')) {
     const started = clock.monotonic()
     const idempotencyKey = `demo-${Array.from(random.bytes(16), b => b.toString(16).padStart(2, '0')).join('')}`
     const reply = await client.signStellar(name, xdr, idempotencyKey)

@@ -1,6 +1,7 @@
 import { type AddressList, readAddressList } from '../access/addresses.ts'
 import type { AdmissionLimits, ConcurrencyLimits, Limit } from '../access/admission.ts'
 import type { ApprovalRule } from '../access/approval.ts'
+import { BREAK_GLASS_MINUTES, type BreakGlassRule } from '../access/break-glass.ts'
 import type { Forwarding } from '../access/forwarded.ts'
 import { type Hours, readHours } from '../access/hours.ts'
 import type { ProxyIdentity } from '../access/proxy-identity.ts'
@@ -52,6 +53,8 @@ export interface GatewaySettings {
   /** Absent: nobody logs in. */
   readonly login?: LoginSettings
   readonly approvals: ApprovalRule & { readonly expiryMs: number }
+  /** Absent: there is none. */
+  readonly breakGlass?: BreakGlassRule
   /** Names of keys without the equivocation guard. */
   readonly unguarded: ReadonlySet<string>
 }
@@ -127,6 +130,7 @@ export function gatewaySettings(config: Config): GatewaySettings {
       expiryMs: approvals.expiryHours * HOUR_MS,
       ...(approvals.approvers === undefined ? {} : { approvers: approvals.approvers }),
     },
+    ...breakGlassOf(config),
     unguarded: new Set(config.equivocation.exempt),
   }
   if (problems.length > 0) throw new SignerError('config/invalid', { problems })
@@ -142,6 +146,12 @@ const doorOf = ({ host, port, socket, baseUrls }: Config['server']): GatewaySett
 
 const limitOf = ({ count, seconds }: { count?: number | undefined; seconds: number }): Limit | undefined =>
   count === undefined ? undefined : { limit: count, windowMs: seconds * 1000 }
+
+function breakGlassOf({ breakGlass, environment, issuer }: Config): { breakGlass?: BreakGlassRule } {
+  if (breakGlass === undefined) return {}
+  const { custodians, quorum, lifetimeMinutes: minutes = BREAK_GLASS_MINUTES } = breakGlass
+  return { breakGlass: { custodians, quorum, minutes, environment, audience: `${issuer.audience}/control` } }
+}
 
 function loginOf({ login, environment }: Config): { login?: LoginSettings } {
   const { homeDomain = environment === 'development' ? 'localhost' : undefined, serverKey, network } = login

@@ -1,17 +1,18 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
-import { equalBytes } from '../bytes/equal.ts'
 import { randomId } from '../bytes/ids.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import type { KeyRoom, NewKey } from '../cli/context.ts'
 import { openPassphraseRow } from '../custody/index.ts'
+import { canonicalAddress } from '../config/key-mapping.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { ResolvedKey } from '../domain/key.ts'
+import { type Chain, type ResolvedKey, SCHEME_OF } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
 import type { KeyRef } from '../domain/provider.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { addBinding, restoreBinding } from '../service/bind.ts'
 import { type KeyView, placesOf, viewOf } from '../service/keys.ts'
 import { checkNetwork } from '../service/networks.ts'
+import { addressOf } from '../service/payloads.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
@@ -58,7 +59,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
   const deps = registerDeps(room, world, settings.environment)
   const register = async (make: () => Promise<ResolvedKey>): Promise<KeyView> => viewOf(await make())
   const importSeed: KeyRoom['importSeed'] = async ({ seed: file, wrappingKey, address, ...key }) => {
-    const seed = seedOfFile(file, `seed of ${key.name}`)
+    const seed = seedOfFile(file, `seed of ${key.name}`, SCHEME_OF[key.chain])
     try {
       return await register(() =>
         wrapSeed(deps, key, {
@@ -85,7 +86,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     importSeed,
     importPassphraseRow: async ({ row, passphrase, ...key }) => {
       try {
-        publicKeyOfAddress(key.address)
+        publicKeyOfAddress(key, key.address)
         return await importSeed({ ...key, seed: openPassphraseRow(row, passphrase) })
       } finally {
         passphrase.fill(0)
@@ -93,7 +94,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     },
     importCiphertext: ({ wrappingKey, ciphertext, address, ...key }) =>
       register(async () =>
-        adoptCiphertext(deps, key, { wrappingKey, ciphertext, publicKey: publicKeyOfAddress(address) }),
+        adoptCiphertext(deps, key, { wrappingKey, ciphertext, publicKey: publicKeyOfAddress(key, address) }),
       ),
     list: async () => (await room.store.keys.list()).map(viewOf),
     show: async name => {
@@ -105,10 +106,11 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     restore: name => register(() => restoreKey(deps, name)),
     bind: async place => {
       const { name, provider } = place
+      const chain = (await room.store.keys.resolve(name))?.key.chain ?? 'stellar'
       const where =
         'reference' in place
           ? { reference: place.reference }
-          : { ...place, seed: seedOfFile(place.seed, `seed of ${name}`) }
+          : { ...place, seed: seedOfFile(place.seed, `seed of ${name}`, SCHEME_OF[chain]) }
       return withPlaces(await addBinding(deps, { name, provider, ...where }))
     },
     restoreBinding: async (name, binding) => withPlaces(await restoreBinding(deps, name, binding)),
@@ -120,17 +122,34 @@ const withPlaces = (key: ResolvedKey) => ({ ...viewOf(key), bindings: placesOf(k
 
 /** The reference to pin, once the key behind it has the address that was asked for. */
 async function pinned(deps: RegisterDeps, key: NewKey, reference: KeyRef, address: string): Promise<KeyRef> {
-  const wanted = publicKeyOfAddress(address)
+  const wanted = addressOfChain(key.chain, address)
   const provider = await deps.provider(key.provider)
   const facts = await deps.call(call => provider.describe(reference, call))
-  if (equalBytes(facts.publicKey, wanted)) return facts.reference
+  const found = facts.scheme === SCHEME_OF[key.chain] ? addressOf(key.chain, facts.publicKey) : undefined
+  if (found === wanted) return facts.reference
   throw new SignerError('key/mismatch', {
     key: key.name,
     reason: `the key behind --reference does not give ${address}`,
   })
 }
 
-function publicKeyOfAddress(address: string): Uint8Array {
+/** @throws `request/malformed` */
+function addressOfChain(chain: Chain, address: string): string {
+  const canonical = canonicalAddress(address)
+  if (canonical !== undefined && canonical.startsWith('0x') === (chain === 'evm')) return canonical
+  throw new SignerError('request/malformed', {
+    field: '--address',
+    reason: `${JSON.stringify(address.slice(0, 80))} is not ${chain === 'evm' ? 'an EVM' : 'a Stellar'} address`,
+    fix: `give the ${chain === 'evm' ? '0x…' : 'G…'} address of the key`,
+  })
+}
+
+/** @throws `key/unsupported` for an EVM key, whose address is a hash of it; `request/malformed` */
+function publicKeyOfAddress({ name, chain }: Pick<NewKey, 'name' | 'chain'>, address: string): Uint8Array {
+  if (chain === 'evm') {
+    const reason = 'an EVM address does not hold the public key; import the key itself with --seed-file'
+    throw new SignerError('key/unsupported', { key: name, wanted: 'this source', reason })
+  }
   if (StrKey.isValidEd25519PublicKey(address)) return StrKey.decodeEd25519PublicKey(address)
   throw new SignerError('request/malformed', {
     field: '--address',

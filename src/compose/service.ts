@@ -47,6 +47,8 @@ export interface RunningService {
 /** Longer than the longest answer takes. */
 const idleSeconds = ({ limits }: ServiceSettings): number => Math.max(30, Math.ceil(limits.deadlineMs / 1000) + 5)
 const SHADOW_DRAIN_MS = 5_000
+/** Half of what the largest route takes, since listeners take twice as much: each route has its own limit, and says so. */
+const LISTENER_BYTES = 2 * 1024 * 1024
 
 /** Opens the room, wires the planes to it, and listens. Everything is closed again when any step fails. */
 export async function startService(
@@ -116,7 +118,7 @@ export async function startService(
     }
     const served = { ...(data === undefined ? {} : { data }), ...(control === undefined ? {} : { control }) }
     planes = await listenPlanes(runtime, served, {
-      bodyBytes: settings.limits.bodyBytes,
+      bodyBytes: Math.max(settings.limits.bodyBytes, LISTENER_BYTES),
       idleSeconds: idleSeconds(settings),
     })
     const listening = planes

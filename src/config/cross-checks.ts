@@ -198,6 +198,16 @@ const approvers: Rule = ({ approvals: { approvers: addresses, loosening } }) => 
   ]
 }
 
+const custodians: Rule = ({ breakGlass }) => {
+  if (breakGlass === undefined) return []
+  const { custodians: addresses, quorum } = breakGlass
+  const found = people('breakGlass.custodians', addresses)
+  if (found.length > 0 || quorum <= addresses.length) return found
+  return [
+    problem('breakGlass.quorum', `is ${quorum}, of ${addresses.length} custodians`, 'make it no more than there are'),
+  ]
+}
+
 const issuerKey: Rule = ({ issuer }) =>
   issuer.key === undefined || readIssuerJwk(reveal(issuer.key)) !== undefined
     ? []
@@ -283,6 +293,7 @@ const RULES: readonly Rule[] = [
   issuerKey,
   approvalTimes,
   approvers,
+  custodians,
   ownAudience,
   openingHours,
   flagsOnce,

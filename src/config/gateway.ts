@@ -162,6 +162,19 @@ export const approvals = z.strictObject({
     ),
 })
 
+export const breakGlass = z.strictObject({
+  custodians: z
+    .array(text(64))
+    .min(2)
+    .max(32)
+    .describe('addresses (G… or 0x…) of the people whose signatures open it; none of them need be an administrator'),
+  quorum: whole(2, 32).describe('how many of them must sign, besides the holder'),
+  lifetimeMinutes: whole(1, 60)
+    .optional()
+    .describe('longest life of a token it gives; left out: 15')
+    .meta({ unit: 'minutes' }),
+})
+
 export const STORE_KINDS = ['sqlite', 'postgres'] as const
 
 export const store = (secret: z.ZodType<Secret>) =>

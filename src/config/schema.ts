@@ -5,6 +5,7 @@ import type { Secret } from '../domain/secret.ts'
 import {
   admission,
   approvals,
+  breakGlass,
   equivocation,
   issuer,
   login,
@@ -149,6 +150,7 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
     issuer: issuer(secret).prefault({}),
     login: login(secret).prefault({}),
     approvals: approvals.prefault({}),
+    breakGlass: breakGlass.optional().describe('access in an emergency; left out: there is none'),
     equivocation: equivocation.prefault({}),
     providers: z
       .record(name, z.discriminatedUnion('kind', providerSchemas(secret)))

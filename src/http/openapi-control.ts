@@ -112,7 +112,7 @@ const open = (
 open('/livez', 'Is the process alive', { 200: answer('It is.', Health) })
 open('/readyz', 'Can it work', {
   200: answer('Audit log open, store answering.', Health),
-  503: answer('Not now; `checks` says why.', Health),
+  503: answer('Not now; `checks` names the kind of thing that fails, the log says why.', Health),
 })
 open('/.well-known/jwks.json', 'Public keys of the tokens that are issued here', { 200: answer('RFC 7517.', Jwks) })
 open('/openapi.json', 'This document', { 200: answer('OpenAPI 3.1.', z.looseObject({})) })

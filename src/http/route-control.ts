@@ -103,7 +103,7 @@ export function route<P extends Param | undefined = undefined, B = undefined, Q 
 /** For whoever knocks. */
 export function login<B>(
   written: Written<undefined, B, undefined>,
-  act: (parts: ControlParts, body: Out<B>) => ReturnType<Parameters<typeof performOpen>[3]['act']>,
+  act: (parts: ControlParts, body: Out<B>, asking: Asking) => ReturnType<Parameters<typeof performOpen>[3]['act']>,
 ): ControlRoute {
   return Object.freeze({
     ...(written as unknown as Omit<Route, 'run' | 'status' | 'writes'>),
@@ -112,7 +112,7 @@ export function login<B>(
     run: (parts: ControlParts, asking: Asking) =>
       performOpen<Input<undefined, B, undefined>>(parts, written.name, asking, {
         understand: () => understood(written, asking),
-        act: ({ body }) => act(parts, body),
+        act: ({ body }) => act(parts, body, asking),
       }),
   })
 }

@@ -2,6 +2,7 @@ import {
   activateChange,
   addAdmin,
   approveChange,
+  askBreakGlass,
   challenge,
   changeAdmin,
   checkPolicy,
@@ -15,6 +16,7 @@ import {
   listChanges,
   listKeys,
   listTokens,
+  openBreakGlass,
   openSessionFor,
   proposeChange,
   queryAudit,
@@ -32,6 +34,7 @@ import * as s from './schemas-control.ts'
 const NO_KEY = { 404: 'no such key' }
 const NO_CHANGE = { 404: 'no such change' }
 const STALE = { ...NO_CHANGE, 409: 'done, withdrawn, expired, or another policy is in force' }
+const NO_BREAK_GLASS = { 404: 'break-glass is not configured' }
 const NO_ADMIN = { 404: 'no such administrator' }
 
 /** Every route for administrators. What is not here does not exist; nothing here signs. */
@@ -59,6 +62,32 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
       answer: s.SessionAnswer,
     },
     openSessionFor,
+  ),
+  login(
+    {
+      method: 'POST',
+      path: '/auth/break-glass/statement',
+      name: 'break-glass.ask',
+      summary: 'Begin break-glass: the statement that custodians and the holder sign',
+      needs: 'login',
+      body: s.BreakGlassBody,
+      answer: s.BreakGlassAnswer,
+      refusals: NO_BREAK_GLASS,
+    },
+    askBreakGlass,
+  ),
+  login(
+    {
+      method: 'POST',
+      path: '/auth/break-glass',
+      name: 'break-glass.open',
+      summary: 'End it: the signed statement for a token that stops things, or lets one person back in',
+      needs: 'login',
+      body: s.BreakGlassOpenBody,
+      answer: s.BreakGlassToken,
+      refusals: NO_BREAK_GLASS,
+    },
+    openBreakGlass,
   ),
   route(
     {

@@ -1,5 +1,6 @@
 /** Bodies, queries and answers of the control plane. The same schemas refuse what does not fit and write docs/openapi-control.json. */
 import { z } from 'zod'
+import { BREAK_GLASS_ACTIONS, BREAK_GLASS_MINUTES_MAX } from '../service/control/break-glass.ts'
 import { ROLES } from '../domain/admins.ts'
 import { KEY_NAME } from '../domain/key.ts'
 import { explanation } from './schemas-explain.ts'
@@ -50,6 +51,44 @@ export const SessionAnswer = z.strictObject({
   tokenType: z.literal('Bearer'),
   expiresAt: time('At most 15 minutes from now.'),
   roles: z.array(z.enum(ROLES)),
+})
+
+const minutes = z.int().min(1).max(BREAK_GLASS_MINUTES_MAX)
+const breakGlassActions = z.array(z.enum(BREAK_GLASS_ACTIONS)).min(1).max(BREAK_GLASS_ACTIONS.length)
+export const BreakGlassBody = z.strictObject({
+  holder: text(64, 'G… or 0x…: who will use the token. Signs the statement too, and is not counted in the quorum.'),
+  reason: text(500, 'Why, in one line; stands in every record.'),
+  actions: breakGlassActions.describe('What it may do, and nothing else.'),
+  policyAdmin: text(64, 'G… or 0x…: the one address that restore-policy-admin lets in.').optional(),
+  minutes: minutes.describe('Life of the token; as configured unless told.').optional(),
+})
+export const BreakGlassAnswer = z.strictObject({
+  text: z.string().describe('Exactly what everybody signs.'),
+  quorum: z.int(),
+  custodians: z.array(z.string()),
+  signBy: time('No signature is taken after this.'),
+  minutes,
+})
+export const BreakGlassOpenBody = z.strictObject({
+  text: text(8_192, 'The statement as it came.'),
+  signatures: z
+    .array(
+      z.strictObject({
+        address: text(64, 'Of a custodian or the holder, in its one spelling.'),
+        signature: text(200, 'Over `text`: SEP-53 in base64 (G…), EIP-191 in 0x hex (0x…).'),
+      }),
+    )
+    .min(1)
+    .max(64),
+})
+export const BreakGlassToken = z.strictObject({
+  token: z.string().describe('Shown once and not kept.'),
+  tokenType: z.literal('Bearer'),
+  id: z.string().describe('To take it back by: DELETE /v1/tokens/{token}.'),
+  holder: z.string(),
+  actions: breakGlassActions,
+  policyAdmin: z.string().optional(),
+  expiresAt: time('At most one hour from now, whatever the clock does.'),
 })
 
 const Key = z.strictObject({

@@ -15,6 +15,7 @@ export { type Checked, checkPolicy, lint, type Warning } from './lint.ts'
 export { outgoingOf } from './outgoing.ts'
 export {
   defaultPolicy,
+  demoEvmPolicy,
   demoPolicy,
   escrowPreset,
   payoutsPreset,

@@ -22,10 +22,28 @@ const DEMO: PolicyDocument = {
     muxed: 'any',
     assets: [{ asset: 'any', maxPerOperation: '10000', maxPerTransaction: '100000' }],
   },
+  messages: [{ prefix: 'Countersign demo', maxBytes: 1000 }],
+  approvals: [{ action: 'demo.release', audiences: 'any', maxLifetimeSeconds: 3600 }],
 }
 
 /** The policy of a new key: it denies everything until its operator says otherwise. */
 export const defaultPolicy = (): Policy => parsePolicy(STRICT)
+
+/** What `dev` gives its EVM keys: up to 1 ether to anybody on Sepolia, fees up to 0.1 ether, and messages that say what they are. */
+const DEMO_EVM: PolicyDocument = {
+  version: 1,
+  network: 'sepolia',
+  evm: {
+    fee: { maxWei: '100000000000000000' },
+    maxWei: '1000000000000000000',
+    payments: { destinations: 'any' },
+  },
+  messages: [{ prefix: 'Countersign demo', maxBytes: 1000 }],
+  approvals: [{ action: 'demo.release', audiences: 'any', maxLifetimeSeconds: 3600 }],
+}
+
+/** For development keys only. */
+export const demoEvmPolicy = (): Policy => parsePolicy(DEMO_EVM)
 
 /** For development keys only. */
 export const demoPolicy = (): Policy => parsePolicy(DEMO)

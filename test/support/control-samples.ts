@@ -25,6 +25,8 @@ export interface World {
 const BODIES: Readonly<Record<string, unknown>> = {
   'login.challenge': { address: person('anybody').address },
   'login.token': { message: 'm', signature: '0x00' },
+  'break-glass.ask': { holder: person('anybody').address, reason: 'nobody can log in', actions: ['read'] },
+  'break-glass.open': { text: 't', signatures: [{ address: person('anybody').address, signature: 's' }] },
   'tokens.issue': { subject: 'payouts', scopes: ['read:treasury'], seconds: 60 },
   'policies.check': { policy: DEMO },
   'policies.explain': { payload: PAYLOAD },
@@ -34,6 +36,8 @@ const BODIES: Readonly<Record<string, unknown>> = {
 const PATHS: Readonly<Record<string, string>> = {
   'login.challenge': '/auth/challenge',
   'login.token': '/auth/token',
+  'break-glass.ask': '/auth/break-glass/statement',
+  'break-glass.open': '/auth/break-glass',
   'status.read': '/v1/status',
   'keys.list': '/v1/keys',
   'keys.read': '/v1/keys/{key}',

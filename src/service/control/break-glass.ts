@@ -26,7 +26,7 @@ import type { Admin, ChallengeStore, TokenRecord } from '../../domain/admins.ts'
 import type { AuditActor } from '../../domain/audit.ts'
 import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import { canonicalAddress } from './admins.ts'
-import { type Asking, type Done, type Granted, notPermitted } from './guard.ts'
+import { type Asking, type Done, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
 
 export interface BreakGlassParts {
@@ -34,6 +34,13 @@ export interface BreakGlassParts {
   readonly challenges: ChallengeStore
   /** A clock that was set back lengthens nothing: while it is behind, no statement and no token is taken. */
   readonly watch: Pick<OfficeClock, 'fault' | 'time'>
+}
+
+/** As the control plane has it. */
+export interface BreakGlass extends BreakGlassParts {
+  /** When the tokens end that were opened or used here, by their id. */
+  readonly seen: Map<string, number>
+  holder(parts: ControlParts, asking: Asking): Promise<BreakGlassHolder | undefined>
 }
 
 export interface BreakGlassWish {
@@ -55,6 +62,8 @@ interface Sealed {
 }
 
 const PREFIX = 'bg_'
+export { BREAK_GLASS_ACTIONS, BREAK_GLASS_MINUTES_MAX } from '../../access/break-glass.ts'
+
 const ISSUED_BY = 'break-glass'
 const encoder = new TextEncoder()
 const challengeOf = (text: string): string => `${ISSUED_BY}:${hashOf(text)}`
@@ -62,14 +71,14 @@ const hashOf = (text: string): string => toHex(sha256(encoder.encode(text)))
 const iso = (ms: number): string => new Date(ms).toISOString()
 
 /** Where it is not configured, it does not exist. @throws `request/unknown-route` */
-function glassOf({ breakGlass }: ControlParts, path: string): BreakGlassParts {
+function glassOf({ breakGlass }: ControlParts, path: string): BreakGlass {
   if (breakGlass !== undefined) return breakGlass
   throw new SignerError('request/unknown-route', { method: 'POST', path })
 }
 
 /** The statement to sign. Whoever asks gets one: it is worth nothing without the signatures. @throws `request/malformed` */
 export async function askBreakGlass(parts: ControlParts, wish: BreakGlassWish): Promise<Done> {
-  const { rule, challenges, watch } = glassOf(parts, '/break-glass/statement')
+  const { rule, challenges, watch } = glassOf(parts, '/auth/break-glass/statement')
   const terms: BreakGlassTerms = {
     nonce: toHex(parts.world.random.bytes(16)),
     holder: canonicalAddress(wish.holder),
@@ -99,13 +108,15 @@ export async function openBreakGlass(
   { text, signatures }: Pick<Sealed, 'text' | 'signatures'>,
   asking: Asking,
 ): Promise<Done & { readonly actor: Omit<AuditActor, 'peer'> }> {
-  const glass = glassOf(parts, '/break-glass')
+  const glass = glassOf(parts, '/auth/break-glass')
   const client = clientOf(parts, asking)
   const statement = hashOf(text)
+  let signers: readonly string[] = []
   try {
     const terms = readBreakGlass(text, glass.rule)
     if (terms === undefined) throw refused('this is not the text of a statement that was made here')
     const verdict = await judgeBreakGlass(terms, signatures, glass.rule, await addressesOf(parts))
+    signers = verdict.custodians
     if (!verdict.ok) throw refused(verdict.reason)
     const now = believed(glass.watch)
     // Only a good quorum uses a statement up: nobody else can take it from them.
@@ -113,7 +124,12 @@ export async function openBreakGlass(
       throw refused('the statement was not made here, has expired or was used before: ask for another one')
     }
     const token = `${PREFIX}${toBase64Url(parts.world.random.bytes(32))}`
-    const sealed: Sealed = { text, signatures: counted(signatures, verdict.custodians, terms), client, instance: parts.about.instance }
+    const sealed: Sealed = {
+      text,
+      signatures: counted(signatures, verdict.custodians, terms),
+      client,
+      instance: parts.about.instance,
+    }
     const id = idOf(token)
     const expiresAt = breakGlassEnd(terms, now, glass.rule)
     const facts = { ...factsOf(terms), statement, token: id, custodians: verdict.custodians.join(' ') }
@@ -122,12 +138,17 @@ export async function openBreakGlass(
     await alarm(parts, 'opened', { ...actor, peer: client }, asking, { ...facts, expiresAt: iso(expiresAt) })
     const grants = canonicalize(sealed) ?? ''
     await parts.tokens.record({ id, subject: terms.holder, issuedBy: ISSUED_BY, issuedAt: now, expiresAt, grants })
+    glass.seen.set(id, expiresAt)
     const { holder, actions, policyAdmin } = terms
     const restores = policyAdmin === undefined ? {} : { policyAdmin }
     const answer = { token, tokenType: 'Bearer', id, holder, actions, ...restores, expiresAt: iso(expiresAt) }
     return { answer, facts, actor }
   } catch (error) {
-    await alarm(parts, 'refused', { subject: 'unknown', peer: client }, asking, { statement, ...whyOf(error) })
+    const actor = { subject: 'unknown', peer: client }
+    const custodians = signers.join(' ')
+    // Strangers find all of this as loud, and their records in a bounded number: they have no key of a custodian.
+    const sure = signers.length > 0
+    await alarm(parts, 'refused', actor, asking, { statement, ...(sure ? { custodians } : {}), ...whyOf(error) }, sure)
     throw error
   }
 }
@@ -147,11 +168,9 @@ export interface BreakGlassHolder {
   readonly actor: AuditActor
   readonly admin: Admin
   readonly expiresAt: number
-  /** Before anything of the request is looked at: on disk and in the log of the process. @throws `audit/sealed` */
+  /** On disk and in the log of the process, whatever comes of it; then authorized. @throws `audit/sealed`, `access/denied` */
   use(operation: string): Promise<void>
-  /** @throws `access/denied` */
-  authorize(operation: string): void
-  /** @throws `access/denied` */
+  /** Once the request was read. @throws `access/denied` */
   narrow(operation: string, input: unknown): Promise<void>
 }
 
@@ -160,20 +179,26 @@ export interface BreakGlassHolder {
  * @throws `token/invalid` for one that is unknown, over, taken back, or whose statement does not hold any more;
  *         `access/denied` from another client, at another instance, or while the clock cannot be believed
  */
-export async function breakGlassHolder(parts: ControlParts, asking: Asking): Promise<BreakGlassHolder | undefined> {
+async function breakGlassHolder(parts: ControlParts, asking: Asking): Promise<BreakGlassHolder | undefined> {
   const header = asking.visit.headers.get('authorization') ?? ''
   const start = `Bearer ${PREFIX}`
   if (!header.startsWith(start)) return undefined
   const { breakGlass: glass, tokens } = parts
   const id = idOf(header.slice('Bearer '.length))
   const record = glass === undefined ? undefined : await tokens.find(id)
-  if (glass === undefined || record === undefined) throw invalid('key')
+  if (glass === undefined || record === undefined) {
+    await parts.admit({ visit: asking.visit })
+    throw invalid('key')
+  }
   const client = clientOf(parts, asking)
   const actor: AuditActor = { subject: record.subject, tokenId: id, peer: client }
   try {
     const { terms, expiresAt } = await hold(parts, glass, record, client)
+    glass.seen.set(id, expiresAt)
     return holder(parts, asking, { actor, terms, expiresAt })
   } catch (error) {
+    // Counted first: who has an old token cannot fill the log with it.
+    await parts.admit({ visit: asking.visit })
     await alarm(parts, 'refused', actor, asking, whyOf(error))
     throw error
   }
@@ -181,20 +206,29 @@ export async function breakGlassHolder(parts: ControlParts, asking: Asking): Pro
 
 async function hold(parts: ControlParts, { rule, watch }: BreakGlassParts, record: TokenRecord, client: string) {
   if ((await parts.tokens.isRevoked(record.id)) !== false) throw invalid('revoked')
-  const sealed = readJsonObject(encoder.encode(record.grants)) as Partial<Sealed> | undefined
-  const { text = '', signatures = [] } = sealed ?? {}
-  const terms = readBreakGlass(text, rule)
-  const verdict =
-    terms === undefined ? undefined : await judgeBreakGlass(terms, signatures, rule, await addressesOf(parts))
-  if (terms === undefined || verdict?.ok !== true || terms.holder !== record.subject) throw invalid('signature')
+  const sealed = readSealed(record.grants)
+  const terms = sealed === undefined ? undefined : readBreakGlass(sealed.text, rule)
+  if (sealed === undefined || terms?.holder !== record.subject) throw invalid('claims')
+  if (!(await judgeBreakGlass(terms, sealed.signatures, rule, await addressesOf(parts))).ok) throw invalid('signature')
   const here = parts.about.instance
-  if (sealed?.instance !== here) throw denied(`the token was opened at another instance than ${here}`)
+  if (sealed.instance !== here) throw denied(`the token was opened at another instance than ${here}`)
   if (sealed.client !== client) throw denied('the token was opened from another address')
   const expiresAt = Math.min(record.expiresAt, breakGlassEnd(terms, record.issuedAt, rule))
   const now = believed(watch)
   // Not before it was given out either: the clock was ahead then, or is behind now.
   if (!(now >= record.issuedAt) || !(now < expiresAt)) throw invalid('expired')
   return { terms, expiresAt }
+}
+
+/** @returns undefined for a row that is not whole */
+function readSealed(grants: string): Sealed | undefined {
+  const { text, signatures, client, instance } = readJsonObject(encoder.encode(grants)) ?? {}
+  if (typeof text !== 'string' || typeof client !== 'string' || typeof instance !== 'string') return undefined
+  const isSignature = (each: unknown): each is BreakGlassSignature => {
+    const { address, signature } = Object(each) as Partial<Record<string, unknown>>
+    return typeof address === 'string' && typeof signature === 'string'
+  }
+  return Array.isArray(signatures) && signatures.every(isSignature) ? { text, signatures, client, instance } : undefined
 }
 
 function holder(
@@ -208,13 +242,15 @@ function holder(
     actor,
     expiresAt,
     admin: nobody,
-    use: operation =>
-      alarm(parts, 'used', actor, asking, { operation, ...factsOf(terms), expiresAt: iso(expiresAt) }),
-    authorize: operation => authorizeBreakGlass(terms, operation),
+    async use(operation) {
+      await alarm(parts, 'used', actor, asking, { operation, ...factsOf(terms), expiresAt: iso(expiresAt) })
+      authorizeBreakGlass(terms, operation)
+    },
     async narrow(operation, input) {
       const { object, body } = (input ?? {}) as { object?: unknown; body?: { active?: unknown } }
       narrowBreakGlass(terms, operation, { object, body })
-      if (operation === 'admins.change' && body?.active === true) await onlyPolicy(parts, canonicalAddress(String(object)))
+      if (operation === 'admins.change' && body?.active === true)
+        await onlyPolicy(parts, canonicalAddress(String(object)))
     },
   }
 }
@@ -229,19 +265,31 @@ async function onlyPolicy({ admins }: ControlParts, address: string): Promise<vo
 
 type Alarm = 'opened' | 'refused' | 'used'
 
-/** On disk when it resolves, and a line that somebody is woken by, written first: also when the disk fails. */
+/**
+ * A line that somebody is woken by, written first: also when the disk fails. And a record, on disk when it resolves.
+ * @param sure  false for whoever has shown nothing: their records are bounded.
+ */
 async function alarm(
-  { audit, logger, world }: ControlParts,
+  { audit, logger, world, recordOpen }: ControlParts,
   what: Alarm,
   actor: AuditActor,
   { requestId, visit: { method, url }, object }: Asking,
   facts: NonNullable<Done['facts']>,
+  sure = true,
 ): Promise<void> {
   const route = `${method} ${new URL(url).pathname}`.slice(0, 300)
   const about = object === '' ? {} : { object: object.slice(0, 255) }
   logger.error(`break-glass-${what}`, { ...actor, requestId, route, ...about, ...facts })
   const detail = { requestId, route, ...about, ...facts, outcome: what === 'refused' ? 'refused' : 'accepted' }
-  await audit.append({ kind: 'event', auditId: randomId(world.random, 'a'), event: `break-glass.${what}`, actor, detail })
+  const event = {
+    kind: 'event',
+    auditId: randomId(world.random, 'a'),
+    event: `break-glass.${what}`,
+    actor,
+    detail,
+  } as const
+  if (sure) await audit.append(event)
+  else recordOpen(event)
 }
 
 const factsOf = ({ holder: address, reason, actions, policyAdmin, minutes }: BreakGlassTerms) => ({
@@ -273,29 +321,40 @@ const idOf = (token: string): string => `${PREFIX}${hashOf(token)}`
 const refused = (reason: string) => new SignerError('login/refused', { reason })
 const denied = (reason: string) => new SignerError('access/denied', { action: ISSUED_BY, reason })
 
-const LIST_MAX = 1_000
+/** Far more than rate limits let anybody give out within the life of a token. */
+const LIST_MAX = 1_000_000
 
 /**
- * The parts of a control plane that has break-glass. Its status and `/readyz` say while a token is good, at every instance
- * that shares the store.
+ * The parts of a control plane that has break-glass. Its status and `/readyz` say while a token of this instance is good; of
+ * one that was opened before a restart, too.
  */
 export function withBreakGlass(parts: ControlParts, breakGlass: BreakGlassParts): ControlParts {
-  const { tokens, readiness } = parts
-  const open = async (): Promise<readonly TokenRecord[]> => {
+  const { tokens, readiness, about } = parts
+  const seen = new Map<string, number>()
+  let looked = false
+  const look = async (now: number): Promise<void> => {
+    const alive = looked ? [] : await tokens.list({ now, limit: LIST_MAX })
+    looked = true
+    for (const { id, issuedBy, grants, expiresAt } of alive)
+      if (issuedBy === ISSUED_BY && readSealed(grants)?.instance === about.instance) seen.set(id, expiresAt)
+  }
+  const until = async (): Promise<number> => {
     const now = breakGlass.watch.time()
-    const alive = await tokens.list({ now, limit: LIST_MAX })
-    return alive.filter(token => token.issuedBy === ISSUED_BY && token.revokedAt === undefined)
+    await look(now)
+    let last = 0
+    for (const [id, end] of seen) {
+      if (!(end > now) || (await tokens.isRevoked(id))) seen.delete(id)
+      else last = Math.max(last, end)
+    }
+    return last
   }
   return {
     ...parts,
-    breakGlass,
+    breakGlass: { ...breakGlass, seen, holder: breakGlassHolder },
     readiness: async () => {
-      const [checks, held] = await Promise.all([readiness(), open().catch(() => [])])
-      if (held.length === 0) return checks
-      const until = iso(Math.max(...held.map(({ expiresAt }) => expiresAt)))
-      return [...checks, { name: 'break-glass', ok: true, detail: `in use until ${until}` }]
+      const [checks, last] = await Promise.all([readiness(), until().catch(() => 0)])
+      if (last === 0) return checks
+      return [...checks, { name: ISSUED_BY, ok: true, detail: `in use until ${iso(last)}` }]
     },
   }
 }
-
-export type { BreakGlassRule, Granted }

@@ -68,6 +68,9 @@ interface Steps<Input> {
  *   authenticate → the administrator as the store knows them now → admit → authorize → understand → reserve →
  *   durable "accepted" (writes) → act → durable "done" → answer
  *
+ * The holder of a break-glass token is no administrator: what they may do stands in its statement, and each use is on record
+ * and alarms before anything is looked at.
+ *
  * Authorization stands before anything of the request is read or looked up, so the answer to those who may not ask is the
  * same whether the object exists or not. Whatever ends a request is on record, with who, what for and why.
  *
@@ -88,13 +91,22 @@ export async function perform<Input>(
   try {
     const peer = parts.clientOf?.(visit) ?? visit.peer
     actor = { ...actor, peer }
-    const bearer = await counted(parts, visit, () => parts.authenticate(visit))
-    actor = { subject: bearer.subject, tokenId: bearer.tokenId, peer }
-    admin = await counted(parts, visit, () => administrator(parts, bearer))
-    headers = await parts.admit({ visit, subject: admin.address, tokenId: bearer.tokenId })
-    authorizeAdmin(admin, operation.permission)
+    const holder = await parts.breakGlass?.holder(parts, asking)
+    if (holder === undefined) {
+      const bearer = await counted(parts, visit, () => parts.authenticate(visit))
+      actor = { subject: bearer.subject, tokenId: bearer.tokenId, peer }
+      admin = await counted(parts, visit, () => administrator(parts, bearer))
+    } else ({ actor, admin } = holder)
+    headers = await parts.admit({
+      visit,
+      subject: actor.subject,
+      ...(actor.tokenId === undefined ? {} : { tokenId: actor.tokenId }),
+    })
+    if (holder === undefined) authorizeAdmin(admin, operation.permission)
+    else await holder.use(operation.name)
     if (parts.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: parts.audit.state.reason })
     input = steps.understand()
+    await holder?.narrow(operation.name, input)
   } catch (error) {
     throw refuse(parts, { operation, asking, auditId, actor }, error)
   }

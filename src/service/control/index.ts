@@ -1,5 +1,6 @@
 export { addAdmin, changeAdmin, listAdmins, showAdmin } from './admins.ts'
 export { queryAudit } from './audit.ts'
+export { askBreakGlass, openBreakGlass, withBreakGlass } from './break-glass.ts'
 export {
   activateChange,
   approveChange,

@@ -9,6 +9,7 @@ import type { ChangeStore } from '../../domain/changes.ts'
 import type { ClaimStore } from '../../domain/claims.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../../domain/ports.ts'
+import type { BreakGlass } from './break-glass.ts'
 
 /** A request as it came in, for those who check who sent it: nothing decoded, nothing believed. */
 export interface Visit {
@@ -66,6 +67,8 @@ export interface ControlParts {
   readonly approvals: ApprovalRule
   /** Life of a proposal. */
   readonly changeLifeMs: number
+  /** Absent: there is none. Made by `withBreakGlass`. */
+  readonly breakGlass?: BreakGlass
   readonly about: { readonly version: string; readonly environment: string; readonly instance: string }
   readiness(): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]>
 }

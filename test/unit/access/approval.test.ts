@@ -87,8 +87,12 @@ test('the rule must need somebody', () => {
     { coolDownMs: -1 },
     { coolDownMs: Number.NaN },
     { environment: '' },
+    { approvers: [] },
+    { approvers: ['one'] },
+    { approvers: ['one', 'one'] },
   ]
   checkApprovalRule(rule)
+  checkApprovalRule({ ...rule, approvers: ['one', 'two'] })
   for (const one of bad)
     assert.throws(
       () => checkApprovalRule({ ...rule, ...one }),
@@ -134,6 +138,32 @@ test('T61 nobody who may not approve counts', async () => {
   // A bad one in front of a good one of the same address costs nothing.
   const bad = { ...approvalBy(one), signature: approvalBy(two).signature }
   assert.deepEqual(given(await judge([bad, ...both], admins)), [true, 2])
+})
+
+test('T61 where approvers are named, nobody else counts for a loosening, however long they have had the role', async () => {
+  const [one, two, own] = [stellarPerson(1), evmPerson(2), stellarPerson(3)]
+  const admins = [one, two, own].map(person => approver(person))
+  const named: ApprovalRule = { ...rule, approvers: [one.address, two.address] }
+  const judge = (by: readonly Person[], of = change, who: readonly Admin[] = admins) =>
+    judgeApprovals(
+      of,
+      by.map(person => approvalBy(person, of)),
+      who,
+      named,
+      NOW,
+    )
+  assert.deepEqual(given(await judge([one, two])), [true, 2])
+  assert.deepEqual(given(await judge([one, own])), [false, 1])
+  assert.deepEqual(given(await judge([own])), [false, 0])
+  // To be named is not enough.
+  assert.deepEqual(given(await judge([one, two], change, [approver(one)])), [false, 1])
+  assert.deepEqual(given(await judge([one, two], change, [approver(one), approver(two, { active: false })])), [
+    false,
+    1,
+  ])
+  const tightening = { ...change, direction: 'tightening' } as const
+  assert.deepEqual(given(await judge([own], tightening)), [true, 1])
+  assert.deepEqual([mayApprove(approver(own), change), mayApprove(approver(own), change, named)], [true, false])
 })
 
 test('T61 expiry, cool-down and state', async () => {

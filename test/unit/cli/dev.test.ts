@@ -23,6 +23,8 @@ const started = Date.now()
 /** One key for each provider and custody there is, by name. */
 const DEMO = (
   [
+    ['demo-evm', 'aws-kms', 'native'],
+    ['demo-evm-decrypt', 'aws-kms', 'envelope'],
     ['demo-gcp', 'gcp-kms', 'native'],
     ['demo-gcp-decrypt', 'gcp-kms', 'envelope'],
     ['demo-mock', 'mock', 'native'],
@@ -33,7 +35,12 @@ const DEMO = (
     ['demo-vault', 'vault-transit', 'native'],
     ['demo-vault-decrypt', 'vault-transit', 'envelope'],
   ] as const
-).map(([name, provider, custody]) => ({ name, chain: 'stellar', network: 'testnet', provider, custody }))
+).map(([name, provider, custody]) => ({
+  name,
+  ...(name.includes('evm') ? { chain: 'evm', network: 'sepolia' } : { chain: 'stellar', network: 'testnet' }),
+  provider,
+  custody,
+}))
 const EXAMPLE = readFileSync(EXAMPLE_FILE, 'utf8').trim()
 const HASH = '0e5c91c6f107039e90e2b5a4398ffce7c7209f91c31eb86452ea6e5a0af17aae'
 
@@ -122,7 +129,7 @@ describe('dev stays up', () => {
     expect(ready.keys.map(({ address: _, ...rest }) => rest)).toEqual(DEMO)
     const { payload } = decodeToken(token)
     expect(payload.exp - payload.iat).toBe(900)
-    for (const { name, address, custody, provider } of ready.keys) {
+    for (const { name, address, custody, provider } of ready.keys.filter(({ chain }) => chain === 'stellar')) {
       const signed = await run(['sign', '--key', name, '--json', EXAMPLE], { env: dev.client })
       expect(signed.exitCode).toBe(0)
       expect(signed.json).toMatchObject({ address, custody, provider, hash: HASH, keyVersion: 1 })

@@ -177,7 +177,7 @@ describe('mistakes on the command line exit 2 and say what was meant', () => {
     [['keys', 'create', 'a'], "required option '--provider <name>' not specified"],
     [['keys', 'create', '--provider', 'aws'], "missing required argument 'name'"],
     [['keys', 'create', 'a', '--provider', 'x', '--custody', 'both'], 'Allowed choices are native, envelope'],
-    [['keys', 'create', 'a', '--provider', 'x', '--chain', 'evm'], 'Allowed choices are stellar'],
+    [['keys', 'create', 'a', '--provider', 'x', '--chain', 'bitcoin'], 'Allowed choices are stellar, evm'],
     [['local-kms', '--sigv4', 'maybe'], 'Allowed choices are off, lenient, strict'],
     [['dev', '--port', '65536'], 'Use a whole number from 0 to 65535.'],
     [['dev', '--port', '1e3'], 'Use a whole number from 0 to 65535.'],

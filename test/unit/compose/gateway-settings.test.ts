@@ -52,8 +52,27 @@ test('gateway settings: texts become what the rooms judge by', async () => {
       'admission.limits.failures.count': 7,
       'limits.tokenConcurrency': 4,
       'equivocation.exempt': ['hot'],
+      'approvals.approvers': [
+        'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H',
+        'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI',
+      ],
+      breakGlass: {
+        custodians: [
+          'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H',
+          'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI',
+        ],
+        quorum: 2,
+      },
       environment: 'development',
     },
+  })
+  assert.deepEqual(gatewaySettings(config).approvals.approvers, config.approvals.approvers)
+  assert.deepEqual(gatewaySettings(config).breakGlass, {
+    custodians: [
+      'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H',
+      'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI',
+    ],
+    ...{ quorum: 2, minutes: 15, environment: 'development', audience: 'countersign/control' },
   })
   const { data, forwarding, identity, admission, unguarded, login } = gatewaySettings(config)
   assert.equal(data.socket, '/run/d.sock')

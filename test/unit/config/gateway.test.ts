@@ -22,7 +22,17 @@ const CONTROL = {
   'login.webAuthDomain': 'signer.example.com',
   'login.serverKey': 'file:/seed',
   'control.baseUrls': ['https://signer.example.com'],
+  'approvals.approvers': [
+    'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H',
+    'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI',
+  ],
 } as const
+
+const PEOPLE = [
+  'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H',
+  'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI',
+]
+const EVM = '0x52908400098527886E0F7030069857D2E4169EE7'
 
 type Flags = Readonly<Record<string, unknown>>
 const loaded = (flags: Flags, more: Readonly<Record<string, string>> = {}) =>
@@ -79,7 +89,18 @@ test('gateway config: every section is in the table, and in the JSON Schema, clo
   ])
     assert.ok(names.includes(name), name)
   const { properties } = configJsonSchema() as { properties: Record<string, { additionalProperties: boolean }> }
-  for (const section of ['control', 'proxies', 'admission', 'store', 'issuer', 'login', 'approvals', 'equivocation'])
+  assert.ok(names.includes('approvals.approvers') && names.includes('breakGlass.quorum'))
+  for (const section of [
+    'breakGlass',
+    'control',
+    'proxies',
+    'admission',
+    'store',
+    'issuer',
+    'login',
+    'approvals',
+    'equivocation',
+  ])
     assert.equal(properties[section]?.additionalProperties, false, section)
 })
 
@@ -136,6 +157,20 @@ const REFUSED: readonly (readonly [flags: Flags, path: string])[] = [
   [{ ...CONTROL, 'login.sessionSeconds': 901 }, 'login.sessionSeconds'],
   [{ 'approvals.loosening': 0 }, 'approvals.loosening'],
   [{ 'approvals.coolDownMinutes': 60, 'approvals.expiryHours': 1 }, 'approvals.coolDownMinutes'],
+  [{ 'approvals.approvers': [] }, 'approvals.approvers'],
+  [{ 'approvals.approvers': [EVM] }, 'approvals.approvers'],
+  [{ 'approvals.approvers': [...PEOPLE, 'ann'] }, 'approvals.approvers.2'],
+  [{ 'approvals.approvers': [...PEOPLE, EVM.toLowerCase()] }, 'approvals.approvers.2'],
+  [{ 'approvals.approvers': [...PEOPLE, EVM, EVM] }, 'approvals.approvers.3'],
+  [{ breakGlass: { custodians: PEOPLE } }, 'breakGlass.quorum'],
+  [{ breakGlass: { quorum: 2 } }, 'breakGlass.custodians'],
+  [{ breakGlass: { custodians: PEOPLE, quorum: 1 } }, 'breakGlass.quorum'],
+  [{ breakGlass: { custodians: PEOPLE, quorum: 3 } }, 'breakGlass.quorum'],
+  [{ breakGlass: { custodians: [EVM], quorum: 2 } }, 'breakGlass.custodians'],
+  [{ breakGlass: { custodians: [EVM, EVM], quorum: 2 } }, 'breakGlass.custodians.1'],
+  [{ breakGlass: { custodians: [EVM, 'GAAA'], quorum: 2 } }, 'breakGlass.custodians.1'],
+  [{ breakGlass: { custodians: PEOPLE, quorum: 2, lifetimeMinutes: 61 } }, 'breakGlass.lifetimeMinutes'],
+  [{ breakGlass: { custodians: PEOPLE, quorum: 2, sealed: true } }, 'breakGlass.sealed'],
   [{ 'store.kind': 'mysql' }, 'store.kind'],
   [{ 'store.kind': 'postgres' }, 'store.url'],
   [{ 'store.url': 'file:/pg' }, 'store.url'],
@@ -263,6 +298,9 @@ test('start guard: choices that are weaker than they could be are said, in produ
   assert.deepEqual(await warned({}), [])
   assert.deepEqual(await warned({ ...CONTROL, ...POSTGRES }), [])
   assert.deepEqual(await warned(CONTROL), ['store.kind'])
+  const all = { ...CONTROL, ...POSTGRES, 'approvals.approvers': undefined }
+  assert.deepEqual(await warned(all), ['approvals.approvers'])
+  assert.deepEqual(await warned({ ...all, environment: 'staging' }), [])
   for (const [flags, path] of rows) {
     assert.deepEqual(await warned(flags), [path], JSON.stringify(flags))
     assert.deepEqual(await warned({ ...flags, environment: 'development' }), [])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditRecord } from '../../../src/domain/audit.ts'
 import { SignerError } from '../../../src/domain/errors.ts'
-import { type CallOptions, type ControlRig, openControlRig, person } from '../../support/control-rig.ts'
+import { type CallOptions, type ControlRig, openControlRig, person, RULE } from '../../support/control-rig.ts'
 import { DEMO, DENIES, PAYLOAD, STRICT } from '../../support/control-samples.ts'
 import { NOW, problemOf } from '../../support/rig.ts'
 
@@ -319,6 +319,43 @@ test('T61 a loosening takes two approvals of others over the exact text, then it
     storyOf(rig.records(), 'changes.activate').join(),
     'accepted,change/not-approved,accepted,change/not-approved,accepted,done,replayed,accepted,change/conflict',
   )
+})
+
+test('T61 one policy-admin who adds approvers of their own beforehand gets no loosening through, where approvers are named', async () => {
+  const [ann, bob] = [person('ann'), person('bob')]
+  const approvals = { ...RULE, approvers: [ann.address, bob.address] }
+  const rig = openControlRig({ parts: real => ({ ...real, approvals }) })
+  const chief = await rig.admin('policy-admin')
+  await rig.admin('approver', 'ann')
+  const puppets = ['puppet-1', 'puppet-2'].map(person)
+  for (const { address } of puppets) {
+    const body = { address, name: 'puppet', roles: ['approver'] }
+    await ok(rig, 'POST', '/v1/admins', { as: chief.address, body }, 201)
+  }
+  rig.clock.advance(24 * 3_600_000)
+  const propose = { as: chief.address, body: { policy: WIDER, tests: SAYS('allow') } }
+  const change = await ok(rig, 'POST', PROPOSE, propose, 201)
+  const at = `/v1/changes/${change['id']}`
+  const approve = (who: typeof ann) =>
+    rig.call('POST', `${at}/approvals`, { as: who.address, body: { signature: who.sign(change['text']) } })
+  for (const puppet of puppets) {
+    const problem = await problemOf(await approve(puppet))
+    assert.deepEqual([problem.code, String(problem['reason']).includes('approvals.approvers')], ['access/denied', true])
+    // Nor by a row that somebody put there.
+    const approval = { address: puppet.address, signature: puppet.sign(change['text']), at: rig.clock.now() }
+    await rig.parts.changes.approve(change['id'], approval)
+  }
+  assert.equal((await approve(ann)).status, 200)
+  const early = await refused(rig, 'POST', `${at}/activate`, { as: chief.address })
+  assert.deepEqual([early['code'], early['given']], ['change/not-approved', 1])
+  await ok(rig, 'POST', `${at}/withdraw`, { as: chief.address })
+  await rig.admin('approver', 'bob')
+  const second = await ok(rig, 'POST', PROPOSE, { ...propose, idempotencyKey: 'second' }, 201)
+  for (const who of [ann, bob]) {
+    const body = { signature: who.sign(second['text']) }
+    await ok(rig, 'POST', `/v1/changes/${second['id']}/approvals`, { as: who.address, body })
+  }
+  await ok(rig, 'POST', `/v1/changes/${second['id']}/activate`, { as: chief.address })
 })
 
 test('a tightening takes one approval; a change made for another policy is void; an expired one is over', async () => {

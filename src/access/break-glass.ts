@@ -18,6 +18,7 @@ export const BREAK_GLASS_ACTIONS = [
   'restore-policy-admin',
   'revoke-token',
   'withdraw-change',
+  'revoke-key',
 ] as const
 export type BreakGlassAction = (typeof BREAK_GLASS_ACTIONS)[number]
 
@@ -38,6 +39,7 @@ export const BREAK_GLASS_OPERATIONS: Readonly<Record<BreakGlassAction, readonly 
   'restore-policy-admin': ['admins.change', 'admins.add'],
   'revoke-token': ['tokens.revoke'],
   'withdraw-change': ['changes.withdraw'],
+  'revoke-key': ['keys.revoke'],
 }
 
 export const BREAK_GLASS_MINUTES = 15

@@ -6,6 +6,7 @@ import type { Chain } from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import type { LocalAdmins } from '../service/control/local-admins.ts'
 import type { KeyView, PlaceView } from '../service/keys.ts'
+import type { Revocation } from '../service/revoke.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
 export interface Terminal {
@@ -38,6 +39,8 @@ export interface Services {
   openAdmins(config: Config): Promise<AdminRoom>
   /** Flags of routing, beside a running service or without one. */
   openFlags(config: Config, file: string | undefined): Promise<FlagRoom>
+  /** Who vouches for what the data plane says of its keys. */
+  metadataIssuer(config: Config): Promise<{ readonly thumbprint: string; readonly jwk: object }>
   audit(directory: string): AuditRoom
   checkConfig(file: string | undefined): Promise<{ environment: string; warnings: readonly ConfigProblem[] }>
   configSchema(): Promise<unknown>
@@ -161,6 +164,8 @@ export interface KeyRoom {
   show(name: string): Promise<KeyView & { readonly policy: unknown; readonly bindings: readonly PlaceView[] }>
   /** Out of quarantine, once the key has proved itself again. */
   restore(name: string): Promise<KeyView>
+  /** Stops a key, or one version of it. */
+  revoke(name: string, wish: { readonly version?: number; readonly reason: string }): Promise<Revocation>
   /** One more place of the same public key, once it has proved that it is there. Wipes the seed. */
   bind(options: BindKey): Promise<KeyView & { readonly bindings: readonly PlaceView[] }>
   /** Ends the suspension of a binding, once it has proved itself again. */

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { addressCommand } from './address.ts'
 import { adminsCommand } from './admins.ts'
+import { approvalsCommand } from './approvals.ts'
 import { auditCommand } from './audit.ts'
 import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
@@ -15,6 +16,7 @@ import { localKmsCommand } from './local-kms.ts'
 import { loginCommand } from './login.ts'
 import { json } from './options.ts'
 import { policyCommand } from './policy.ts'
+import { revokeCommand } from './revoke.ts'
 import { serveCommand } from './serve.ts'
 import { signCommand } from './sign.ts'
 
@@ -75,12 +77,14 @@ const COMMANDS = [
   serveCommand,
   signCommand,
   keysCommand,
+  revokeCommand,
   flagsCommand,
   policyCommand,
   adminsCommand,
   loginCommand,
   addressCommand,
   keygenCommand,
+  approvalsCommand,
   auditCommand,
   configCommand,
   doctorCommand,

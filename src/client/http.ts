@@ -1,3 +1,4 @@
+import { type Json, objectOf, textOf } from './answer.ts'
 import type { Fetch } from '../domain/ports.ts'
 
 /** What a service said no with, as problem+json told it. */
@@ -25,11 +26,40 @@ export interface SignReply {
   readonly address: string
   readonly keyVersion: number
   readonly hash: string
-  readonly signedXdr: string
   readonly provider: string
   readonly custody: string
   readonly auditId: string
   readonly requestId: string
+  /** Which of these there is says the payload type; of a message there is none. */
+  readonly signedXdr?: string
+  readonly signedAuthEntry?: string
+  readonly signedTransaction?: string
+  readonly signedAuthorization?: Readonly<Record<string, string>>
+  readonly evmSignature?: string
+  readonly jws?: string
+}
+
+/** Of a transaction. */
+export type SignedEnvelope = SignReply & { readonly signedXdr: string }
+
+/** What a dry run says. */
+export interface ExplainReply {
+  readonly decision: string
+  readonly summary: string
+  readonly sentences: readonly string[]
+  /** Hex. */
+  readonly hash: string
+  /** The rule that decided, unless it allows. */
+  readonly rule?: string
+  readonly reason?: string
+}
+
+/** What those who may read a key see of it, as far as this client looks. */
+export interface KeyReply {
+  readonly name: string
+  readonly chain: string
+  readonly network: string
+  readonly address: string
 }
 
 export interface ClientOptions {
@@ -49,11 +79,7 @@ export interface Session {
   readonly roles: readonly string[]
 }
 
-type Json = Readonly<Record<string, unknown>>
-
 const DEADLINE_MS = 60_000
-/** Many times the largest envelope. */
-const ANSWER_BYTES_MAX = 1_048_576
 
 /**
  * The data plane over HTTP. Needs only fetch. Throws ProblemError: the service's, or `service/unreachable` when nobody
@@ -76,24 +102,58 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
     } catch (error) {
       throw unreachable(base, 'no answer', error)
     }
+    if (response.status === 202 && answer !== undefined) throw pending(answer)
     if (response.ok && answer !== undefined) return answer
     if (isProblem(answer)) throw new ProblemError(answer)
     throw unreachable(base, `it answered ${response.status}, not as this service does`)
   }
   const path = (key: string) => `/v1/keys/${encodeURIComponent(key)}`
+  /** @param payload any payload type. @param idempotencyKey the same for every retry of one request. */
+  const sign = async (key: string, payload: PayloadOf, idempotencyKey: string): Promise<SignReply> => {
+    const headers = { ...JSON_BODY, 'idempotency-key': idempotencyKey }
+    const answer = await call('POST', `${path(key)}/sign`, headers, JSON.stringify(payload))
+    if (isSignReply(answer)) return answer
+    throw unreachable(base, 'its answer holds no signature')
+  }
   return {
-    /** @param idempotencyKey the same for every retry of one request. */
-    signStellar: async (key: string, xdr: string, idempotencyKey: string): Promise<SignReply> => {
-      const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
-      const body = JSON.stringify({ type: 'stellar-transaction', xdr })
-      const answer = await call('POST', `${path(key)}/sign`, headers, body)
-      if (isSignReply(answer)) return answer
-      throw unreachable(base, 'its answer holds no signature')
+    sign,
+    signStellar: async (key: string, xdr: string, idempotencyKey: string): Promise<SignedEnvelope> => {
+      const { signedXdr, ...reply } = await sign(key, { type: 'stellar-transaction', xdr }, idempotencyKey)
+      if (signedXdr !== undefined) return { ...reply, signedXdr }
+      throw unreachable(base, 'its answer holds no envelope')
     },
-    key: (key: string): Promise<Json> => call('GET', path(key), {}),
+    /** A dry run: nothing is signed. */
+    explain: async (key: string, payload: PayloadOf): Promise<ExplainReply> => {
+      const answer = await call('POST', `${path(key)}/explain`, JSON_BODY, JSON.stringify(payload))
+      if (isExplainReply(answer)) return answer
+      throw unreachable(base, 'its answer explains nothing')
+    },
+    key: async (key: string): Promise<KeyReply> => {
+      const answer = await call('GET', path(key), {})
+      if (isKeyReply(answer)) return answer
+      throw unreachable(base, 'its answer is no key')
+    },
+    /** Those that the token may read. */
+    keys: async (): Promise<readonly KeyReply[]> => {
+      const { keys } = await call('GET', '/v1/keys', {})
+      if (Array.isArray(keys) && keys.every(isKeyReply)) return keys
+      throw unreachable(base, 'its answer is no list of keys')
+    },
     /** Control plane. @param idempotencyKey the same for every retry of one request. */
     activate: (change: string, idempotencyKey: string): Promise<Json> =>
       call('POST', `/v1/changes/${encodeURIComponent(change)}/activate`, { 'idempotency-key': idempotencyKey }),
+    /** Control plane. @param idempotencyKey the same for every retry of one request. */
+    revoke: async (
+      key: string,
+      wish: { readonly version?: number; readonly reason: string },
+      idempotencyKey: string,
+    ): Promise<{ readonly key: string; readonly revoked: readonly number[]; readonly now: readonly number[] }> => {
+      const headers = { ...JSON_BODY, 'idempotency-key': idempotencyKey }
+      const { revoked, now } = await call('POST', `${path(key)}/revoke`, headers, JSON.stringify(wish))
+      if (Array.isArray(revoked) && Array.isArray(now))
+        return { key, revoked: revoked.map(Number), now: now.map(Number) }
+      throw unreachable(base, 'its answer does not say what was revoked')
+    },
     /** Control plane. What an address has to sign to log in. */
     challenge: (address: string): Promise<Json> =>
       call('POST', '/auth/challenge', JSON_BODY, JSON.stringify({ address })),
@@ -109,43 +169,58 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
 
 const JSON_BODY = { 'content-type': 'application/json' }
 
-const REPLY = {
+type PayloadOf = Readonly<Record<string, unknown>> & { readonly type: string }
+
+const REPLY: Readonly<Record<string, 'string' | 'number'>> = {
   signature: 'string',
   publicKey: 'string',
   address: 'string',
   keyVersion: 'number',
   hash: 'string',
-  signedXdr: 'string',
   provider: 'string',
   custody: 'string',
   auditId: 'string',
   requestId: 'string',
-} as const satisfies Record<keyof SignReply, 'string' | 'number'>
+} satisfies Partial<Record<keyof SignReply, 'string' | 'number'>>
 
-const isSignReply = (answer: unknown): answer is SignReply =>
-  Object.entries(REPLY).every(([member, type]) => typeof (answer as Json)[member] === type)
+const MAY_HOLD: Readonly<Record<string, 'string' | 'object'>> = {
+  signedXdr: 'string',
+  signedAuthEntry: 'string',
+  signedTransaction: 'string',
+  signedAuthorization: 'object',
+  evmSignature: 'string',
+  jws: 'string',
+} satisfies Partial<Record<keyof SignReply, 'string' | 'object'>>
+
+const isSignReply = (answer: Json): answer is Json & SignReply =>
+  Object.entries(REPLY).every(([member, type]) => typeof answer[member] === type) &&
+  Object.entries(MAY_HOLD).every(
+    ([member, type]) => answer[member] === undefined || (typeof answer[member] === type && answer[member] !== null),
+  )
+
+const areTexts = (answer: Json, ...members: readonly string[]): boolean =>
+  members.every(member => typeof answer[member] === 'string')
+
+const isExplainReply = (answer: Json): answer is Json & ExplainReply =>
+  areTexts(answer, 'decision', 'summary', 'hash') &&
+  ['rule', 'reason'].every(member => answer[member] === undefined || areTexts(answer, member)) &&
+  Array.isArray(answer['sentences']) &&
+  answer['sentences'].every(sentence => typeof sentence === 'string')
+
+const isKeyReply = (answer: unknown): answer is KeyReply =>
+  typeof answer === 'object' && answer !== null && areTexts(answer as Json, 'name', 'chain', 'network', 'address')
 
 const isProblem = (answer: Json | undefined): answer is Problem =>
   typeof answer?.['code'] === 'string' && typeof answer['title'] === 'string'
 
-/** Stops reading at the limit, whatever Content-Length says. */
-async function textOf(response: Response): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(part, { stream: true })
-    if (text.length > ANSWER_BYTES_MAX) throw new RangeError(`The answer is longer than ${ANSWER_BYTES_MAX} bytes`)
-  }
-  return text + decoder.decode()
-}
-
-function objectOf(text: string): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Json) : undefined
-  } catch {
-    return undefined
-  }
+/** 202: people must approve first. Nothing is signed yet. */
+function pending(answer: Json): ProblemError {
+  const { approvalId, id, url, requestId } = answer
+  const waits = [approvalId, id].find(name => typeof name === 'string')
+  const title = waits === undefined ? 'It waits for approval' : `It waits for approval ${waits}`
+  const more = { ...(waits === undefined ? {} : { approvalId: waits }), ...(typeof url === 'string' ? { url } : {}) }
+  const problem = { code: 'approval/pending', status: 202, title, retryable: false, ...more }
+  return new ProblemError({ ...problem, requestId: typeof requestId === 'string' ? requestId : '' })
 }
 
 function unreachable(base: string, what: string, cause?: unknown): ProblemError {

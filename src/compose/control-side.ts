@@ -14,6 +14,7 @@ import type { Check } from '../http/edge.ts'
 import { controlPlane } from '../http/control.ts'
 import { type ControlParts, withBreakGlass } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
+import { revokeKey } from '../service/revoke.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
 import { registerDeps } from './keys.ts'
@@ -64,6 +65,8 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
       if (gateway.plane === 'control') throw nothingSigned(name)
       return restoreKey({ ...registerDeps(room, world, environment), actor }, name)
     },
+    revoke: (name, wish, actor) =>
+      revokeKey({ registry: store.keys, audit: room.audit, random: world.random, actor }, name, wish),
     // Before who asks is looked at, and what records name: behind a listed proxy, the client it speaks for.
     clientOf: visit => door.enter({ peer: visit.peer, sent: visit }),
     authenticate: visit => issuers.sessions.read(visit.headers.get('authorization') ?? undefined),

@@ -15,6 +15,7 @@ import { checkNetwork } from '../service/networks.ts'
 import { addressOf } from '../service/payloads.ts'
 import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
+import { revokeKey } from '../service/revoke.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
@@ -104,6 +105,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown, bindings: placesOf(resolved) }
     },
     restore: name => register(() => restoreKey(deps, name)),
+    revoke: (name, wish) => revokeKey(deps, name, wish),
     bind: async place => {
       const { name, provider } = place
       const chain = (await room.store.keys.resolve(name))?.key.chain ?? 'stellar'

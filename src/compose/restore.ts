@@ -3,6 +3,7 @@ import { isSignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import { restoreControl } from './restore-control.ts'
 import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
+import { REVOCABLE } from '../service/revoke.ts'
 import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
 
 /** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
@@ -28,6 +29,7 @@ async function restoreQuarantine(
   if (typeof key !== 'string' || typeof version !== 'number') return
   try {
     if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', ['active', 'overlap'])
+    if (record.event === 'key-revoked') await keys.setState(key, version, 'revoked', REVOCABLE)
     if (record.event === 'key-restored' && !shared) await keys.setState(key, version, 'active', ['quarantined'])
   } catch (error) {
     if (!isSignerError(error) || error.code !== 'key/unknown') throw error // a key that is not there cannot sign

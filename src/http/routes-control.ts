@@ -20,6 +20,7 @@ import {
   openSessionFor,
   proposeChange,
   queryAudit,
+  revoke,
   revokeToken,
   showAdmin,
   showChange,
@@ -138,6 +139,21 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     },
     (parts, granted, { object }) => endQuarantine(parts, granted, object),
     (parts, _, { object }) => keyInShort(parts, object),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/v1/keys/{key}/revoke',
+      name: 'keys.revoke',
+      summary: 'Stop a key at once: nothing of it is released after the answer, requests under way included',
+      needs: 'keys:revoke',
+      writes: true,
+      param: 'key',
+      body: s.RevokeBody,
+      answer: s.RevocationAnswer,
+      refusals: NO_KEY,
+    },
+    (parts, granted, { object, body }) => revoke(parts, granted, { key: object, ...body }),
   ),
   route(
     {

@@ -105,6 +105,15 @@ const Key = z.strictObject({
   policyHash: hash('SHA-256 of the policy in force.'),
 })
 export const KeyAnswer = Key
+export const RevokeBody = z.strictObject({
+  version: z.int().min(1).optional().describe('This one; without it, all versions of the key.'),
+  reason: text(500, 'Why, in one line; stands in the record.'),
+})
+export const RevocationAnswer = z.strictObject({
+  key: z.string(),
+  revoked: z.array(z.int()).describe('Versions that are revoked now.'),
+  now: z.array(z.int()).describe('Those of them that this request revoked.'),
+})
 export const KeysAnswer = z.strictObject({ keys: z.array(Key) })
 const Place = z.strictObject({
   id: z.string(),

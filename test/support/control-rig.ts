@@ -8,6 +8,7 @@ import { createTokenIssuer } from '../../src/access/service-tokens.ts'
 import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.ts'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
+import { revokeKey } from '../../src/service/revoke.ts'
 import type { Role } from '../../src/domain/admins.ts'
 import type { AuditLog, AuditRecord, OutcomeEntry } from '../../src/domain/audit.ts'
 import { SignerError } from '../../src/domain/errors.ts'
@@ -120,6 +121,7 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
         return { ...held, version: { ...held.version, state: 'active' } }
       throw new SignerError('key/unsupported', { key: name, wanted: 'restore', reason: `it is ${state}` })
     },
+    revoke: (name, wish, actor) => revokeKey({ registry: keys, audit, random, actor }, name, wish),
     authenticate: async ({ headers }) => {
       const header = headers.get('authorization')
       if (header === null) throw new SignerError('token/missing', { reason: 'send a token' })

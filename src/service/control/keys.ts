@@ -63,6 +63,16 @@ export async function endQuarantine(parts: ControlParts, { actor }: Granted, nam
   return { answer: viewOf(restored), facts: { version: restored.version.version } }
 }
 
+/** One person, at once; nobody's consent. @throws as `revokeKey` */
+export async function revoke(
+  parts: ControlParts,
+  { actor }: Granted,
+  { key, ...wish }: { readonly key: string; readonly version?: number | undefined; readonly reason: string },
+): Promise<Done> {
+  const { revoked, now } = await parts.revoke(key, wish, actor)
+  return { answer: { key, revoked, now }, facts: { revoked: revoked.join(' '), now: now.join(' ') } }
+}
+
 /** @throws `key/mismatch`: a row that is no policy any more was changed behind our back */
 function policyOf({ key: { name, policy } }: ResolvedKey): unknown {
   try {

@@ -9,6 +9,7 @@ import type { ChangeStore } from '../../domain/changes.ts'
 import type { ClaimStore } from '../../domain/claims.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../../domain/ports.ts'
+import type { Revocation } from '../revoke.ts'
 import type { BreakGlass } from './break-glass.ts'
 
 /** A request as it came in, for those who check who sent it: nothing decoded, nothing believed. */
@@ -53,6 +54,12 @@ export interface ControlParts {
   readonly keys: Pick<KeyCatalogue, 'list'>
   /** Out of quarantine, once the key has proved itself; records who asked. @throws as `restoreKey` */
   restore(name: string, actor: AuditActor): Promise<ResolvedKey>
+  /** Stops a key at once; records who asked. @throws as `revokeKey` */
+  revoke(
+    name: string,
+    wish: { readonly version?: number | undefined; readonly reason: string },
+    actor: AuditActor,
+  ): Promise<Revocation>
   /** Address of the client, where a listed proxy names another than the socket. @throws `access/denied` */
   clientOf?(visit: Visit): string
   /** @throws `token/missing`, `token/invalid` */

@@ -37,7 +37,7 @@ test('D18 T64 the table of roles is what it is: a change here is a decision', ()
   assert.deepEqual(own, {
     requester: ['sign'],
     approver: ['approvals:decide', 'policies:approve'],
-    operator: ['flags:set', 'tokens:issue', 'tokens:read', 'tokens:revoke'],
+    operator: ['flags:set', 'keys:revoke', 'tokens:issue', 'tokens:read', 'tokens:revoke'],
     auditor: ['admins:read', 'audit:read', 'tokens:read'],
     'key-admin': ['keys:bind', 'keys:create', 'keys:restore', 'keys:revoke'],
     'policy-admin': ['admins:manage', 'admins:read', 'policies:activate', 'policies:propose'],

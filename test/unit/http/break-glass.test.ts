@@ -156,7 +156,15 @@ test('T62 what may be asked for: known actions once, a life within the rule, one
 /** What a token with every action may do, written down a second time. */
 const ALLOWED = [
   ...['status.read', 'keys.list', 'keys.read', 'tokens.revoke', 'tokens.list', 'admins.list', 'admins.add'],
-  ...['admins.change', 'policies.read', 'changes.list', 'changes.read', 'changes.withdraw', 'audit.read'],
+  ...[
+    'admins.change',
+    'policies.read',
+    'changes.list',
+    'changes.read',
+    'changes.withdraw',
+    'audit.read',
+    'keys.revoke',
+  ],
 ]
 
 test('T62 every route of the control plane × a token with every action: the reduced set passes, all else is refused, and every use alarms', async () => {
@@ -192,6 +200,7 @@ test('T62 a token does what its statement names and nothing of the other actions
     'disable-admin': 'admins.change',
     'revoke-token': 'tokens.revoke',
     'withdraw-change': 'changes.withdraw',
+    'revoke-key': 'keys.revoke',
   }
   for (const action of ['read', ...Object.keys(WRITES)]) {
     for (const [needs, operation] of Object.entries(WRITES)) {

@@ -1,0 +1,75 @@
+import type { Command } from 'commander'
+import { httpClient } from '../client/http.ts'
+import type { CliContext } from './context.ts'
+import { usage } from './input.ts'
+import { countOption, given, json, printable } from './options.ts'
+import { freshKey, headerText, serviceUrl, tokenOf } from './service.ts'
+
+interface Flags {
+  readonly reason: string
+  readonly keyVersion?: number
+  readonly local?: boolean
+  readonly config?: string
+  readonly data?: string
+  readonly url?: string
+  readonly idempotencyKey?: string
+  readonly json?: boolean
+}
+
+const WORDS = `
+Once it has answered, nothing of the key is released by any instance that shares the store, requests under way included.
+Nobody's consent is needed, and nobody takes it back alone. The session token of an operator or key-admin is read from
+COUNTERSIGN_TOKEN, never from the command line.
+
+Examples:
+  countersign revoke treasury --reason "the host was taken over"
+  countersign revoke treasury --key-version 2 --reason "left with an employee"
+  countersign revoke treasury --local --config countersign.toml --reason "the control plane is down, the service stopped"`
+
+export function revokeCommand(program: Command, context: CliContext): void {
+  const { terminal, services, world } = context
+  program
+    .command('revoke')
+    .description('stop a key at once: on a running control plane, or in the store of a stopped service')
+    .argument('<key>', 'name of the key')
+    .requiredOption('--reason <text>', 'why, in one line; stands in the record')
+    .addOption(countOption('--key-version <n>', 'this version (default: all of them)'))
+    .option('--url <url>', 'where the control plane listens (default: COUNTERSIGN_URL)')
+    .option('--local', 'in the store of the configuration, which no running service may own')
+    .option('--config <file>', 'with --local: TOML file of the service')
+    .option('--data <dir>', 'with --local: data directory (wins over the file)')
+    .option('--idempotency-key <key>', 'the same for every retry of one request (default: a fresh one)')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', WORDS)
+    .action(async (key: string, flags: Flags) => {
+      const wish = { reason: oneLine(flags.reason), ...given({ version: flags.keyVersion }) }
+      const done = flags.local === true ? await locally(key, wish, flags) : await remotely(key, wish, flags)
+      const [revoked, now] = [done.revoked.join(', '), done.now.length]
+      const text = `${key}: revoked version ${revoked}${now === 0 ? ' (it was before)' : ''}`
+      await terminal.out(flags.json ? json(done) : `${printable(text)}\n`)
+    })
+
+  type Wish = { readonly reason: string; readonly version?: number }
+
+  async function locally(key: string, wish: Wish, { config: file, data }: Flags) {
+    const config = await services.loadConfig({ ...given({ file }), flags: given({ 'data.directory': data }) })
+    const room = await services.openKeys(config)
+    try {
+      return { key, ...(await room.revoke(key, wish)) }
+    } finally {
+      await room.close()
+    }
+  }
+
+  async function remotely(key: string, wish: Wish, flags: Flags) {
+    const url = serviceUrl(context, flags)
+    const token = tokenOf(context, 'the session token of an operator or key-admin')
+    const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
+    return httpClient({ url, token: () => token, fetch: world.fetch }).revoke(key, wish, idempotencyKey)
+  }
+}
+
+function oneLine(reason: string): string {
+  if (/^[^\p{Cc}]{1,500}$/u.test(reason)) return reason
+  throw usage('--reason', 'is not one line of 1 to 500 characters', 'say in a few words why')
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AuditRecord } from '../../../src/domain/audit.ts'
+import { SignerError } from '../../../src/domain/errors.ts'
+import { VERSION_STATES } from '../../../src/domain/key.ts'
+import { replayInto } from '../../../src/compose/restore.ts'
+import { type RevokeDeps, revokeKey } from '../../../src/service/revoke.ts'
+import { openMemoryStore } from '../../../src/store/memory.ts'
+import { openControlRig } from '../../support/control-rig.ts'
+import { openRig, problemOf, type Rig } from '../../support/rig.ts'
+
+const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
+const depsOf = (rig: Rig, over: Partial<RevokeDeps> = {}): RevokeDeps => ({
+  registry: rig.store.keys,
+  audit: rig.log,
+  random,
+  actor: { subject: 'operator', peer: '127.0.0.1' },
+  ...over,
+})
+const revocations = async (rig: Rig): Promise<readonly AuditRecord[]> =>
+  (await rig.records()).filter(record => record.kind === 'event' && record.event === 'key-revoked')
+
+test('M-62 one person, at once: nothing is signed afterwards, not even an answer that was given before', async () => {
+  const rig = await openRig()
+  assert.equal((await rig.sign({ idempotencyKey: 'before' })).status, 200)
+  const done = await revokeKey(depsOf(rig), 'treasury', { reason: 'the host was taken over' })
+  assert.deepEqual(done, { revoked: [1], now: [1] })
+  for (const idempotencyKey of ['before', 'after']) {
+    const problem = await problemOf(await rig.sign({ idempotencyKey }))
+    assert.deepEqual([problem.status, problem.code, problem['state']], [409, 'key/not-active', 'revoked'])
+  }
+  const [record, ...more] = await revocations(rig)
+  assert.equal(more.length, 0)
+  assert.ok(record?.kind === 'event')
+  const { key, version, was, reason } = record.detail
+  assert.deepEqual([key, version, was, reason], ['treasury', 1, 'active', 'the host was taken over'])
+  // Once more changes nothing and is no failure.
+  assert.deepEqual(await revokeKey(depsOf(rig), 'treasury', { reason: 'again' }), { revoked: [1], now: [] })
+})
+
+test('M-62 from every state there is; a key or a version that is not there is unknown', async () => {
+  for (const state of VERSION_STATES) {
+    const rig = await openRig()
+    await rig.store.keys.setState('treasury', 1, state)
+    const { now } = await revokeKey(depsOf(rig), 'treasury', { reason: 'r' })
+    assert.deepEqual(now, state === 'revoked' ? [] : [1], state)
+    assert.equal(await rig.store.keys.stateOf('treasury', 1), 'revoked')
+  }
+  const rig = await openRig()
+  await assert.rejects(revokeKey(depsOf(rig), 'nobody', { reason: 'r' }), { code: 'key/unknown' })
+  await assert.rejects(revokeKey(depsOf(rig), 'treasury', { version: 2, reason: 'r' }), { code: 'key/unknown' })
+  assert.equal(await rig.store.keys.stateOf('treasury', 1), 'active')
+})
+
+test('M-62 a log that takes no record keeps nobody from revoking, and whoever revokes hears of it', async () => {
+  const rig = await openRig()
+  const sealed = new SignerError('audit/sealed', { reason: 'the disk is full' })
+  const audit = { append: () => Promise.reject(sealed) }
+  await assert.rejects(revokeKey(depsOf(rig, { audit }), 'treasury', { reason: 'r' }), { code: 'audit/sealed' })
+  assert.equal(await rig.store.keys.stateOf('treasury', 1), 'revoked')
+})
+
+test('M-62 what a power cut kept out of the store, the log puts back; and no record of a restoration outweighs it', async () => {
+  const rig = await openRig()
+  await revokeKey(depsOf(rig), 'treasury', { reason: 'r' })
+  const records = await rig.records()
+  const store = openMemoryStore()
+  await store.keys.add({ key: rig.key.key, version: rig.key.version, binding: rig.key.bindings[0] as never })
+  const replay = replayInto(store)
+  for (const record of records) await replay(record)
+  assert.equal(await store.keys.stateOf('treasury', 1), 'revoked')
+  const restored = { ...(await revocations(rig))[0], event: 'key-restored' } as AuditRecord
+  await replay(restored)
+  assert.equal(await store.keys.stateOf('treasury', 1), 'revoked')
+})
+
+test('M-62 on the control plane: an operator alone, one version or all; a reason is needed', async () => {
+  const rig = openControlRig()
+  const operator = await rig.admin('operator')
+  const revoke = (body: unknown) =>
+    rig.call('POST', '/v1/keys/treasury/revoke', { as: operator.address, body, idempotencyKey: crypto.randomUUID() })
+  assert.equal((await revoke({})).status, 400)
+  assert.equal((await revoke({ reason: 'r', versions: [1] })).status, 400)
+  assert.equal((await revoke({ reason: 'r', version: 9 })).status, 404)
+  const answer = await revoke({ reason: 'left with an employee', version: 1 })
+  assert.deepEqual([answer.status, await answer.json()], [200, { key: 'treasury', revoked: [1], now: [1] }])
+  const events = rig.records().flatMap(record => (record.kind === 'event' ? [record.event] : []))
+  assert.ok(events.includes('key-revoked'))
+})

@@ -1,33 +1,26 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
+import { describePublished } from './openapi-published.ts'
+import { describeRpc } from './openapi-rpc.ts'
 import { PROBLEMS } from './problem.ts'
 import { explanation } from './schemas-explain.ts'
+import { payloadSchemas, signedPayload } from './schemas-payloads.ts'
 
 const api = new OpenAPIHono()
 const registry = api.openAPIRegistry
 
 const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
 
-const SignBody = registry.register(
-  'StellarTransaction',
-  z
-    .strictObject({
-      type: z.literal('stellar-transaction'),
-      xdr: base64(
-        'TransactionEnvelope (V0, V1 or fee-bump), standard base64 of its XDR. The network comes from the key.',
-      ),
-    })
-    .openapi({ description: 'What is to be signed.' }),
-)
+const SignBody = payloadSchemas(registry)
 
 const SignAnswer = registry.register(
   'SignAnswer',
   z.strictObject({
-    signature: base64('64 bytes, Ed25519 R‖S.'),
-    publicKey: base64('32 bytes; the pinned key the signature was verified under.'),
-    address: z.string().openapi({ description: 'The same key as a Stellar address (SEP-23).' }),
+    signature: base64('64 bytes: R‖S (Ed25519), or r‖s with the low s (secp256k1).'),
+    publicKey: base64('The pinned key that the signature was verified under: 32 bytes, or 65 with the leading 04.'),
+    address: z.string().openapi({ description: 'The same key as an address: G… (SEP-23) or 0x… (EIP-55).' }),
     keyVersion: z.int().openapi({ description: 'Version of the key that signed.' }),
-    hash: z.string().openapi({ description: 'Transaction hash, hex: what the signature covers.' }),
-    signedXdr: base64('The envelope with the signature attached.'),
+    hash: z.string().openapi({ description: 'What the signature covers, hex: of a transaction its hash.' }),
+    ...signedPayload,
     provider: z.string(),
     custody: z.enum(['native', 'envelope']),
     auditId: z.string().openapi({ description: 'Intent and outcome stand under this id in the audit log.' }),
@@ -107,7 +100,7 @@ registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 
 registry.registerPath({
   method: 'post',
   path: '/v1/keys/{key}/sign',
-  summary: 'Sign a transaction',
+  summary: 'Sign a transaction, or what else the key may sign',
   security: [{ bearer: [] }],
   request: {
     params: keyParam,
@@ -194,7 +187,7 @@ registry.registerPath({
   summary: 'Can it sign',
   responses: {
     200: answer('Audit log open, store answering.', Health),
-    503: answer('Not now; `checks` says why.', Health),
+    503: answer('Not now; `checks` names the kind of thing that fails, the log says why.', Health),
   },
 })
 registry.registerPath({
@@ -210,6 +203,10 @@ registry.registerPath({
   request: { params: z.object({ code: z.string() }) },
   responses: { 200: answer('Meaning and fix.', z.looseObject({})), 404: problem('no such problem') },
 })
+
+describePublished(registry, problem)
+
+describeRpc(registry, { refusals })
 
 /** The contract of the data plane; docs/openapi.json is the checked-in copy. */
 export function openApiDocument() {

@@ -8,6 +8,8 @@ import { problemOf } from './problem.ts'
 /** Nine blobs with their proofs in hex, and room for the rest. */
 export const RPC_BYTES_MAX = 4 * 1024 * 1024
 
+const PLAIN = { 'content-type': 'text/plain; charset=utf-8' }
+
 /** JSON-RPC for EVM keys, and what Web3Signer's clients ask for. */
 export const rpcRoutes =
   <C extends CallerLike>(deps: RpcDeps<C>): DataRoutes =>
@@ -32,10 +34,10 @@ export const rpcRoutes =
     app.post('/api/v1/eth1/sign/:identifier', async c => {
       const body = await bodyOf(c, deps.rpcBytes)
       const request = { body, idempotencyKey: idempotencyKeyOf(c), identifier: c.req.param('identifier').slice(0, 140) }
-      return c.text(await gate.pass(() => web3Sign(deps, { ...askingOf(c), ...request })))
+      return c.text(await gate.pass(() => web3Sign(deps, { ...askingOf(c), ...request })), 200, PLAIN)
     })
 
-    app.get('/upcheck', c => c.text('OK'))
+    app.get('/upcheck', c => c.text('OK', 200, PLAIN))
   }
 
 /** JSON-RPC 2.0 §5; `data` is the problem as HTTP would have told it. */

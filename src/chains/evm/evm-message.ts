@@ -1,0 +1,53 @@
+import { hashMessage } from 'viem/utils'
+import { fromHex, toHex } from '../../bytes/hex.ts'
+import { digest32 } from '../../domain/brands.ts'
+import type { PayloadParser } from '../../domain/payload.ts'
+import { refuse } from '../stellar/refusal.ts'
+import { bytesOf, fieldsOf, textOf } from './fields.ts'
+import { recoverable } from './signature.ts'
+import { quoted } from './texts.ts'
+
+const FIELDS = new Set(['type', 'message', 'hex'])
+
+/**
+ * `{type: 'evm-message', message: 'text'}`, signed as its UTF-8, or `{…, hex: '0x…'}` for any bytes. The prefix of EIP-191
+ * (version 0x45, `personal_sign`) is always put before it: nothing that is signed this way is a transaction.
+ * @throws `payload/invalid`
+ * @see EIP-191
+ */
+export const evmMessage: PayloadParser = (payload, { network, address }) => {
+  const bytes = messageOf(payload)
+  const digest = digest32(hashMessage({ raw: bytes }, 'bytes'))
+  const text = textIn(bytes)
+  const what = text === undefined ? `${bytes.length} bytes that are no text` : `the text ${quoted(text)}`
+  const sentence = `Signs ${what} as a message (EIP-191) of ${address}`
+  return {
+    type: 'evm-message',
+    input: { scheme: 'ecdsa-secp256k1', digest },
+    hash: toHex(digest),
+    sentence: `${sentence}; network ${network}.`,
+    view: { kind: 'message', network, form: 'eip-191', bytes },
+    operations: ['evm-message'],
+    slot: () => undefined,
+    describe: () => ({
+      json: text === undefined ? { hex: `0x${toHex(bytes)}` } : { message: text },
+      sentences: [sentence],
+    }),
+    attach: (publicKey, signature) => ({ evmSignature: recoverable({ digest, signature, publicKey, address }).text }),
+  }
+}
+
+function messageOf(payload: Readonly<Record<string, unknown>>): Uint8Array {
+  const { message, hex } = fieldsOf(payload, FIELDS, '', 'an evm-message')
+  if (hex === undefined) return new TextEncoder().encode(textOf(message, 'message'))
+  if (message !== undefined) throw refuse('hex', 'stands beside message: send one of them')
+  return fromHex(bytesOf(hex, 'hex').slice(2)) ?? new Uint8Array()
+}
+
+function textIn(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -50,6 +50,18 @@ export interface Services {
   /** Asks every configured key service what it would let us do; changes nothing. */
   doctor(config: Config, options: DoctorOptions): AsyncIterable<Diagnosis>
   bench(options: BenchOptions): Promise<{ table: string; json: unknown }>
+  /** A link of this name to this program. Overwrites nothing. @param dir without it: the folder of this program */
+  linkPlugin(name: string, dir: string | undefined): Promise<PluginLink>
+}
+
+export interface PluginLink {
+  readonly path: string
+  /** This program. */
+  readonly target: string
+  /** Whether its folder is one of PATH. */
+  readonly onPath: boolean
+  /** False: it was there already. */
+  readonly created: boolean
 }
 
 export interface DevRunning extends Running {
@@ -135,6 +147,8 @@ export interface DemoResult {
   readonly hash: string
   readonly signature: string
   readonly verified: boolean
+  /** Whose library said so. */
+  readonly by: 'stellar-sdk' | 'viem'
   readonly auditId: string
   readonly milliseconds: number
 }
@@ -265,6 +279,8 @@ export interface CliContext {
   readonly services: Services
   readonly world: World
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** The file name this program was started by: as a plugin of another one it has that one's commands only. */
+  readonly programName?: string
   /** Runs the handler when the process is asked to stop. */
   onStop(handler: () => void): () => void
 }

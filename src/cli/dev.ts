@@ -50,9 +50,9 @@ async function once({ terminal }: CliContext, { demo }: DevRunning, wantsJson: b
 }
 
 const report = (results: readonly DemoResult[], verified: boolean): string =>
-  `${results.map(describe).join('\n\n')}\n\n${verified ? ALL_WELL : 'A signature does NOT verify with stellar-sdk.\n'}`
+  `${results.map(describe).join('\n\n')}\n\n${verified ? ALL_WELL : 'A signature does NOT verify.\n'}`
 
-const ALL_WELL = `Every signature verifies with stellar-sdk. Next:
+const ALL_WELL = `Every signature verifies, with stellar-sdk and viem. Next:
   countersign dev      the same without --once: it stays up and prints how to call it
   countersign bench    what the signer costs against the vendor's SDK alone
 `
@@ -65,7 +65,7 @@ const describe = (r: DemoResult): string =>
         ['address', r.address],
         ['hash', r.hash],
         ['signature', r.signature],
-        ['verified', r.verified ? 'yes, by stellar-sdk' : 'NO'],
+        ['verified', r.verified ? `yes, by ${r.by}` : 'NO'],
         ['audit', r.auditId],
       ],
       '  ',

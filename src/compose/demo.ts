@@ -103,3 +103,18 @@ export const DEMO_KMS_SEED: SeedDocument = {
 /** Unsigned testnet payment as stellar-cli writes it: the text of examples/payment.xdr, for the binary that travels alone. */
 export const EXAMPLE_XDR =
   'AAAAAgAAAACLLEETH8Z2DaKty2BgMHMOKAJr45K3zZ+0V6APh3IhlgAAAGQAAAABAAAAAQAAAAAAAAAAAAAAAQAAAAAAAAABAAAAABEFjuuNG/VfoC/RWrTc59VnpMKrQ7/IPOgxKX61rUHmAAAAAAAAAAAF9eEAAAAAAAAAAAA='
+
+/** A payment of 0.01 test ether with the fields of JSON-RPC (EIP-1559), to an account of Hardhat and Anvil. */
+export const EXAMPLE_EVM = {
+  type: 'evm-transaction',
+  transaction: {
+    type: '0x2',
+    chainId: '0xaa36a7',
+    nonce: '0x0',
+    to: '0x70997970C51812dc3A010C7d01b50e0d17dc79C8',
+    value: '0x2386f26fc10000',
+    gas: '0x5208',
+    maxFeePerGas: '0x77359400',
+    maxPriorityFeePerGas: '0x3b9aca00',
+  },
+}

@@ -9,7 +9,7 @@ import { createDevIssuer, type DevIssuer } from '../access/dev-tokens.ts'
 import { fromBase64 } from '../bytes/base64.ts'
 import { fromHex } from '../bytes/hex.ts'
 import type { DemoResult, DevOptions, DevRunning } from '../cli/context.ts'
-import { httpClient } from '../client/http.ts'
+import { httpClient, type SignReply } from '../client/http.ts'
 import { ACTIONS } from '../domain/actions.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { Secret, SecretBytes } from '../domain/secret.ts'
@@ -17,7 +17,7 @@ import { demoEvmPolicy, demoPolicy } from '../policy/index.ts'
 import type { Runtime } from '../runtime/index.ts'
 import { adopt, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { viewOf } from '../service/keys.ts'
-import { DEMO_KEYS, DEMO_KMS_SEED, DEMO_PASSPHRASE, type DemoKey, demoSeed, EXAMPLE_XDR } from './demo.ts'
+import { DEMO_KEYS, DEMO_KMS_SEED, DEMO_PASSPHRASE, type DemoKey, demoSeed, EXAMPLE_EVM, EXAMPLE_XDR } from './demo.ts'
 import { registerDeps } from './keys.ts'
 import { openLocalKms } from './local-kms.ts'
 import { closeAll, running } from './running.ts'
@@ -163,21 +163,32 @@ function renewTokens(issuer: DevIssuer, runtime: Runtime): AbortController {
   return stop
 }
 
-/** Signs the example natively and by decrypt over HTTP, and has stellar-sdk verify both. */
+/** Signs an example natively and by decrypt over HTTP, on both chains, and has another library verify each. */
 async function demo(url: string, token: string, xdr: string, runtime: Runtime): Promise<readonly DemoResult[]> {
   const { fetch, clock, random } = runtime.world()
   const client = httpClient({ url, token: () => token, fetch })
   const results: DemoResult[] = []
-  for (const { name } of DEMO_KEYS.filter(({ chain, provider: of }) => of !== 'mock' && chain !== 'evm')) {
+  for (const { name, chain } of DEMO_KEYS.filter(key => key.provider !== 'mock')) {
     const started = clock.monotonic()
     const idempotencyKey = `demo-${Array.from(random.bytes(16), b => b.toString(16).padStart(2, '0')).join('')}`
-    const reply = await client.signStellar(name, xdr, idempotencyKey)
+    const evm = chain === 'evm'
+    const payload = evm ? EXAMPLE_EVM : { type: 'stellar-transaction', xdr }
+    const reply = await client.sign(name, payload, idempotencyKey)
     const milliseconds = clock.monotonic() - started
     const { hash, signature, address, provider, custody, auditId } = reply
-    const verified = Keypair.fromPublicKey(address).verify(bytesOf(fromHex(hash)), bytesOf(fromBase64(signature)))
-    results.push({ key: name, custody, provider, address, hash, signature, verified, auditId, milliseconds })
+    const verified = evm ? await verifiedByViem(reply) : verifiedByStellarSdk(reply)
+    const by = evm ? 'viem' : 'stellar-sdk'
+    results.push({ key: name, custody, provider, address, hash, signature, verified, by, auditId, milliseconds })
   }
   return results
+}
+
+const verifiedByStellarSdk = ({ address, hash, signature }: SignReply): boolean =>
+  Keypair.fromPublicKey(address).verify(bytesOf(fromHex(hash)), bytesOf(fromBase64(signature)))
+
+async function verifiedByViem({ address, hash, evmSignature }: SignReply): Promise<boolean> {
+  const { recoverAddress } = await import('viem/utils')
+  return (await recoverAddress({ hash: `0x${hash}`, signature: evmSignature as `0x${string}` })) === address
 }
 
 const bytesOf = (bytes: Uint8Array | undefined): Uint8Array => bytes ?? new Uint8Array()

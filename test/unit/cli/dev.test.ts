@@ -54,6 +54,7 @@ describe('dev --once signs the example natively and by decrypt', () => {
     expect(out).toContain('demo-stellar (aws-kms, native) signed in')
     expect(out).toContain('demo-stellar-decrypt (aws-kms, envelope) signed in')
     expect(out.match(/verified {3}yes, by stellar-sdk/g)).toHaveLength(7)
+    expect(out.match(/verified {3}yes, by viem/g)).toHaveLength(2)
     expect(out).toContain(HASH)
     expect(err).toContain('starting local-kms …')
     expect(err).toMatch(/the signer listens at http:\/\/127\.0\.0\.1:\d+/)
@@ -72,10 +73,12 @@ describe('dev --once signs the example natively and by decrypt', () => {
       ['demo-gcp', 'gcp-kms', 'native'],
       ['demo-gcp-decrypt', 'gcp-kms', 'envelope'],
       ['demo-passphrase', 'passphrase', 'envelope'],
+      ['demo-evm', 'aws-kms', 'native'],
+      ['demo-evm-decrypt', 'aws-kms', 'envelope'],
     ])
-    for (const { address, hash, signature, verified, auditId, milliseconds } of json['results']) {
-      expect(verified && verifies(address, hash, signature)).toBe(true)
-      expect(hash).toBe(HASH)
+    for (const { address, hash, signature, verified, by, auditId, milliseconds } of json['results']) {
+      expect(verified && (by === 'viem' || verifies(address, hash, signature))).toBe(true)
+      expect(by === 'viem' || hash === HASH).toBe(true)
       expect(auditId).toMatch(/^a_[0-9a-f]{32}$/)
       expect(milliseconds).toBeGreaterThan(0)
     }

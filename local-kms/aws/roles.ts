@@ -1,4 +1,5 @@
 import { createPublicKey, verify } from 'node:crypto'
+import { duplicateName } from '../core/json-names.ts'
 import { AwsError } from './errors.ts'
 import { fits, type Rights } from './policy.ts'
 
@@ -82,7 +83,9 @@ export function checkWebIdentity(token: string, role: Role | undefined, now: num
 function decode(part: string | undefined): Record<string, unknown> | undefined {
   if (part === undefined || !/^[A-Za-z0-9_-]+$/.test(part)) return undefined
   try {
-    const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')))
+    const text = utf8.decode(Buffer.from(part, 'base64url'))
+    if (duplicateName(text) !== undefined) return undefined
+    const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined

@@ -6,7 +6,9 @@ import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import { type Random, toHex } from '../core/random.ts'
 import type { Incoming, Reply } from '../core/server.ts'
+import { duplicateName } from '../core/json-names.ts'
 import type { GcpCredential } from './access.ts'
+import { type Federation, federationProblem } from './federation.ts'
 
 /** A service account that can get tokens here. */
 export interface GcpAccount {
@@ -15,6 +17,10 @@ export interface GcpAccount {
   readonly publicKey?: string | undefined
   /** Tokens of another issuer that stand for this account (workload identity federation). */
   readonly subjectTokens?: readonly string[] | undefined
+  /** Whose signed tokens stand for this account: a provider of an identity pool, checked as Google does. */
+  readonly federation?: Federation | undefined
+  /** Accounts that may act for this one (`iam.serviceAccounts.getAccessToken`). Absent: everyone with a token. */
+  readonly actors?: readonly string[] | undefined
   /** The account that the metadata server speaks for. */
   readonly metadata?: boolean | undefined
   /** As those of a credential. Absent: everything. */
@@ -95,10 +101,16 @@ export function createOAuth(options: OAuthOptions): OAuth {
     const subject = parameters.get('subject_token') ?? parameters.get('subjectToken') ?? ''
     const grant = parameters.get('grant_type') ?? parameters.get('grantType')
     if (grant !== EXCHANGE) return refusal('unsupported_grant_type', 'Invalid grant_type')
-    if ((parameters.get('audience') ?? '') === '') return refusal('invalid_request', 'Invalid value for "audience".')
-    const account = accounts.find(each => each.subjectTokens?.includes(subject) === true)
-    if (account === undefined)
-      return refusal('invalid_grant', 'The given credential is rejected by the attribute condition.')
+    const audience = parameters.get('audience') ?? ''
+    if (audience === '') return refusal('invalid_request', 'Invalid value for "audience".')
+    const federated = accounts.filter(each => each.federation?.provider === audience)
+    const problems = federated.map(({ federation }) => federationProblem(subject, federation!, clock.now()))
+    const account =
+      federated[problems.indexOf(undefined)] ?? accounts.find(each => each.subjectTokens?.includes(subject) === true)
+    if (account === undefined) {
+      const said = problems.find(each => each !== undefined)
+      return refusal('invalid_grant', said ?? 'The given credential is rejected by the attribute condition.')
+    }
     return bearer(account, { issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' })
   }
 
@@ -107,7 +119,8 @@ export function createOAuth(options: OAuthOptions): OAuth {
     const account = accounts.find(each => each.email === email)
     if (caller === undefined || Date.parse(caller.expiresAt!) <= clock.now())
       return status(401, 'UNAUTHENTICATED', 'Invalid credentials.')
-    if (account === undefined) {
+    const mayAct = account?.actors === undefined || account.actors.includes(caller.principal ?? '')
+    if (account === undefined || !mayAct) {
       return status(
         403,
         'PERMISSION_DENIED',
@@ -176,8 +189,11 @@ function readJwt(compact: string): Jwt | undefined {
   if (parts.length !== 3) return undefined
   const [head, body, signature] = parts as [string, string, string]
   try {
-    const read = (part: string) =>
-      JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>
+    const read = (part: string): Record<string, unknown> => {
+      const json = Buffer.from(part, 'base64url').toString('utf8')
+      if (duplicateName(json) !== undefined) throw new SyntaxError('a name twice')
+      return JSON.parse(json) as Record<string, unknown>
+    }
     if (read(head)['alg'] !== 'RS256') return undefined
     const signed = new TextEncoder().encode(`${head}.${body}`)
     return { claims: read(body), signed, signature: new Uint8Array(Buffer.from(signature, 'base64url')) }

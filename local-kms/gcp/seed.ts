@@ -45,6 +45,16 @@ const account = z.strictObject({
   email: z.string().min(1),
   publicKey: z.string().optional(),
   subjectTokens: z.array(z.string()).optional(),
+  federation: z
+    .strictObject({
+      provider: z.string(),
+      issuer: z.string(),
+      subjects: z.array(z.string()),
+      jwks: z.array(z.record(z.string(), z.unknown())),
+      audiences: z.array(z.string()).optional(),
+    })
+    .optional(),
+  actors: z.array(z.string()).optional(),
   metadata: z.boolean().optional(),
   permissions: z.array(z.string()).optional(),
   resources: z.array(z.string()).optional(),

@@ -58,6 +58,8 @@ export const awsKmsSchema = (secret: z.ZodType<Secret> = z.instanceof(Secret)) =
         .optional(),
       /** A file with an OpenID Connect token (service account of Kubernetes); read again at every renewal. */
       webIdentityTokenFile: z.string().min(1).max(4096).optional(),
+      /** The one audience of that token; `sts.amazonaws.com` unless given. A token that is good elsewhere too is not sent. */
+      webIdentityAudience: z.string().min(1).max(512).optional(),
       /** Instead of the Region's public STS endpoint. */
       stsEndpoint: z.string().superRefine(refineEndpoint).optional(),
     })
@@ -111,6 +113,7 @@ export const awsKms = providerKind({
     roleSessionName: 'name of the session in CloudTrail; countersign unless given',
     externalId: 'external id that the trust policy of the role asks for',
     webIdentityTokenFile: 'file with an OpenID Connect token to become the role with',
+    webIdentityAudience: 'the one audience (`aud`) of that token; sts.amazonaws.com unless given',
     stsEndpoint: 'instead of the public endpoint of STS in the Region: https, or http on loopback',
   },
 })
@@ -125,6 +128,7 @@ interface RoleFields {
   readonly roleSessionName?: string | undefined
   readonly externalId?: string | undefined
   readonly webIdentityTokenFile?: string | undefined
+  readonly webIdentityAudience?: string | undefined
   readonly stsEndpoint?: string | undefined
 }
 
@@ -141,6 +145,9 @@ function refineRole(config: RoleFields, context: z.RefinementCtx): void {
     if (config[field] !== undefined && config.roleArn === undefined) {
       refuse(field, `given without roleArn ⇒ give roleArn, or remove ${field}`)
     }
+  }
+  if (config.webIdentityAudience !== undefined && config.webIdentityTokenFile === undefined) {
+    refuse('webIdentityAudience', 'given without webIdentityTokenFile ⇒ give webIdentityTokenFile, or remove it')
   }
   if (config.webIdentityTokenFile !== undefined) {
     const other = (['accessKeyId', 'profile', 'externalId'] as const).find(field => config[field] !== undefined)

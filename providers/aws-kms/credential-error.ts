@@ -17,6 +17,15 @@ export class CredentialError extends Error {
   }
 }
 
+/** What we found wrong ourselves, before or after STS was asked. */
+export class IdentityProblem extends Error {
+  readonly row: Row
+  constructor(...row: Row) {
+    super(row[1])
+    this.row = row
+  }
+}
+
 type Row = readonly [meaning: CredentialError['meaning'], reason: string]
 
 const NOT_ACCEPTED: Row = ['refused', 'AWS STS does not accept the credentials that were to become the role']
@@ -58,6 +67,7 @@ export function toCredentialError(source: CredentialSource, error: unknown): Cre
 }
 
 function judge(source: CredentialSource, error: unknown): Row {
+  if (error instanceof IdentityProblem) return error.row
   const transport = transportOf(error)
   if (transport !== undefined) return judgeTransport(transport)
   const { name, code, message, $metadata } = (error ?? {}) as {

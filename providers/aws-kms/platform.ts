@@ -1,10 +1,14 @@
 import type { ProviderWorld } from '../world.ts'
+import { audienceProblem } from '../audience.ts'
 import type { AwsKmsConfig } from './config.ts'
+import { IdentityProblem } from './credential-error.ts'
 import type { PlatformSources, RoleConfig } from './credentials.ts'
 import { createCredentialHandler } from './handler.ts'
 import type { Identity } from './session.ts'
 
 const SESSION_NAME = 'countersign'
+/** What identity providers are told to write for AWS. */
+const AUDIENCE = 'sts.amazonaws.com'
 
 /**
  * The SDK's default chain, walked anew for every renewal. Roles that it finds on its way (a profile with `role_arn`,
@@ -21,18 +25,26 @@ async function chain(config: AwsKmsConfig, world: ProviderWorld): Promise<Identi
     // Files are read again, so that what was rotated there is found.
     ignoreCache: true,
     ...(config.profile === undefined ? {} : { profile: config.profile }),
-    roleAssumer: async (...given) => (await assumers()).roleAssumer(...given),
-    roleAssumerWithWebIdentity: async (...given) => (await assumers()).roleAssumerWithWebIdentity(...given),
+    roleAssumer: async (source, role) => ofRole(role.RoleArn, await (await assumers()).roleAssumer(source, role)),
+    roleAssumerWithWebIdentity: async role =>
+      ofRole(role.RoleArn, await (await assumers()).roleAssumerWithWebIdentity(role)),
   })()
 }
 
 async function assume(config: RoleConfig, world: ProviderWorld, base: Identity): Promise<Identity> {
   const { roleAssumer } = (await import('./sts.ts')).roleAssumers(config, world)
-  return roleAssumer(base, {
+  const identity = await roleAssumer(base, {
     RoleArn: config.roleArn,
     RoleSessionName: config.roleSessionName ?? SESSION_NAME,
     ...(config.externalId === undefined ? {} : { ExternalId: config.externalId }),
   })
+  return ofRole(config.roleArn, identity)
+}
+
+/** A session of another account is none of ours, whoever answered. The SDK reads it off the name of the session. */
+function ofRole<T extends Identity & { readonly accountId?: string }>(roleArn: string | undefined, identity: T): T {
+  if (identity.accountId === roleArn?.split(':')[4]) return identity
+  throw new IdentityProblem('malformed', 'AWS STS answered with a session of another account than that of the role')
 }
 
 async function identify(
@@ -45,7 +57,11 @@ async function identify(
     webIdentityTokenFile: config.webIdentityTokenFile,
     roleArn: config.roleArn,
     roleSessionName: config.roleSessionName ?? SESSION_NAME,
-    roleAssumerWithWebIdentity,
+    roleAssumerWithWebIdentity: async role => {
+      const problem = audienceProblem(role.WebIdentityToken ?? '', config.webIdentityAudience ?? AUDIENCE)
+      if (problem !== undefined) throw new IdentityProblem('refused', problem)
+      return ofRole(config.roleArn, await roleAssumerWithWebIdentity(role))
+    },
   })()
 }
 

@@ -11,6 +11,9 @@ const TYPES: Readonly<Record<string, (file: Fields) => Problem | undefined>> = {
 type Fields = Readonly<Record<string, unknown>>
 type Problem = readonly [problem: string, fix: string]
 
+/** What a token is exchanged for is bound to it. @see https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token */
+const POOL_PROVIDER =
+  /^\/\/iam\.googleapis\.com\/(projects\/[0-9]{1,20}\/locations\/global\/workloadIdentityPools|locations\/global\/workforcePools)\/[a-z0-9-]{1,63}\/providers\/[a-z0-9-]{1,63}$/
 const AS_MADE = 'use the file as gcloud iam workload-identity-pools made it'
 const UNIVERSE = 'googleapis.com'
 
@@ -60,6 +63,9 @@ function federationProblem(file: Fields): Problem | undefined {
     return ['the file would start a program', 'use a source of type file, url or AWS']
   if (!['file', 'url', 'environment_id'].some(member => typeof source[member] === 'string'))
     return ['the file has no source of type file, url or AWS', AS_MADE]
+  if (typeof file['audience'] !== 'string' || !POOL_PROVIDER.test(file['audience']))
+    return ['audience does not name one provider of one identity pool', AS_MADE]
+  if (typeof file['subject_token_type'] !== 'string') return ['the file lacks subject_token_type', AS_MADE]
   if (!isGoogle(file['token_url'])) return ['token_url does not lead to Google', AS_MADE]
   const impersonation = file['service_account_impersonation_url']
   if (impersonation !== undefined && !isGoogle(impersonation))

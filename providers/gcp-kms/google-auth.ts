@@ -42,6 +42,8 @@ export function openGoogleAuth(
       })
       const authorization = headers.get('authorization')
       if (authorization === null) throw new CredentialsError('absent')
+      // An answer without a token becomes one of these words in the library.
+      if (!BEARER.test(authorization) || NO_TOKEN.has(authorization)) throw new CredentialsError('refused')
       const quota = config.quotaProject ?? headers.get('x-goog-user-project')
       return { authorization, ...(quota === null ? {} : { 'x-goog-user-project': quota }) }
     },
@@ -134,6 +136,9 @@ function credentialsError(error: unknown): CredentialsError {
   }
   return new CredentialsError(typeof code === 'string' && code === 'ENOENT' ? 'absent' : 'unreachable')
 }
+
+const BEARER = /^Bearer [\x21-\x7e]{1,16384}$/
+const NO_TOKEN: ReadonlySet<string> = new Set(['Bearer undefined', 'Bearer null'])
 
 /** Metadata services of clouds, which speak plain http on a link-local address. */
 const METADATA = new Set(['169.254.169.254', 'metadata.google.internal'])

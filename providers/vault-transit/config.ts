@@ -9,7 +9,7 @@ export type AuthMethod = (typeof AUTH_METHODS)[number]
 /** Where Kubernetes puts the token of a pod's service account. */
 export const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token'
 
-type AuthField = 'token' | 'tokenFile' | 'roleId' | 'secretId' | 'role' | 'jwt' | 'jwtFile' | 'authMount'
+type AuthField = 'token' | 'tokenFile' | 'roleId' | 'secretId' | 'role' | 'audience' | 'jwt' | 'jwtFile' | 'authMount'
 
 /** Which fields a method has; `one` of a group, and only one. What stands in no column belongs to another method. */
 const METHODS: Readonly<
@@ -17,8 +17,8 @@ const METHODS: Readonly<
 > = {
   token: { needs: [], one: ['token', 'tokenFile'] },
   approle: { needs: ['roleId', 'secretId'], may: ['authMount'] },
-  kubernetes: { needs: ['role'], may: ['jwtFile', 'authMount'] },
-  jwt: { needs: ['role'], one: ['jwt', 'jwtFile'], may: ['authMount'] },
+  kubernetes: { needs: ['role', 'audience'], may: ['jwtFile', 'authMount'] },
+  jwt: { needs: ['role', 'audience'], one: ['jwt', 'jwtFile'], may: ['authMount'] },
 }
 const AUTH_FIELDS: readonly AuthField[] = [
   'token',
@@ -26,6 +26,7 @@ const AUTH_FIELDS: readonly AuthField[] = [
   'roleId',
   'secretId',
   'role',
+  'audience',
   'jwt',
   'jwtFile',
   'authMount',
@@ -57,6 +58,8 @@ export const vaultTransitSchema = (secret: z.ZodType<Secret> = z.instanceof(Secr
       roleId: z.string().min(1).max(4096).optional(),
       secretId: secret.optional(),
       role: role.optional(),
+      /** A token that is good elsewhere too is not sent: whoever receives it could use it there. */
+      audience: z.string().min(1).max(512).optional(),
       jwt: secret.optional(),
       jwtFile: file.optional(),
     })
@@ -113,6 +116,8 @@ export const vaultTransit = providerKind({
     roleId: '`approle`: id of the role',
     secretId: '`approle`: secret id of the role',
     role: '`kubernetes`, `jwt`: name of the role',
+    audience:
+      '`kubernetes`, `jwt`: the one audience (`aud`) of the token to log in with, which the role is bound to as well',
     jwt: '`jwt`: the token to log in with',
     jwtFile: '`kubernetes`, `jwt`: file with the token to log in with, read at every login',
   },

@@ -1,5 +1,6 @@
 import { SignerError } from '../../src/domain/errors.ts'
 import { reveal, Secret } from '../../src/domain/secret.ts'
+import { audienceProblem } from '../audience.ts'
 import { orAborted, TransportError } from '../one-fetch.ts'
 import type { ProviderWorld } from '../world.ts'
 import { type AuthMethod, SERVICE_ACCOUNT_TOKEN, type VaultTransitConfig } from './config.ts'
@@ -95,7 +96,25 @@ export function openSession(
       return { ...untilRefused(await readToken(config.tokenFile), 'file'), expiresAt: since + FILE_MS }
     const ask = await loginAsk()
     const record = await once(LOGIN, ask, undefined, signal)
-    return leaseOf(record, since)
+    const lease = leaseOf(record, since)
+    requireOwn(objectOf(objectOf(record.output)['auth']))
+    return lease
+  }
+
+  /** A token of another role, or one that may do everything, is not what was asked for; nothing is signed with it. */
+  function requireOwn({
+    metadata,
+    policies,
+    token_policies: ofToken,
+    identity_policies: ofIdentity,
+  }: Record<string, unknown>): void {
+    const all = [policies, ofToken, ofIdentity].flatMap(each => (Array.isArray(each) ? (each as unknown[]) : []))
+    const wrong = all.includes('root')
+      ? 'the answer holds a token of the policy root'
+      : config.role !== undefined && !isRole(objectOf(metadata)['role'], config.role)
+        ? 'the answer holds a token of another role than the one asked for'
+        : undefined
+    if (wrong !== undefined) throw new SignerError('provider/malformed', { provider, reason: `Login: ${wrong}` })
   }
 
   async function loginAsk(): Promise<Ask> {
@@ -111,6 +130,8 @@ export function openSession(
     }
     const file = config.jwtFile ?? (method === 'kubernetes' ? SERVICE_ACCOUNT_TOKEN : undefined)
     const jwt = file === undefined ? (config.jwt as Secret) : await readToken(file)
+    const problem = audienceProblem(reveal(jwt), config.audience ?? '')
+    if (problem !== undefined) throw new SignerError('provider/refused', { provider, reason: `Login: ${problem}` })
     return { method: 'POST', path, body: { role: config.role, jwt: reveal(jwt) }, secrets: [jwt] }
   }
 
@@ -221,6 +242,10 @@ export function openSession(
     close: () => closing.abort(new Error('closed')),
   }
 }
+
+/** Servers write the name of a role in lower case, or as it was sent. */
+const isRole = (told: unknown, asked: string): boolean =>
+  typeof told === 'string' && told.toLowerCase() === asked.toLowerCase()
 
 /** How OpenBao says that it does not know the token; a policy says it in a list of one error. */
 const isBare = (texts: readonly string[]): boolean => texts.length === 1 && texts[0] === 'permission denied'

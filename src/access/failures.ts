@@ -1,11 +1,11 @@
 import type { Clock } from '../domain/ports.ts'
 import type { RateStore } from '../domain/claims.ts'
 import { type ErrorCode, isSignerError, SignerError } from '../domain/errors.ts'
-import { bucketOf, type Client } from './addresses.ts'
+import { bucketOf, clientOfPeer } from './addresses.ts'
 import { admit, type Limit } from './admission.ts'
 
 /** Somebody who tries tokens is at it more often than somebody whose token has just ended. */
-export const FAILURE_LIMIT: Limit = Object.freeze({ limit: 60, windowMs: 60_000 })
+const FAILURE_LIMIT: Limit = Object.freeze({ limit: 60, windowMs: 60_000 })
 
 export interface FailureRules {
   /** Of those who fail alone: whoever brings many addresses must not use up the room of those who are let in. */
@@ -19,9 +19,10 @@ export interface FailureRules {
 export interface FailureCount {
   /**
    * Runs `body`, which finds out who asks. When that fails, it counts for the address (IPv6: for its /64).
+   * @param peer  address of the client, as the door says it
    * @throws `access/limited` instead of running it while that address has failed too often, and what `body` throws
    */
-  attempt<T>(client: Client, body: () => Promise<T>): Promise<T>
+  attempt<T>(peer: string, body: () => Promise<T>): Promise<T>
   /** How many addresses wait now. */
   readonly waiting: number
 }
@@ -67,13 +68,12 @@ export function countFailures({ rates, clock, limit = FAILURE_LIMIT, ...rest }: 
   }
 
   return {
-    async attempt(client, body) {
-      const name = bucketOf(client)
-      refuseWaiting(name)
+    async attempt(peer, body) {
+      if (waiting.size > 0) refuseWaiting(bucketOf(clientOfPeer(peer)))
       try {
         return await body()
       } catch (error) {
-        if (isSignerError(error) && FAILED.has(error.code)) await count(name)
+        if (isSignerError(error) && FAILED.has(error.code)) await count(bucketOf(clientOfPeer(peer)))
         throw error
       }
     },

@@ -110,7 +110,7 @@ export function dataGateway(
     gateway,
     authenticate: (authorization, { sent, peer, body, ...asking }) => {
       const header = (name: string): string | undefined => sent?.headers.get(name) ?? undefined
-      return failures.attempt(clientOfPeer(peer), () =>
+      return failures.attempt(peer, () =>
         authenticator({
           authorization,
           dpop: header('dpop'),

@@ -195,6 +195,15 @@ export const store = (secret: z.ZodType<Secret>) =>
     replicas: whole(1, 100).default(1).describe('instances that share this configuration; more than one need postgres'),
   })
 
+export const metadata = (secret: z.ZodType<Secret>) =>
+  z.strictObject({
+    issuer: text(255).default('countersign').describe('`iss` of the document that tells verifiers about keys'),
+    key: secret
+      .optional()
+      .describe('private key (Ed25519, JWK) that signs it; left out: one is made in data.directory and kept there'),
+    lifeMinutes: whole(1, 1440).default(60).describe('how long that document is good').meta({ unit: 'minutes' }),
+  })
+
 export const equivocation = z.strictObject({
   exempt: z
     .array(keyName)

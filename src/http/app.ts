@@ -6,7 +6,7 @@ import type { Asking } from '../service/types.ts'
 import { readBody, requireJson } from './body.ts'
 import { type Check, type Edge, openEdge, type Visited } from './edge.ts'
 import { Gate } from './gate.ts'
-import { PROBLEMS, problemOf } from './problem.ts'
+import { toldOf } from './told.ts'
 
 export type { Check } from './edge.ts'
 
@@ -75,13 +75,7 @@ export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
         plane.signBatch({ ...askingOf(c), body, idempotencyKey: idempotencyKeyOf(c) }),
       )
       const requestId = c.get('requestId')
-      const told = results.map(result => {
-        if ('refused' in result)
-          return { status: PROBLEMS[result.refused.code].status, problem: problemOf(result.refused, requestId) }
-        const { headers: _, ...answer } = result.answer
-        return { status: 200, answer }
-      })
-      return c.json({ results: told })
+      return c.json({ results: results.map(result => toldOf(result, requestId)) })
     })
 
     app.post('/v1/keys/:key/explain', async c => {

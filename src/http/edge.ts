@@ -49,7 +49,8 @@ export function openEdge(parts: EdgeParts, routes: (app: Edge) => void) {
     c.set('requestId', requestId)
     await next()
     c.header('x-request-id', requestId)
-    c.header('cache-control', 'no-store')
+    // What may be kept says so itself.
+    if (!c.res.headers.has('cache-control')) c.header('cache-control', 'no-store')
     c.header('x-content-type-options', 'nosniff')
   })
 

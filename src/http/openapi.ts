@@ -1,5 +1,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { describePublished } from './openapi-published.ts'
+import { describeProposals } from './openapi-proposals.ts'
 import { describeRpc } from './openapi-rpc.ts'
 import { PROBLEMS } from './problem.ts'
 import { explanation } from './schemas-explain.ts'
@@ -52,7 +53,7 @@ const BatchBody = registry.register(
       .array(z.strictObject({ key: z.string(), payload: SignBody }))
       .min(1)
       .max(64)
-      .openapi({ description: 'Signed one after the other, each decided and recorded by itself.' }),
+      .openapi({ description: 'Judged together, then signed one after the other.' }),
   }),
 )
 
@@ -129,7 +130,7 @@ registry.registerPath({
   path: '/v1/sign-batch',
   summary: 'Sign several transactions',
   description:
-    'One token and one proof, several signatures. Each stands for itself: `results` has an answer or a problem for each request, in their order. The idempotency key of each is that of the batch with `/1`, `/2` … behind it.',
+    'One token and one proof, several signatures with keys of one network. All or nothing in judgement: unless every one may be signed, none is, and `findings` of the problem names each that may not. Per item in the result: `results` has an answer or a problem for each request, in their order. The idempotency key of each is that of the batch with `/1`, `/2` … behind it, so the same batch sent again signs what is missing.',
   security: [{ bearer: [] }],
   request: {
     headers: z.object({ 'Idempotency-Key': z.string() }),
@@ -147,7 +148,7 @@ registry.registerPath({
         ),
       }),
     ),
-    ...refusals({ 413: 'too large', 415: 'not JSON' }),
+    ...refusals({ 413: 'too large', 415: 'not JSON', 422: 'Idempotency-Key of another request', 503: 'not available' }),
   },
 })
 registry.registerPath({
@@ -207,6 +208,8 @@ registry.registerPath({
 describePublished(registry, problem)
 
 describeRpc(registry, { refusals })
+
+describeProposals(registry, { signature: SignAnswer, problem: Problem, answer, refusals })
 
 /** The contract of the data plane; docs/openapi.json is the checked-in copy. */
 export function openApiDocument() {

@@ -167,6 +167,32 @@ export const PROBLEMS = {
     meaning: '`code` is what the network calls it and `reason` what that means. Nothing has happened on the network.',
     fix: 'Build the transaction anew from the present state of its accounts and contracts.',
   },
+  'transaction/unknown': {
+    status: 404,
+    title: 'No such transaction',
+    meaning: 'No transaction with this hash was submitted here, or it was long ago.',
+    fix: 'Give the hash that `execute` or `submit` answered with, or ask the network itself.',
+  },
+  'template/unknown': {
+    status: 404,
+    title: 'No such template',
+    meaning: 'The configuration has no template of this name.',
+    fix: 'Use a name of the section `templates` of the configuration.',
+  },
+  'batch/refused': {
+    status: 403,
+    title: 'Some of what was asked for together is refused, so nothing was signed',
+    meaning:
+      '`findings` names each that is refused: its place in the request, its key, the `code` it would have alone, and why.',
+    fix: 'Correct or leave out what `findings` names. Each `code` has its own page.',
+  },
+  'approval/refused': {
+    status: 403,
+    title: 'The approval is not good',
+    meaning:
+      '`rule` names what was looked at: metadata, issuer, form, key, state, signature, time, audience or action.',
+    fix: 'Do not act on it. Where `rule` is metadata, fetch the document of keys again.',
+  },
   'policy/denied': {
     status: 403,
     title: 'The policy of the key refuses this payload',
@@ -187,9 +213,9 @@ export const PROBLEMS = {
   },
   'key/exists': {
     status: 409,
-    title: 'A key of this name exists',
-    meaning: 'Names are never reused.',
-    fix: 'Choose another name.',
+    title: 'The key exists',
+    meaning: 'Names are never reused, and a Stellar key has one name on a network: then `reason` says which.',
+    fix: 'Choose another name, or do what `reason` says.',
   },
   'key/unsupported': {
     status: 422,

@@ -207,7 +207,14 @@ async function openVault(leader: string): Promise<Opened> {
     operations: { sign: 'transit/sign', decrypt: 'transit/decrypt', 'public key': 'transit/keys' },
     config: (address, who) =>
       who === 'early'
-        ? { kind: 'vault-transit', address, auth: 'jwt', role: 'signer', jwt: new Secret(early, 'jwt') }
+        ? {
+            kind: 'vault-transit',
+            address,
+            auth: 'jwt',
+            role: 'signer',
+            audience: 'vault',
+            jwt: new Secret(early, 'jwt'),
+          }
         : { kind: 'vault-transit', address, token: new Secret(VAULT_TOKENS[who], 'token') },
   }
 }

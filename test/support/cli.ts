@@ -22,6 +22,8 @@ export interface CliOptions {
   /** What hardening is said to have done: nothing is done in the process of the tests, where it could not be undone. */
   readonly hardening?: HardeningReport
   readonly interactive?: boolean
+  /** The file name it is started by. */
+  readonly programName?: string
   readonly terminal?: Partial<Terminal>
   readonly services?: (real: CliContext['services']) => CliContext['services']
   readonly runtime?: Partial<Runtime>
@@ -91,6 +93,7 @@ export function start(argv: readonly string[], options: CliOptions = {}): Starte
     services: options.services?.(real) ?? real,
     world: runtime.world(),
     environment: runtime.environment(),
+    ...(options.programName === undefined ? {} : { programName: options.programName }),
     onStop: handler => {
       stops.add(handler)
       if (asked) handler()

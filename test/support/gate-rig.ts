@@ -11,7 +11,6 @@ import { stellar } from '../../src/chains/stellar/index.ts'
 import type { TokenLedger } from '../../src/domain/admins.ts'
 import type { OutcomeEntry } from '../../src/domain/audit.ts'
 import type { RateStore } from '../../src/domain/claims.ts'
-import type { Jwks } from '../../src/domain/jwks.ts'
 import type { KeyRegistry, World } from '../../src/domain/ports.ts'
 import { dataPlane } from '../../src/http/app.ts'
 import { demoPolicy } from '../../src/policy/index.ts'
@@ -31,8 +30,6 @@ export interface GateOptions {
   readonly catalogue?: (real: KeyRegistry) => KeyRegistry
   readonly ledger?: (real: TokenLedger) => TokenLedger
   readonly failures?: RateStore
-  /** Watches the reading of tokens: whose public key is looked for. */
-  readonly jwks?: (real: Jwks) => Jwks
 }
 
 export interface GateRig {
@@ -54,7 +51,7 @@ export async function openGate(options: GateOptions = {}): Promise<GateRig> {
   for (const name of options.keys ?? []) await store.keys.add(keyOf(name))
   const refusals: OutcomeEntry[] = []
   const issuer = createDevIssuer({ clock })
-  const tokens = { jwks: options.jwks?.(issuer.jwks) ?? issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock }
+  const tokens = { jwks: issuer.jwks, issuer: issuer.issuer, audience: issuer.audience, clock }
   const ledger = options.ledger?.(store.tokens) ?? store.tokens
   const office = createHours({ clock, lastRecordAt: () => undefined })
   const failures = options.failures === undefined ? {} : { failures: options.failures }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createAdmin } from '../../providers/mock/admin.ts'
 import { create as openMock } from '../../providers/mock/index.ts'
 import { authorize, type Caller } from '../../src/access/authorize.ts'
-import { createDevIssuer } from '../../src/access/dev-tokens.ts'
+import { createDevIssuer, type DevIssuer } from '../../src/access/dev-tokens.ts'
 import { createTokenVerifier } from '../../src/access/tokens.ts'
 import { createMemoryFiles, type MemoryFiles } from '../../src/audit/memory-files.ts'
 import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.ts'
@@ -59,6 +59,8 @@ export interface RigOptions {
   readonly mayServe?: (key: ResolvedKey, binding: Binding) => void
   /** More keys beside `treasury`. */
   readonly keys?: readonly RigKey[]
+  /** Another way in than a bearer token of the issuer. */
+  readonly door?: (parts: { issuer: DevIssuer; store: Store; world: World }) => Partial<SignerParts<Caller>>
   /** Families of routes beside the signatures. */
   readonly families?: (room: SignerRoom<Caller>, world: World) => readonly DataRoutes[]
 }
@@ -92,6 +94,7 @@ export interface Rig {
   readonly store: Store
   readonly log: AuditLog
   readonly jwks: Jwks
+  readonly issuer: DevIssuer
   readonly signer: Signer
   readonly provider: EnvelopeProvider
   readonly key: ResolvedKey
@@ -151,6 +154,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     }),
     mayServe: options.mayServe ?? (() => {}),
     recordRefusal: outcome => void refusals.push(outcome),
+    ...options.door?.({ issuer, store, world }),
   }
   const room = openSignerRoom(signerParts)
   const signer = signerIn(signerParts, room)
@@ -174,7 +178,21 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
   const records = async (): Promise<AuditRecord[]> =>
     options.log === 'memory' ? [...(log as MemoryAuditLog).records()] : Array.fromAsync(readRecords(files))
   const { signatures } = provider
-  const parts = { clock, files, store, log, jwks: issuer.jwks, signer, provider, key, keys, room, logs, refusals }
+  const parts = {
+    clock,
+    files,
+    store,
+    log,
+    issuer,
+    jwks: issuer.jwks,
+    signer,
+    provider,
+    key,
+    keys,
+    room,
+    logs,
+    refusals,
+  }
   return { ...parts, signatures, token, http, sign, records }
 }
 
@@ -190,6 +208,9 @@ async function openLog(
   return (await openAuditLog({ files, clock, instance: 'test', index, onRecord })).log
 }
 
+/** One for all keys that tests make: each library is started once. */
+const SETUP_ENGINES = createEngines({ wasmFromBytes: true })
+
 async function addKey(asked: RigKey, store: Store, real: EnvelopeProvider, world: World): Promise<ResolvedKey> {
   const { name, custody = 'native', chain = 'stellar', network = chain === 'stellar' ? 'testnet' : 'sepolia' } = asked
   const scheme = SCHEME_OF[chain]
@@ -199,7 +220,7 @@ async function addKey(asked: RigKey, store: Store, real: EnvelopeProvider, world
   const about = { name, chain, network, createdAt: NOW }
   const key = { ...about, policy: policy.text, policyHash: policy.hash }
   const seed = new SecretBytes(asked.seed?.slice() ?? world.random.bytes(32), `seed of ${name}`)
-  const engine = await createEngines({ wasmFromBytes: true })(scheme)
+  const engine = await SETUP_ENGINES(scheme)
   const { reference, publicKey } =
     custody === 'native'
       ? await admin.create({ scheme, label: name }, call)

@@ -3,7 +3,7 @@ import type { Call, Result, Route } from '../context.ts'
 import { bad, bare, failed, VaultError } from '../errors.ts'
 import { formatTime } from '../go.ts'
 import type { Mount } from '../state.ts'
-import { logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
+import { addressFits, logIn, NEW_TOKEN_ROLE, readTokenRole, shownRole, TOKEN_FIELDS, type TokenRole } from './login.ts'
 
 export interface AppRole extends TokenRole {
   role_id: string
@@ -24,6 +24,9 @@ interface SecretId {
   readonly ttl: number
   readonly createdMs: number
   readonly expiresMs: number
+  /** Where it may be shown, and where the token it gives may be; absent in what was saved before there were such. */
+  readonly cidrList?: readonly string[]
+  readonly tokenCidrs?: readonly string[]
 }
 
 export function approles(mount: Mount): Record<string, AppRole> {
@@ -105,6 +108,9 @@ function addSecret(call: Call, id: string): Result {
   const numUses = data.int('num_uses', role.secret_id_num_uses)
   if (numUses < 0) throw bad('num_uses cannot be negative')
   const ttl = data.duration('ttl', role.secret_id_ttl)
+  const [cidrList, tokenCidrs] = [data.strings('cidr_list'), data.strings('token_bound_cidrs')]
+  requireSubset(cidrList, role.secret_id_bound_cidrs ?? [])
+  requireSubset(tokenCidrs, role.token_bound_cidrs)
   const secret: SecretId = {
     accessor: uuid(core.streams('vault approles')),
     metadata: readMetadata(data.string('metadata')),
@@ -113,11 +119,33 @@ function addSecret(call: Call, id: string): Result {
     ttl,
     createdMs: now,
     expiresMs: ttl === 0 ? 0 : now + ttl * 1000,
+    cidrList,
+    tokenCidrs,
   }
   role.secrets[id] = secret
   return {
     data: { secret_id: id, secret_id_accessor: secret.accessor, secret_id_num_uses: numUses, secret_id_ttl: ttl },
   }
+}
+
+/** What a secret id adds may narrow its role and not widen it. */
+function requireSubset(own: readonly string[], ofRole: readonly string[]): void {
+  const isInside = (range: string): boolean => {
+    const [base = '', bits = '32'] = range.split('/')
+    return ofRole.some(wide => Number(wide.split('/')[1] ?? '32') <= Number(bits) && addressFits([wide], base))
+  }
+  if (ofRole.length === 0 || own.every(isInside)) return
+  throw new VaultError(500, [
+    '1 error occurred:\n\t* failed to verify subset relationship between CIDR blocks on the role ' +
+      `[${ofRole.map(each => JSON.stringify(each)).join(' ')}] and CIDR blocks on the secret ID ` +
+      `[${own.map(each => JSON.stringify(each)).join(' ')}]: <nil>\n\n`,
+  ])
+}
+
+/** A use is counted before its address is looked at, as the server does it. */
+function requireAddress(ranges: readonly string[], address: string, words: string): void {
+  if (addressFits(ranges, address)) return
+  throw bad(`source address ${JSON.stringify(address)} unauthorized ${words}: <nil>`)
 }
 
 function readMetadata(text: string): Record<string, string> {
@@ -148,7 +176,9 @@ function login(call: Call): Result {
   const found = Object.entries(approles(mount)).find(([, role]) => role.role_id === data.string('role_id'))
   if (found === undefined) throw bad(NO_MATCH)
   const [name, role] = found
+  const { remoteAddress } = call.incoming
   let metadata: Record<string, string> = {}
+  let tokenCidrs: readonly string[] = []
   if (role.bind_secret_id) {
     const id = data.string('secret_id')
     if (id === '') throw bad('missing secret_id')
@@ -158,9 +188,13 @@ function login(call: Call): Result {
       secret.usesLeft -= 1
       if (secret.usesLeft === 0) delete role.secrets[id]
     }
-    ;({ metadata } = secret)
+    const through = secret.numUses === 0 ? 'through' : 'by'
+    requireAddress(secret.cidrList ?? [], remoteAddress, `${through} CIDR restrictions on the secret ID`)
+    ;({ metadata, tokenCidrs = [] } = secret)
   }
-  return logIn(call, role, {
+  requireAddress(role.secret_id_bound_cidrs ?? [], remoteAddress, 'by CIDR restrictions on the role')
+  const bound = tokenCidrs.length > 0 ? { ...role, token_bound_cidrs: [...tokenCidrs] } : role
+  return logIn(call, bound, {
     displayName: mount.path.replace(/\/$/, ''),
     alias: role.role_id,
     meta: { ...metadata, role_name: name },
@@ -172,7 +206,7 @@ function lookupSecret(call: Call): Result | undefined {
   if (secret === undefined) return undefined
   return {
     data: {
-      cidr_list: [],
+      cidr_list: secret.cidrList ?? [],
       creation_time: formatTime(secret.createdMs),
       expiration_time: secret.expiresMs === 0 ? '0001-01-01T00:00:00Z' : formatTime(secret.expiresMs),
       last_updated_time: formatTime(secret.createdMs),
@@ -180,7 +214,7 @@ function lookupSecret(call: Call): Result | undefined {
       secret_id_accessor: secret.accessor,
       secret_id_num_uses: secret.usesLeft,
       secret_id_ttl: secret.ttl,
-      token_bound_cidrs: [],
+      token_bound_cidrs: secret.tokenCidrs ?? [],
     },
   }
 }

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, verify, X509Certificate } from 'node:crypto'
+import { duplicateName } from '../../core/json-names.ts'
 import { decodeBase64Url, GoError } from '../go.ts'
 
 export type Claims = Record<string, unknown>
@@ -35,8 +36,16 @@ export function decodeJwt(token: string): { header: Claims; claims: Claims; sign
   const [header, claims] = parts.slice(0, 2).map(part => {
     const bytes = decodeBase64Url(part)
     if (bytes === undefined) throw new GoError('illegal base64 data at input byte 0')
+    let text = ''
     try {
-      const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    } catch {
+      // no JSON either
+    }
+    const twice = duplicateName(text)
+    if (twice !== undefined) throw new GoError(`json: duplicate key '${twice}' in object`)
+    try {
+      const value: unknown = JSON.parse(text)
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Claims
     } catch {
       // said below
@@ -51,6 +60,7 @@ export function decodeJwt(token: string): { header: Claims; claims: Claims; sign
 /** @throws GoError when no key fits the signature */
 export function verifyJwt(token: string, keys: readonly string[], algorithms: readonly string[]): Claims {
   const { header, claims, signed, signature } = decodeJwt(token)
+  if (header['crit'] !== undefined) throw new GoError('go-jose/go-jose: error in cryptographic primitive')
   const alg = String(header['alg'])
   if (!Object.hasOwn(HASHES, alg) || (algorithms.length > 0 && !algorithms.includes(alg))) {
     throw new GoError(`go-jose/go-jose: unexpected signature algorithm ${JSON.stringify(alg)}`)

@@ -143,6 +143,9 @@ function login(call: Call): Result {
   if (!isListed(role.bound_service_account_names, account.name)) throw bare(403, 'service account name not authorized')
   if (!isListed(role.bound_service_account_namespaces, account.namespace)) throw bare(403, 'namespace not authorized')
   checkClock(claims, call.core.now())
+  // A cluster that reviews a token says whose it is, and that must be the account that was read from it.
+  if (claims['sub'] !== `system:serviceaccount:${account.namespace}:${account.name}`)
+    throw bare(403, 'permission denied')
   const alias = role.alias_name_source === 'serviceaccount_uid' ? account.uid : `${account.namespace}/${account.name}`
   return logIn(call, role, {
     displayName: `${mount.path.replace(/\/$/, '')}-${account.namespace}-${account.name}`,

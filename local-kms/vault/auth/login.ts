@@ -143,7 +143,7 @@ export function logIn(
 }
 
 /** IPv4 ranges; an emulator's callers are on loopback. */
-function addressFits(ranges: readonly string[], address: string): boolean {
+export function addressFits(ranges: readonly string[], address: string): boolean {
   if (ranges.length === 0) return true
   const own = ipv4(address.replace(/^::ffff:/, '') === '::1' ? '127.0.0.1' : address.replace(/^::ffff:/, ''))
   return ranges.some(range => {

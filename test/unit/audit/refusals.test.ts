@@ -117,3 +117,24 @@ test('A13 a refusal that must be recorded on a sealed log is an error; the count
   const plain = createRefusals({ log, clock, newAuditId: () => 'id' })
   await assert.rejects(plain.record(refusal(3)), withCode('audit/sealed'))
 })
+
+test('T66 T48 what anybody may ask for is bounded too, in a window of its own, and counted by its name', async () => {
+  const { clock, refusals, records } = await set()
+  const asked = (n: number) =>
+    ({
+      ...event(`c${n}`),
+      event: 'login.challenge',
+      actor: { subject: 'unknown', peer: `10.0.0.${n % 200}` },
+    }) as Parameters<typeof refusals.record>[0]
+  for (let n = 0; n < 500; n++) await refusals.record(asked(n))
+  for (let n = 0; n < 5; n++) await refusals.record(refusal(n))
+  assert.equal((await records()).length, 15, 'refusals are not drowned')
+  clock.advance(60_000)
+  await settle()
+  const summary = (await records()).at(-1)!
+  assert.ok(summary.kind === 'event' && summary.event === 'requests-summarised')
+  assert.deepEqual(
+    [summary.detail['recorded'], summary.detail['counted'], summary.detail['code login.challenge']],
+    [10, 490, 490],
+  )
+})

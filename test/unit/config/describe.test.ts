@@ -31,6 +31,7 @@ test('config table: every setting has a meaning and a variable of its own', () =
     'store.url',
     'issuer.key',
     'login.serverKey',
+    'metadata.key',
     'providers.<name>.accessKeyId',
     'providers.<name>.secretAccessKey',
     'providers.<name>.sessionToken',

@@ -147,6 +147,8 @@ const REFUSED: readonly (readonly [flags: Flags, path: string])[] = [
   [{ 'tokens.proofSeconds': 61 }, 'tokens.proofSeconds'],
   [{ 'issuer.key': 'file:/seed' }, 'issuer.key'],
   [{ 'issuer.key': 'env:NONE' }, 'issuer.key'],
+  [{ 'metadata.key': 'file:/seed' }, 'metadata.key'],
+  [{ 'metadata.lifeMinutes': 1441 }, 'metadata.lifeMinutes'],
   [{ plane: 'all', 'issuer.key': 'file:/issuer', 'issuer.audience': 'other' }, 'issuer.audience'],
   [{ ...CONTROL, 'login.serverKey': 'file:/issuer' }, 'login.serverKey'],
   [{ ...CONTROL, 'login.serverKey': undefined }, 'login.serverKey'],
@@ -293,7 +295,8 @@ test('start guard: choices that are weaker than they could be are said, in produ
     [{ 'approvals.loosening': 1 }, 'approvals.loosening'],
     [{ 'approvals.coolDownMinutes': 0 }, 'approvals.coolDownMinutes'],
     [{ 'equivocation.exempt': ['hot'] }, 'equivocation.exempt'],
-    [{ 'store.kind': 'postgres', 'store.url': 'file:/pg', 'store.replicas': 2 }, 'audit.instance'],
+    [{ ...POSTGRES, 'store.replicas': 2, 'metadata.key': 'file:/issuer' }, 'audit.instance'],
+    [{ ...POSTGRES, 'store.replicas': 2, 'audit.instance': 'one' }, 'metadata.key'],
   ]
   assert.deepEqual(await warned({}), [])
   assert.deepEqual(await warned({ ...CONTROL, ...POSTGRES }), [])

@@ -39,6 +39,7 @@ test('config: a small file gives a whole configuration, frozen all the way down'
     login: { network: 'public', chainIds: [1], sessionSeconds: 900 },
     approvals: { loosening: 2, coolDownMinutes: 60, expiryHours: 72 },
     equivocation: { exempt: [] },
+    metadata: { issuer: 'countersign', lifeMinutes: 60 },
     providers: { 'aws-kms': { kind: 'aws-kms', region: 'eu-central-1', name: 'aws-kms' } },
     keys: { mapping: {} },
     flags: {
@@ -51,6 +52,8 @@ test('config: a small file gives a whole configuration, frozen all the way down'
     },
     audit: { segmentBytes: 67108864, instance: 'main' },
     log: { level: 'info' },
+    networks: {},
+    templates: {},
   })
   const open: string[] = []
   const walk = (value: unknown, path: string): void => {

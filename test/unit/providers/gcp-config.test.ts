@@ -91,7 +91,7 @@ test('a key ring needs its project and location; a token does not stand beside c
 
 const federated = {
   type: 'external_account',
-  audience: '//iam.googleapis.com/x',
+  audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/cluster',
   subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
   token_url: 'https://sts.googleapis.com/v1/token',
   credential_source: { file: '/x' },
@@ -117,6 +117,10 @@ test('T51 credential files that cannot be read, start programs or send tokens el
     { ...federated, service_account_impersonation_url: 'https://evil.example/x' },
     { ...federated, credential_source: { executable: { command: '/bin/sh' } } },
     { ...federated, credential_source: {} },
+    { ...federated, audience: undefined },
+    { ...federated, audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool' },
+    { ...federated, audience: 'https://iam.googleapis.com/projects/1' },
+    { ...federated, subject_token_type: undefined },
     { type: 'authorized_user', client_id: CANARY },
     { type: '__proto__' },
   ]
@@ -129,7 +133,7 @@ test('T51 credential files that cannot be read, start programs or send tokens el
 })
 
 test("T51 what only Google's library finds wrong is refused at the call, and not called an outage", async () => {
-  const file = { ...federated, audience: undefined }
+  const file = { ...federated, credential_source: { file: '/x', url: 'https://issuer.example/token' } }
   const provider = await create(
     config({ credentials: secret(JSON.stringify(file)) }),
     providerWorld('production', noFetch),

@@ -20,10 +20,10 @@ const GOOD: readonly object[] = [
   { tokenFile: '/run/vault/token' },
   { auth: 'approle', roleId: 'r', secretId: secret() },
   { auth: 'approle', roleId: 'r', secretId: secret(), authMount: 'team/approle' },
-  { auth: 'kubernetes', role: 'signer' },
-  { auth: 'kubernetes', role: 'signer', jwtFile: '/sa', authMount: 'k8s-eu' },
-  { auth: 'jwt', role: 'signer', jwt: secret() },
-  { auth: 'jwt', role: 'signer', jwtFile: '/jwt' },
+  { auth: 'kubernetes', role: 'signer', audience: 'vault' },
+  { auth: 'kubernetes', role: 'signer', audience: 'vault', jwtFile: '/sa', authMount: 'k8s-eu' },
+  { auth: 'jwt', role: 'signer', audience: 'vault', jwt: secret() },
+  { auth: 'jwt', role: 'signer', audience: 'vault', jwtFile: '/jwt' },
   { token: secret(), mount: 'team-a/transit', namespace: 'admin/team-a', name: 'vault' },
   { token: secret(), address: 'http://127.0.0.1:8200' },
 ]
@@ -38,10 +38,14 @@ const BAD: readonly (readonly [title: string, fields: object, paths: readonly st
   ['AppRole without fields', { auth: 'approle' }, ['roleId', 'secretId']],
   ['AppRole beside a token', { auth: 'approle', roleId: 'r', secretId: secret(), token: secret() }, ['token']],
   ['a token beside an AppRole', { token: secret(), roleId: 'r', secretId: secret() }, ['roleId', 'secretId']],
-  ['Kubernetes without a role', { auth: 'kubernetes' }, ['role']],
-  ['Kubernetes with a JWT as a secret', { auth: 'kubernetes', role: 'r', jwt: secret() }, ['jwt']],
-  ['JWT without a token', { auth: 'jwt', role: 'r' }, ['jwt']],
-  ['JWT with both', { auth: 'jwt', role: 'r', jwt: secret(), jwtFile: '/j' }, ['jwtFile']],
+  ['Kubernetes without a role', { auth: 'kubernetes' }, ['audience', 'role']],
+  ['T53 Kubernetes without an audience', { auth: 'kubernetes', role: 'r' }, ['audience']],
+  ['T53 JWT without an audience', { auth: 'jwt', role: 'r', jwtFile: '/j' }, ['audience']],
+  ['T53 an audience that is empty', { auth: 'jwt', role: 'r', audience: '', jwtFile: '/j' }, ['audience']],
+  ['T53 an audience of a login that has none', { token: secret(), audience: 'vault' }, ['audience']],
+  ['Kubernetes with a JWT as a secret', { auth: 'kubernetes', role: 'r', audience: 'a', jwt: secret() }, ['jwt']],
+  ['JWT without a token', { auth: 'jwt', role: 'r', audience: 'a' }, ['jwt']],
+  ['JWT with both', { auth: 'jwt', role: 'r', audience: 'a', jwt: secret(), jwtFile: '/j' }, ['jwtFile']],
   ['a mount of a login that is none', { token: secret(), authMount: 'approle' }, ['authMount']],
   ['another method', { auth: 'ldap', token: secret() }, ['auth']],
   ['an unknown field', { token: secret(), tokn: 'x' }, ['(root)']],
@@ -57,7 +61,7 @@ const BAD: readonly (readonly [title: string, fields: object, paths: readonly st
   ['a namespace with a dot segment', { token: secret(), namespace: 'a/../b' }, ['namespace']],
   [
     'all of it',
-    { auth: 'jwt', mount: '..', namespace: '/', token: secret(), address: 'x' },
+    { auth: 'jwt', audience: 'a', mount: '..', namespace: '/', token: secret(), address: 'x' },
     ['address', 'jwt', 'mount', 'namespace', 'role', 'token'],
   ],
 ]
@@ -78,8 +82,8 @@ for (const [title, fields, paths] of BAD) {
 test('a token that is to be read from a file needs a runtime with files', async () => {
   for (const fields of [
     { tokenFile: '/t' },
-    { auth: 'kubernetes', role: 'r' },
-    { auth: 'jwt', role: 'r', jwtFile: '/j' },
+    { auth: 'kubernetes', role: 'r', audience: 'a' },
+    { auth: 'jwt', role: 'r', audience: 'a', jwtFile: '/j' },
   ])
     await refusal(createDirect({ ...base, ...fields } as never, providerWorld()), 'start/refused')
 })

@@ -11,6 +11,7 @@ import {
   bad,
   good,
   INVALID_TOKEN,
+  jwtFor,
   login,
   open,
   PERMISSION,
@@ -35,8 +36,9 @@ function server(
   } = {},
 ) {
   let made = 0
-  const script: Script = ({ path, headers }) => {
-    if (path.endsWith('/login')) return login(`t-${++made}`, options.lease ?? HOUR, options.renewable ?? true)
+  const script: Script = ({ path, headers, body }) => {
+    if (path.endsWith('/login'))
+      return login(`t-${++made}`, options.lease ?? HOUR, options.renewable ?? true, body['role'])
     const token = headers['x-vault-token'] ?? ''
     if (options.good !== undefined && !options.good(token)) return bad(403, INVALID_TOKEN)
     if (path === 'auth/token/renew-self') return options.renewed?.() ?? login(token, options.lease ?? HOUR)
@@ -70,33 +72,36 @@ const METHODS: readonly [string, Partial<VaultTransitConfig>, string, object][] 
   ],
   [
     'Kubernetes',
-    { auth: 'kubernetes', role: 'signer' },
+    { auth: 'kubernetes', role: 'signer', audience: 'vault' },
     'auth/kubernetes/login',
-    { role: 'signer', jwt: 'jwt-canary-0' },
+    { role: 'signer', jwt: jwtFor('jwt-canary-0') },
   ],
   [
     'Kubernetes, another file',
-    { auth: 'kubernetes', role: 'signer', jwtFile: '/sa/token' },
+    { auth: 'kubernetes', role: 'signer', audience: 'vault', jwtFile: '/sa/token' },
     'auth/kubernetes/login',
-    { role: 'signer', jwt: 'jwt-canary-1' },
+    { role: 'signer', jwt: jwtFor('jwt-canary-1') },
   ],
   [
     'JWT from a file',
-    { auth: 'jwt', role: 'signer', jwtFile: '/sa/token', authMount: 'ci' },
+    { auth: 'jwt', role: 'signer', audience: 'vault', jwtFile: '/sa/token', authMount: 'ci' },
     'auth/ci/login',
-    { role: 'signer', jwt: 'jwt-canary-1' },
+    { role: 'signer', jwt: jwtFor('jwt-canary-1') },
   ],
   [
     'JWT as a secret',
-    { auth: 'jwt', role: 'signer', jwt: new Secret('jwt-canary-2', 'jwt') },
+    { auth: 'jwt', role: 'signer', audience: 'vault', jwt: new Secret(jwtFor('jwt-canary-2'), 'jwt') },
     'auth/jwt/login',
-    { role: 'signer', jwt: 'jwt-canary-2' },
+    { role: 'signer', jwt: jwtFor('jwt-canary-2') },
   ],
 ]
 for (const [title, config, path, body] of METHODS) {
   test(`M-03 ${title}: the login says what the method needs, at its mount`, async () => {
     const at = server()
-    at.files = { '/var/run/secrets/kubernetes.io/serviceaccount/token': 'jwt-canary-0\n', '/sa/token': 'jwt-canary-1' }
+    at.files = {
+      '/var/run/secrets/kubernetes.io/serviceaccount/token': `${jwtFor('jwt-canary-0')}\n`,
+      '/sa/token': jwtFor('jwt-canary-1'),
+    }
     await sign(await open(at, { kind: 'vault-transit', address: ADDRESS, ...config }))
     assert.equal(at.asked[0]?.path, path)
     assert.deepEqual(at.asked[0]?.body, body)
@@ -105,21 +110,22 @@ for (const [title, config, path, body] of METHODS) {
 
 test('M-03 the file with the JWT is read again at every login', async () => {
   const at = server({ renewable: false })
-  at.files = { '/sa/token': 'one' }
+  at.files = { '/sa/token': jwtFor('one') }
   const provider = await open(at, {
     kind: 'vault-transit',
     address: ADDRESS,
     auth: 'jwt',
     role: 'r',
+    audience: 'vault',
     jwtFile: '/sa/token',
   })
   await sign(provider)
-  at.files = { '/sa/token': 'two' }
+  at.files = { '/sa/token': jwtFor('two') }
   at.nowMs = minutes(61)
   await sign(provider)
   assert.deepEqual(
     at.asked.filter(({ path }) => path === 'auth/jwt/login').map(({ body }) => body['jwt']),
-    ['one', 'two'],
+    [jwtFor('one'), jwtFor('two')],
   )
 })
 

@@ -30,8 +30,15 @@ export const good = (data: unknown, more: object = {}): Told => ({
   body: { request_id: REQUEST_ID, lease_id: '', renewable: false, lease_duration: 0, data, warnings: null, ...more },
 })
 export const bad = (status: number, ...errors: string[]): Told => ({ status, body: { errors } })
-export const login = (token: string, seconds: number, renewable = true): Told =>
-  good(null, { auth: { client_token: token, lease_duration: seconds, renewable, policies: ['signer'] } })
+export const login = (token: string, seconds: number, renewable = true, role: unknown = undefined): Told =>
+  good(null, {
+    auth: { client_token: token, lease_duration: seconds, renewable, policies: ['signer'], metadata: { role } },
+  })
+/** What a cluster or a CI system gives: for Vault, and for nobody else. Not signed. */
+export const jwtFor = (name: string, aud: unknown = 'vault'): string =>
+  ['{"alg":"none"}', JSON.stringify({ aud, sub: name }), name]
+    .map(part => Buffer.from(part).toString('base64url'))
+    .join('.')
 export const PERMISSION = '1 error occurred:\n\t* permission denied\n\n'
 export const INVALID_TOKEN = '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'
 

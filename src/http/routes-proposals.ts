@@ -1,0 +1,89 @@
+import { malformed } from '../domain/errors.ts'
+import type { ProposalRequest, Proposals, Query } from '../service/proposals/index.ts'
+import type { Answered } from '../service/door.ts'
+import type { DataRoutes, RouteTools } from './app.ts'
+import type { Visited } from './edge.ts'
+import { toldOf } from './told.ts'
+
+/** Transactions that wait for several signatures. */
+export const proposalRoutes =
+  (proposals: Proposals): DataRoutes =>
+  (app, tools) => {
+    const { askingOf, idempotencyKeyOf, bodyOf, gate, readers } = tools
+
+    const change = async <T extends object>(c: Visited, act: (request: ProposalRequest) => Promise<Answered<T>>) => {
+      const request = await requestOf(c, tools)
+      return gate.pass(async () => {
+        const { answer, headers } = await act({ ...askingOf(c), ...request })
+        return c.json(answer, 200, headers)
+      })
+    }
+
+    app.post('/v1/proposals', async c => {
+      const body = await bodyOf(c)
+      return gate.pass(async () => {
+        const { answer, headers } = await proposals.open({ ...askingOf(c), body, idempotencyKey: idempotencyKeyOf(c) })
+        c.header('location', `/v1/proposals/${answer.id}`)
+        return c.json({ approvalId: answer.id, ...answer }, 202, headers)
+      })
+    })
+
+    app.get('/v1/proposals', c =>
+      readers.pass(async () => {
+        const { answer, headers } = await proposals.list({ ...askingOf(c), query: queryOf(c) })
+        return c.json({ proposals: answer }, 200, headers)
+      }),
+    )
+
+    app.get('/v1/proposals/:proposal', c =>
+      readers.pass(async () => {
+        const { answer, headers } = await proposals.get({ ...askingOf(c), id: c.req.param('proposal') })
+        return c.json(answer, 200, headers)
+      }),
+    )
+
+    app.get('/v1/proposals/:proposal/envelope', c =>
+      readers.pass(async () => {
+        const id = c.req.param('proposal')
+        const { answer, headers } = await proposals.export({ ...askingOf(c), id, query: queryOf(c) })
+        return c.json(answer, 200, headers)
+      }),
+    )
+
+    app.post('/v1/proposals/:proposal/collect', async c => {
+      const request = await requestOf(c, tools)
+      return gate.pass(async () => {
+        const { answer, headers } = await proposals.collect({ ...askingOf(c), ...request })
+        const requestId = c.get('requestId')
+        const results = answer.results.map(({ key, ...signature }) => ({ key, ...toldOf(signature, requestId) }))
+        return c.json({ ...answer, results }, 200, headers)
+      })
+    })
+
+    app.post('/v1/proposals/:proposal/signatures', c => change(c, proposals.import))
+    app.post('/v1/proposals/:proposal/cancel', c => change(c, proposals.cancel))
+    app.post('/v1/proposals/:proposal/execute', async c => {
+      const request = await requestOf(c, tools)
+      return gate.pass(async () => {
+        const { answer, headers } = await proposals.execute({ ...askingOf(c), ...request })
+        return c.json(answer, answer.state === 'executing' ? 202 : 200, headers)
+      })
+    })
+  }
+
+async function requestOf(c: Visited, { bodyOf }: RouteTools): Promise<Pick<ProposalRequest, 'id' | 'body'>> {
+  const id = c.req.param('proposal') ?? ''
+  const { headers } = c.req.raw
+  const isBare = headers.get('content-type') === null && (headers.get('content-length') ?? '0') === '0'
+  return { id, body: isBare ? new Uint8Array() : await bodyOf(c) }
+}
+
+/** @throws `request/malformed` for a parameter that is given twice */
+function queryOf(c: Visited): Query {
+  const given = new Map<string, string>()
+  for (const [name, value] of new URL(c.req.url).searchParams) {
+    if (given.has(name)) throw malformed(name.slice(0, 64), 'is given twice', 'give every parameter once')
+    given.set(name, value)
+  }
+  return Object.fromEntries(given)
+}

@@ -29,6 +29,7 @@ const exitCode = await runCli(runtime.argv(), {
   world: runtime.world(),
   environment: runtime.environment(),
   terminal: createTerminal(runtime),
+  programName: runtime.programName(),
   onStop: handler => {
     stops.add(handler)
     if (stopping) handler()

@@ -40,13 +40,15 @@ export function explain(error: unknown): Failure {
 /** Commander has printed its own words; the code is ours. Help that was not asked for is a mistake in usage too. */
 export const exitOfCommander = (error: CommanderError): number => (error.exitCode === 0 ? EXIT.ok : EXIT.usage)
 
-/** What is not listed is an error (1). `service/unreachable` is the client's own: nobody answered. */
-const EXITS: Partial<Record<ErrorCode | 'service/unreachable', number>> = {
+/** What is not listed is an error (1). Two are the client's own: nobody answered, and people must approve first. */
+const EXITS: Partial<Record<ErrorCode | 'service/unreachable' | 'approval/pending', number>> = {
   'request/malformed': EXIT.usage,
   'request/too-large': EXIT.usage,
+  'approval/refused': EXIT.denied,
   'policy/denied': EXIT.denied,
   'policy/undecided': EXIT.denied,
   'access/denied': EXIT.denied,
+  'approval/pending': EXIT.pending,
   'provider/unavailable': EXIT.unavailable,
   'provider/ambiguous': EXIT.unavailable,
   'store/unavailable': EXIT.unavailable,

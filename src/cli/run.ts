@@ -19,6 +19,7 @@ import { policyCommand } from './policy.ts'
 import { revokeCommand } from './revoke.ts'
 import { serveCommand } from './serve.ts'
 import { signCommand } from './sign.ts'
+import { addStellarCommands, PLUGIN, stellarCommand } from './stellar.ts'
 
 const FIRST = `
 First steps:
@@ -35,21 +36,25 @@ Exit codes: 0 done · 1 error · 2 usage · 3 denied by policy or scope · 4 pen
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
   const { terminal } = context
   const written: Promise<void>[] = []
-  const program = new Command('countersign')
+  const isPlugin = context.programName === PLUGIN
+  const program = new Command(isPlugin ? 'stellar countersign' : 'countersign')
     .description(
       'Signs Stellar transactions with keys that stay in a key service: decodes, decides, records, verifies, answers.',
     )
     .version(context.services.version(), '-V, --version', 'print the version')
     .showSuggestionAfterError(true)
     .showHelpAfterError('(add --help for the options)')
-    .addHelpText('after', FIRST)
     .addHelpText('afterAll', EPILOGUE)
     .exitOverride()
     .configureOutput({
       writeOut: text => void written.push(terminal.out(text)),
       writeErr: text => void written.push(terminal.err(text)),
     })
-  for (const add of COMMANDS) add(program, context)
+  if (isPlugin) addStellarCommands(program, context)
+  else {
+    program.addHelpText('after', FIRST)
+    for (const add of COMMANDS) add(program, context)
+  }
   inherit(program)
   try {
     await program.parseAsync(argv, { from: 'user' })
@@ -76,6 +81,7 @@ const COMMANDS = [
   devCommand,
   serveCommand,
   signCommand,
+  stellarCommand,
   keysCommand,
   revokeCommand,
   flagsCommand,

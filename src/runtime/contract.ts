@@ -73,6 +73,8 @@ export interface Runtime {
   environment(): Record<string, string | undefined>
   /** Arguments after the program's own name. */
   argv(): readonly string[]
+  /** The file name it was started by, without folder and `.exe`: a symbolic link's own name, or that of the runtime. */
+  programName(): string
   /** Best effort, once, before the first secret is read. */
   harden(): HardeningReport
   /** SIGTERM, SIGINT and SIGHUP call `stop` once; the second one ends the process at once. @returns an undo. */

@@ -2,7 +2,7 @@
 import process from 'node:process'
 import { type HardeningReport, type SelfExecutable, unsupportedHardening } from './contract.ts'
 
-export { argv, environment, exit, isTerminal, onSignals, readStdin, serve, world, write } from './node.ts'
+export { argv, environment, exit, isTerminal, onSignals, programName, readStdin, serve, world, write } from './node.ts'
 
 export const runtime = 'deno' as const
 export const wasmFromBytes = true

@@ -16,7 +16,7 @@ import { readAll } from './process.ts'
 import { cannotListen, clearStaleSocket, guardSocket, removeSocket, SOCKET_UMASK } from './socket.ts'
 import { realWorld } from './world.ts'
 
-export { argv, environment, exit, isTerminal, onSignals, readStdin, write } from './process.ts'
+export { argv, environment, exit, isTerminal, onSignals, programName, readStdin, write } from './process.ts'
 
 export const runtime = 'node' as const
 export const wasmFromBytes = true

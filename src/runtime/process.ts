@@ -6,6 +6,9 @@ export const environment = (): Record<string, string | undefined> => ({ ...proce
 
 export const argv = (): readonly string[] => process.argv.slice(2)
 
+/** `argv0` is as the caller wrote it; `argv[0]` and `execPath` tell where a symbolic link leads. */
+export const programName = (): string => process.argv0.replace(/^.*[/\\]/, '').replace(/\.exe$/i, '')
+
 export const exit = (code: number): never => process.exit(code)
 
 export const isTerminal = (stream: 'stdin' | 'stdout' | 'stderr'): boolean => process[stream].isTTY === true

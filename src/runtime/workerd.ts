@@ -19,6 +19,7 @@ export const harden = (): HardeningReport => unsupportedHardening('an isolate ha
 export const onSignals = (): (() => void) => () => {}
 export const selfExecutable = (): SelfExecutable | undefined => undefined
 export const argv = (): readonly string[] => []
+export const programName = (): string => ''
 export const isTerminal = (): boolean => false
 
 /** Bindings come with each request, not from the process: see `worker`. */

@@ -14,6 +14,7 @@ export interface Sent {
   readonly url: string
   readonly init: RequestInit
   readonly headers: Headers
+  readonly body: string
 }
 
 export interface ClientWorld {
@@ -36,7 +37,8 @@ export async function openClientWorld(
       url: URL_OF_RIG,
       token,
       fetch: (url, init) => {
-        sent.push({ url, init, headers: new Headers(init.headers) })
+        const body = typeof init.body === 'string' ? init.body : ''
+        sent.push({ url, init, headers: new Headers(init.headers), body })
         return rig.http(url.slice(URL_OF_RIG.length), init)
       },
       ...more,

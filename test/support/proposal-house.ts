@@ -25,8 +25,8 @@ import { account, type Ledger, openLedger } from './ledger.ts'
 import { NOW, openRig, problemOf, type Rig, type RigOptions } from './rig.ts'
 
 export const ACTOR = { subject: 'operator', peer: 'cli' }
-export const BOB = Keypair.fromRawEd25519Seed(new Uint8Array(32).fill(3) as Buffer)
-export const EVE = Keypair.fromRawEd25519Seed(new Uint8Array(32).fill(4) as Buffer)
+export const BOB = Keypair.fromRawEd25519Seed(new Uint8Array(32).fill(3))
+export const EVE = Keypair.fromRawEd25519Seed(new Uint8Array(32).fill(4))
 const SCOPES = ['propose:*', 'sign:*', 'submit:*', 'read:*']
 
 export type View = ProposalView & { readonly approvalId?: string; readonly results?: { key: string; status: number }[] }
@@ -100,14 +100,14 @@ export async function openHouse(options: RigOptions & { readonly nodes?: false }
       return (await response.json()) as View
     },
     awake: async promise => {
-      let ended = false
+      const progress = { ended: false }
       const done = promise.finally(() => {
-        ended = true
+        progress.ended = true
       })
       done.catch(() => {})
-      while (!ended) {
-        for (let n = 0; n < 20 && !ended; n++) await settle()
-        if (!ended) rig.clock.advance(1_000)
+      while (!progress.ended) {
+        for (let n = 0; n < 20 && !progress.ended; n++) await settle()
+        if (!progress.ended) rig.clock.advance(1_000)
       }
       return done
     },

@@ -176,7 +176,12 @@ describe('keys import --reference', () => {
     const made = await importOne('adopted', ['--reference', 'alias/native', '--address', NATIVE.publicKey()])
     expect(made).toMatchObject({ exitCode: 0 })
     expect(made.json).toMatchObject({ address: NATIVE.publicKey(), custody: 'native' })
-    expect((await importOne('adopted-too', ['--reference', KEY_ID])).json['address']).toBe(NATIVE.publicKey())
+    // T31: one public key has one name on a network, and may serve another network under another name.
+    const again = await importOne('adopted-too', ['--reference', KEY_ID])
+    expect(failed(again)).toEqual({ exitCode: 1, code: 'key/exists' })
+    expect(again.err).toContain('sign with adopted')
+    const elsewhere = await importOne('adopted-too', ['--reference', KEY_ID, '--network', 'futurenet'])
+    expect(elsewhere.json['address']).toBe(NATIVE.publicKey())
   })
 
   test('refused: an address that is none, a key that is not there, of another scheme, or that wraps', async () => {
@@ -198,10 +203,10 @@ describe('keys import --reference', () => {
   })
 
   test('without a source the configuration names the key: KMS_KEY_ID, or HSM_KEY_MAPPING by address', async () => {
-    const byId = await importOne('by-variable', [], { env: { KMS_KEY_ID: KEY_ID } })
+    const byId = await importOne('by-variable', ['--network', 'local'], { env: { KMS_KEY_ID: KEY_ID } })
     expect(byId.json).toMatchObject({ address: NATIVE.publicKey() })
     const mapping = JSON.stringify({ [NATIVE.publicKey()]: KEY_ID })
-    const byAddress = await importOne('by-address', ['--address', NATIVE.publicKey()], {
+    const byAddress = await importOne('by-address', ['--address', NATIVE.publicKey(), '--network', 'sandbox'], {
       env: { HSM_KEY_MAPPING: mapping, KMS_KEY_ID: SECP_ID },
     })
     expect(byAddress.json).toMatchObject({ address: NATIVE.publicKey() })

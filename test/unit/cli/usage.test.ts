@@ -6,11 +6,32 @@ import { ProblemError } from '../../../src/client/http.ts'
 import { type ErrorCode, SignerError } from '../../../src/domain/errors.ts'
 import { run } from '../../support/cli.ts'
 
+const SIGNING = ['--key', '--dry-run', '--url', '--idempotency-key', '--json', 'COUNTERSIGN_URL']
+const NETWORK = ['--network', '--network-passphrase', '--rpc-url', 'STELLAR_NETWORK', 'STELLAR_RPC_URL']
+
 /** Every command and the options its page must name. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   dev: ['--once', '--data', '--port', '--latency', '--xdr', '--json'],
   serve: ['--config', '--plane', '--port', '--control-port', '--data', '--require-hardening', '--json'],
-  sign: ['[envelope]', '--key', '--url', '--idempotency-key', '--json', 'COUNTERSIGN_TOKEN', 'COUNTERSIGN_URL'],
+  sign: [
+    '[envelope]',
+    '--key',
+    '--type',
+    '--payload',
+    '--dry-run',
+    '--url',
+    '--idempotency-key',
+    '--json',
+    'COUNTERSIGN_TOKEN',
+    'COUNTERSIGN_URL',
+  ],
+  'stellar sign': ['[xdr]', ...SIGNING, ...NETWORK],
+  'stellar sign-auth': ['[xdr]', '--expiration-ledger', '--auto-sign', ...SIGNING, ...NETWORK],
+  'stellar sign-message': ['[message]', '--base64', ...SIGNING],
+  'stellar address': ['--key', '--url', '--json'],
+  'stellar keys list': ['--url', '--json'],
+  'stellar keys export-public': ['[name]', '--url', '--json'],
+  'stellar install': ['--dir', '--json'],
   'keys create': [
     '<name>',
     '--custody',
@@ -118,6 +139,7 @@ describe('help', () => {
       ['dev', 'devCommand'],
       ['serve', 'serveCommand'],
       ['sign', 'signCommand'],
+      ['stellar', 'stellarCommand'],
       ['keys', 'keysCommand'],
       ['flags', 'flagsCommand'],
       ['admins', 'adminsCommand'],

@@ -53,8 +53,9 @@ describe('client', () => {
   })
 
   test('key asks for a key, without a body', async () => {
-    const { client, calls } = clientFor(() => Response.json({ name: 'treasury' }))
-    assert.deepEqual(await client.key('treasury'), { name: 'treasury' })
+    const key = { name: 'treasury', chain: 'stellar', network: 'testnet', address: 'GA' }
+    const { client, calls } = clientFor(() => Response.json(key))
+    assert.deepEqual(await client.key('treasury'), key)
     assert.equal(calls[0]?.url, 'http://service:1/v1/keys/treasury')
     assert.equal(calls[0]?.init.body, undefined)
     assert.equal(calls[0]?.init.method, 'GET')
@@ -79,6 +80,45 @@ describe('client', () => {
       await assert.rejects(clientFor(() => Response.json(wrong)).client.signStellar('k', 'x', 'i'), unreachable)
     })
   }
+
+  test('sign takes every payload type, and passes on which member the answer has', async () => {
+    const { signedXdr: _, ...base } = REPLY
+    const reply = { ...base, evmSignature: '0x01', signedTransaction: '0x02' }
+    const { client, calls } = clientFor(() => Response.json(reply))
+    assert.deepEqual(await client.sign('k', { type: 'evm-transaction', unsigned: '0x' }, 'i'), reply)
+    assert.equal(calls[0]?.init.body, '{"type":"evm-transaction","unsigned":"0x"}')
+    const wrong = { ...base, signedAuthorization: 'text' }
+    await assert.rejects(clientFor(() => Response.json(wrong)).client.sign('k', { type: 'x' }, 'i'), unreachable)
+    const none = { ...base, signedAuthorization: null }
+    await assert.rejects(clientFor(() => Response.json(none)).client.sign('k', { type: 'x' }, 'i'), unreachable)
+  })
+
+  test('202 is no signature: it waits for people', async () => {
+    const wait = { approvalId: 'p_1', url: '/v1/proposals/p_1', requestId: 'r_2' }
+    const { client } = clientFor(() => Response.json(wait, { status: 202 }))
+    await assert.rejects(client.signStellar('k', 'x', 'i'), (error: unknown) => {
+      assert.ok(error instanceof ProblemError)
+      const { code, approvalId, requestId, status } = error.problem
+      assert.deepEqual([code, approvalId, requestId, status], ['approval/pending', 'p_1', 'r_2', 202])
+      return true
+    })
+  })
+
+  test('explain posts the payload without an idempotency key; keys lists; what is neither is no answer', async () => {
+    const said = { decision: 'allow', summary: 'Pay.', sentences: ['Pay'], hash: '00' }
+    const { client, calls } = clientFor(() => Response.json(said))
+    assert.deepEqual(await client.explain('k', { type: 't' }), said)
+    assert.equal(calls[0]?.url, 'http://service:1/v1/keys/k/explain')
+    assert.equal(new Headers(calls[0]?.init.headers).has('idempotency-key'), false)
+    for (const wrong of [{}, { ...said, sentences: [1] }, { ...said, rule: 1 }, { ...said, decision: null }]) {
+      await assert.rejects(clientFor(() => Response.json(wrong)).client.explain('k', { type: 't' }), unreachable)
+    }
+    const key = { name: 'k', chain: 'stellar', network: 'testnet', address: 'GA' }
+    assert.deepEqual(await clientFor(() => Response.json({ keys: [key] })).client.keys(), [key])
+    for (const wrong of [{}, { keys: [null] }, { keys: [{ ...key, network: 1 }] }]) {
+      await assert.rejects(clientFor(() => Response.json(wrong)).client.keys(), unreachable)
+    }
+  })
 
   test('a failing connection is named with the base URL, its cause kept for logs', async () => {
     const cause = new TypeError('refused')

@@ -109,6 +109,7 @@ test('write: resolves when the text has left', async () => {
   await runtime.write('stdout', '')
   assert.equal(typeof runtime.isTerminal('stdout'), 'boolean')
   assert.ok(Array.isArray(runtime.argv()))
+  assert.match(runtime.programName(), /^(bun|node|deno)/, 'a file name without its folder')
 })
 
 test('workerd: what an isolate cannot do is refused with the fix, what it can do works', async t => {
@@ -121,6 +122,7 @@ test('workerd: what an isolate cannot do is refused with the fix, what it can do
   assert.throws(() => workerd.exit(0), isStartRefusal)
   assert.deepEqual([workerd.environment(), workerd.argv(), workerd.isTerminal()], [{}, [], false])
   assert.equal(workerd.selfExecutable(), undefined)
+  assert.equal(workerd.programName(), '')
   workerd.onSignals()()
 
   const lines: unknown[] = []

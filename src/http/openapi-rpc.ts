@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
-import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi'
+import type { Registry } from './registry.ts'
 
 interface Words {
   refusals(more: Record<number, string>): Record<string, { description: string; content: object }>
 }
 
 /** JSON-RPC and the part of Web3Signer's REST that is spoken. */
-export function describeRpc(registry: OpenAPIRegistry, { refusals }: Words): void {
+export function describeRpc(registry: Registry, { refusals }: Words): void {
   const Call = z.strictObject({
     jsonrpc: z.literal('2.0'),
     id: z.union([z.string(), z.number(), z.null()]).optional(),

@@ -2,6 +2,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { describePublished } from './openapi-published.ts'
 import { describeProposals } from './openapi-proposals.ts'
 import { describeRpc } from './openapi-rpc.ts'
+import { describeTransactions } from './openapi-transactions.ts'
 import { PROBLEMS } from './problem.ts'
 import { explanation } from './schemas-explain.ts'
 import { payloadSchemas, signedPayload } from './schemas-payloads.ts'
@@ -210,6 +211,8 @@ describePublished(registry, problem)
 describeRpc(registry, { refusals })
 
 describeProposals(registry, { signature: SignAnswer, problem: Problem, answer, refusals })
+
+describeTransactions(registry, { answer, refusals })
 
 /** The contract of the data plane; docs/openapi.json is the checked-in copy. */
 export function openApiDocument() {

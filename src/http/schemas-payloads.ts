@@ -1,13 +1,13 @@
 /** What a key may be asked to sign, and what an answer holds, for the document of the data plane. Each chain module checks its own. */
 import { z } from '@hono/zod-openapi'
-import type { OpenAPIRegistry } from '@asteasolutions/zod-to-openapi'
+import type { Registry } from './registry.ts'
 
 const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
 const hex = (description: string) => z.string().openapi({ description, example: '0x…' })
 const text = (description: string) => z.string().openapi({ description })
 const loose = (description: string) => z.looseObject({}).openapi({ description })
 
-export function payloadSchemas(registry: OpenAPIRegistry) {
+export function payloadSchemas(registry: Registry) {
   const stellarTransaction = registry.register(
     'StellarTransaction',
     z.strictObject({

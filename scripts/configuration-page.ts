@@ -39,6 +39,14 @@ const SECTIONS: Readonly<Record<string, readonly [title: string, words: string]>
     'Without this section there is none. `custodians` sign a statement with keys that lie in envelopes until then; `gateway.md` has the whole way.',
   ],
   equivocation: ['`[equivocation]`', ''],
+  metadata: [
+    '`[metadata]`: what verifiers of approvals are told',
+    'Verifiers pin the key that signs it: `countersign approvals issuer` prints its thumbprint. Instances that share a store need the same one. `approvals.md` has the rest.',
+  ],
+  webhooks: [
+    '`[webhooks]`: who is told',
+    'One endpoint hears what becomes of proposals. `proposals.md` says what it is sent, and how to check it.',
+  ],
   providers: [
     '`[providers.<name>]`: key services',
     'The name is yours; bindings of keys call the provider by it. Secrets are written as `env:NAME` or `file:/path`, never as themselves.',

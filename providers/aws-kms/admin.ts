@@ -1,17 +1,21 @@
 import { CreateKeyCommand, type CreateKeyCommandInput } from '@aws-sdk/client-kms'
 import { SignerError } from '../../src/domain/errors.ts'
-import type { Call, KeyAdmin, KeyRef } from '../../src/domain/provider.ts'
+import type { Call, ImportKey, KeyAdmin, KeyRef, Scheme } from '../../src/domain/provider.ts'
 import { checkedConfig } from '../checks.ts'
 import type { ProviderWorld } from '../world.ts'
 import { openClient } from './client.ts'
 import { platformSources } from './platform.ts'
 import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
 import { describeKey } from './describe.ts'
+import { importKey } from './import.ts'
+import { scheduleDestroy, setState } from './states.ts'
 import { isKeyArn, SPELLING, textOf } from './translate.ts'
 
 /**
- * Makes keys; needs kms:CreateKey and kms:GetPublicKey and cannot sign. CreateKey takes no idempotency token: when no
- * answer comes (`provider/ambiguous`), look for a key with the description before trying again.
+ * Makes, imports, disables and gives up keys; cannot sign. Needs kms:CreateKey and kms:GetPublicKey; for an import also
+ * kms:GetParametersForImport, kms:ImportKeyMaterial and kms:ScheduleKeyDeletion; kms:DisableKey and kms:EnableKey to stop one.
+ * CreateKey takes no idempotency token: when no answer comes (`provider/ambiguous`), look for a key with the description
+ * before trying again.
  */
 export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): Promise<KeyAdmin> {
   const checked = checkedConfig(awsKmsSchema(), config, 'see providers/aws-kms/README.md')
@@ -24,14 +28,22 @@ export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): P
       call,
       (kms, options) => kms.send(new CreateKeyCommand(input), options),
     )
-    const { Arn, KeySpec: keySpec, KeyUsage: keyUsage } = output.KeyMetadata ?? {}
+    const { Arn, KeySpec: keySpec, KeyUsage: keyUsage, Origin: origin } = output.KeyMetadata ?? {}
     const arn = textOf(Arn) ?? ''
-    if (isKeyArn(arn) && keySpec === input.KeySpec && keyUsage === input.KeyUsage) return arn
+    const asAsked = keySpec === input.KeySpec && keyUsage === input.KeyUsage
+    if (isKeyArn(arn) && asAsked && (input.Origin === undefined || origin === input.Origin)) return arn
     const reason = 'CreateKey: the answer is not about the key that was asked for'
     const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
     throw new SignerError('provider/malformed', { provider: name, reason, ...requestId })
   }
 
+  const parts = {
+    client,
+    name,
+    world,
+    createExternal: ({ scheme, label }: ImportKey, call: Call) =>
+      createKey({ ...signingKey(scheme, label), Origin: 'EXTERNAL' }, call),
+  }
   return Object.freeze({
     async create({ scheme, label }, call) {
       const keySpec = Object.hasOwn(SPELLING, scheme) ? SPELLING[scheme].keySpec : undefined
@@ -42,13 +54,23 @@ export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): P
           reason: 'AWS KMS is not asked for this scheme',
         })
       }
-      const arn = await createKey({ KeySpec: keySpec, KeyUsage: 'SIGN_VERIFY', Description: described(label) }, call)
+      const arn = await createKey(signingKey(scheme, label), call)
       return describeKey(client, name, arn, call)
     },
     createWrappingKey: ({ label }, call) =>
       createKey({ KeySpec: 'SYMMETRIC_DEFAULT', KeyUsage: 'ENCRYPT_DECRYPT', Description: described(label) }, call),
+    importKey: (what, call) => importKey(parts, what, call),
+    disable: (key, call) => setState(parts, 'DisableKey', key, call),
+    enable: (key, call) => setState(parts, 'EnableKey', key, call),
+    scheduleDestroy: (key, { days }, call) => scheduleDestroy(parts, key, days, call),
   } satisfies KeyAdmin)
 }
+
+const signingKey = (scheme: Scheme, label: string): CreateKeyCommandInput => ({
+  KeySpec: SPELLING[scheme].keySpec,
+  KeyUsage: 'SIGN_VERIFY',
+  Description: described(label),
+})
 
 /** Descriptions have at most 8192 characters and are shown in clear in the console and the trail. */
 const described = (label: string): string => `countersign ${label}`.slice(0, 256)

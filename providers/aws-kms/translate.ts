@@ -50,7 +50,18 @@ export const bytesOf = (member: unknown): Uint8Array | undefined =>
   member instanceof Uint8Array && member.length > 0 ? Uint8Array.from(member) : undefined
 
 export type Operation = {
-  readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'DescribeKey' | 'CreateKey'
+  readonly name:
+    | 'Sign'
+    | 'Encrypt'
+    | 'Decrypt'
+    | 'GetPublicKey'
+    | 'DescribeKey'
+    | 'CreateKey'
+    | 'GetParametersForImport'
+    | 'ImportKeyMaterial'
+    | 'DisableKey'
+    | 'EnableKey'
+    | 'ScheduleKeyDeletion'
   readonly kind: OperationKind
 }
 
@@ -78,6 +89,8 @@ const RENEWED: Row = ['unavailable', 'the AWS session had expired and was given 
 const CLOCK: Row = ['refused', 'AWS does not accept the time of the request: check the clock of this machine']
 const ARGUMENT: Row = ['refused', 'AWS KMS does not accept a parameter of the request for this key']
 const QUOTA: Row = ['refused', 'AWS KMS reports that a resource of the account is exhausted or in conflict']
+const IMPORT: Row = ['refused', 'AWS KMS does not accept the import token']
+const UNWRAPPABLE: Row = ['refused', 'AWS KMS cannot open the wrapped key']
 const KEY_STORE: Row = ['unavailable', 'the custom key store behind the key does not answer']
 
 /**
@@ -137,6 +150,9 @@ const ERRORS: ReadonlyMap<string, Row> = new Map<string, Row>([
     ['unreadable', 'ciphertext and context do not belong together, or the ciphertext is damaged'],
   ],
   ['IncorrectKeyException', ['unreadable', 'the ciphertext was made under another wrapping key']],
+  ['ExpiredImportTokenException', IMPORT],
+  ['InvalidImportTokenException', IMPORT],
+  ['IncorrectKeyMaterialException', ['refused', 'AWS KMS does not accept the key material for this key']],
   ['UnrecognizedClientException', CREDENTIALS],
   ['InvalidClientTokenId', CREDENTIALS],
   ['InvalidSignatureException', CREDENTIALS],
@@ -173,6 +189,7 @@ function judge(failure: Failure): Row {
   if (answered) {
     const known = ERRORS.get(nameOf(error))
     if (known === undefined) return judgeStatus(failure)
+    if (known[0] === 'unreadable' && operation.name === 'ImportKeyMaterial') return UNWRAPPABLE
     // An error of Decrypt in answer to something else is no answer to what was asked.
     if (known[0] === 'unreadable' && operation.name !== 'Decrypt') return ['malformed', 'an error of another operation']
     if (known === EXPIRED && failure.renewed === true) return RENEWED

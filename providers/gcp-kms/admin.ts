@@ -5,20 +5,23 @@ import { configInvalid } from '../checks.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { GcpKmsConfig } from './config.ts'
 import { describeKey } from './describe.ts'
+import { importKey } from './import.ts'
 import { type About, malformed } from './integrity.ts'
 import { ringName } from './names.ts'
 import { openWire } from './open.ts'
 import { SPELLING } from './translate.ts'
+import { destroy, setState } from './states.ts'
 import { OPERATIONS, textIn, type WireFields } from './wire.ts'
 
 /** A fresh asymmetric version, above all in an HSM, is generated after the answer. */
 const POLL_MS = 500
 
 /**
- * Makes keys in the configured key ring; needs cloudkms.cryptoKeys.create, cloudkms.cryptoKeyVersions.get and
- * cloudkms.cryptoKeyVersions.viewPublicKey there, and cannot sign. A key can never be deleted and its id never used
- * again, so ids end in random digits. When no answer comes (`provider/ambiguous`), look for a key with the label
- * before trying again.
+ * Makes, imports, disables and gives up keys in the configured key ring; cannot sign. Needs cloudkms.cryptoKeys.create,
+ * cloudkms.cryptoKeyVersions.get and cloudkms.cryptoKeyVersions.viewPublicKey there; for an import also
+ * cloudkms.importJobs.create, .get and .useToImport, cloudkms.cryptoKeyVersions.create and .destroy; to stop a key
+ * cloudkms.cryptoKeyVersions.update. A key can never be deleted and its id never used again, so ids end in random digits.
+ * When no answer comes (`provider/ambiguous`), look for a key with the label before trying again.
  *
  * @throws `config/invalid` unless project, location and keyRing are configured.
  */
@@ -36,9 +39,11 @@ export async function createAdmin(given: GcpKmsConfig, world: ProviderWorld): Pr
   }
 
   async function createKey(cryptoKeyId: string, cryptoKey: WireFields, call: Call): Promise<KeyRef> {
+    // A version of its own is made for every key but those that wait for an import.
+    const empty = cryptoKey['importOnly'] === true ? ({ skipInitialVersionCreation: true } as const) : {}
     const answer = await wire.attempt(
       OPERATIONS.createKey,
-      { name: ring ?? '', cryptoKeyId, fields: { cryptoKey } },
+      { name: ring ?? '', cryptoKeyId, fields: { cryptoKey }, ...empty },
       call,
     )
     const about: About = { provider: name, operation: 'CreateCryptoKey', answer }
@@ -65,6 +70,7 @@ export async function createAdmin(given: GcpKmsConfig, world: ProviderWorld): Pr
     }
   }
 
+  const parts = { wire, name, config, world }
   return Object.freeze({
     async create({ scheme, label }, call) {
       const row = Object.hasOwn(SPELLING, scheme) ? SPELLING[scheme] : undefined
@@ -82,6 +88,10 @@ export async function createAdmin(given: GcpKmsConfig, world: ProviderWorld): Pr
       const versionTemplate = { algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION', protectionLevel: 'SOFTWARE' }
       return createKey(idOf(label, world), { purpose: 'ENCRYPT_DECRYPT', versionTemplate }, call)
     },
+    importKey: (what, call) => importKey({ ...parts, ring, createKey }, what, idOf(what.label, world), call),
+    disable: (key, call) => setState(parts, 'DISABLED', key, call),
+    enable: (key, call) => setState(parts, 'ENABLED', key, call),
+    scheduleDestroy: (key, { days }, call) => destroy(parts, key, days, call),
   } satisfies KeyAdmin)
 }
 

@@ -1,7 +1,7 @@
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, KeyFacts, KeyRef, Scheme } from '../../src/domain/provider.ts'
-import { fromBase64 } from '../../src/bytes/base64.ts'
 import { equalBytes } from '../../src/bytes/equal.ts'
+import { spkiFromPem } from '../../src/bytes/pem.ts'
 import { ed25519FromSpki, secp256k1FromSpki } from '../../src/bytes/spki.ts'
 import { type About, checkedBytes, corrupt, malformed, requireChecksum, requireName } from './integrity.ts'
 import { fullName, isVersionName, lastOf, type Ring } from './names.ts'
@@ -65,7 +65,7 @@ function checkedSpki(about: About): Uint8Array {
     return der
   }
   requireChecksum(about, 'pem', new TextEncoder().encode(pem), numberIn(message, 'pemCrc32c'))
-  const spki = fromPem(pem)
+  const spki = spkiFromPem(pem)
   if (spki === undefined) throw malformed(about, 'the public key is no PEM')
   if (der !== undefined && !equalBytes(der, spki)) throw corrupt(about, 'the two forms of the public key differ')
   return spki
@@ -76,13 +76,6 @@ function derKey(about: About, message: Message): Uint8Array | undefined {
   if (nested === undefined) return undefined
   const data = checkedBytes(about, 'data', nested)
   return textIn(message, 'publicKeyFormat') === 'DER' ? data : undefined
-}
-
-/** RFC 7468 §13, strict: one block, the label of a public key, base64 in lines of 64. */
-function fromPem(pem: string): Uint8Array | undefined {
-  const lines = pem.replaceAll('\r\n', '\n').trimEnd().split('\n')
-  if (lines.shift() !== '-----BEGIN PUBLIC KEY-----' || lines.pop() !== '-----END PUBLIC KEY-----') return undefined
-  return lines.length <= 16 ? fromBase64(lines.join('')) : undefined
 }
 
 async function onlyVersion(wire: Wire, provider: string, key: string, call: Call): Promise<string> {

@@ -27,7 +27,9 @@ const ANSWER_BYTES_MAX = 256 * 1024
 const DEADLINE_MS = 10 * 60_000
 
 /** The library's method, the member that names the resource, and where the method lives. */
-const ROWS: Readonly<Record<OperationName, { method: string; names: string; iam?: true; list?: true }>> = {
+const ROWS: Readonly<
+  Record<OperationName, { method: string; names: string; iam?: true; list?: true; update?: true }>
+> = {
   AsymmetricSign: { method: 'asymmetricSign', names: 'name' },
   GetPublicKey: { method: 'getPublicKey', names: 'name' },
   Encrypt: { method: 'encrypt', names: 'name' },
@@ -36,6 +38,11 @@ const ROWS: Readonly<Record<OperationName, { method: string; names: string; iam?
   GetCryptoKeyVersion: { method: 'getCryptoKeyVersion', names: 'name' },
   ListCryptoKeyVersions: { method: 'listCryptoKeyVersions', names: 'parent', list: true },
   CreateCryptoKey: { method: 'createCryptoKey', names: 'parent' },
+  CreateImportJob: { method: 'createImportJob', names: 'parent' },
+  GetImportJob: { method: 'getImportJob', names: 'name' },
+  ImportCryptoKeyVersion: { method: 'importCryptoKeyVersion', names: 'parent' },
+  UpdateCryptoKeyVersion: { method: 'updateCryptoKeyVersion', names: 'crypto_key_version.name', update: true },
+  DestroyCryptoKeyVersion: { method: 'destroyCryptoKeyVersion', names: 'name' },
   TestIamPermissions: { method: 'testIamPermissions', names: 'resource', iam: true },
 }
 
@@ -86,11 +93,11 @@ export function openGrpc({ provider, endpoint = PUBLIC_ENDPOINT, auth }: WireOpt
     call: Call,
     headers: Readonly<Record<string, string>>,
   ): Promise<Attempted> {
-    const { method, names, iam, list } = ROWS[operation.name]
+    const { method, names, iam, list, update } = ROWS[operation.name]
     // Not the public methods of the client: those hand every request and answer, opened keys too, to a logger that an
     // environment variable turns on, and read the whole API description again for every error.
     const inner = (iam ? iamClient.innerApiCalls : innerApiCalls)[method] as unknown as Inner
-    const message = { [names]: request.name, ...grpcFields(request) }
+    const message = update ? changed(request) : { [names]: request.name, ...grpcFields(request) }
     const going = inner(message, {
       timeout: DEADLINE_MS,
       retry: null,
@@ -194,9 +201,14 @@ function causeOf(caught: unknown, sent: boolean, signal: AbortSignal): unknown {
 }
 
 /** Checksums are messages of their own in protobuf. */
-function grpcFields({ fields = {}, cryptoKeyId }: WireRequest): Record<string, unknown> {
-  return { ...wrapped(fields), ...(cryptoKeyId === undefined ? {} : { cryptoKeyId }) }
+function grpcFields({ name: _, fields = {}, ...beside }: WireRequest): Record<string, unknown> {
+  return { ...wrapped(fields), ...beside }
 }
+
+const changed = ({ name, fields = {} }: WireRequest) => ({
+  cryptoKeyVersion: { name, ...fields },
+  updateMask: { paths: Object.keys(fields) },
+})
 
 const wrapped = (fields: WireFields): Record<string, unknown> =>
   Object.fromEntries(

@@ -1,7 +1,7 @@
 import { isChecksumField, type OperationName, type WireFields, type WireRequest, type WireValue } from './wire.ts'
 
 export interface RestRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PATCH'
   /** Below `/v1/`, with its query. */
   readonly path: string
   /** Overwritten by whoever sent it. */
@@ -25,8 +25,21 @@ const ROWS: Readonly<Record<OperationName, (request: WireRequest) => RestRequest
     )
     return { method: 'GET', path: `${name}/cryptoKeyVersions?${query.toString()}` }
   },
-  CreateCryptoKey: ({ name, fields = {}, cryptoKeyId = '' }) =>
-    post(`${name}/cryptoKeys?cryptoKeyId=${encodeURIComponent(cryptoKeyId)}`, fields['cryptoKey'] as WireFields),
+  CreateCryptoKey: ({ name, fields = {}, cryptoKeyId = '', skipInitialVersionCreation }) =>
+    post(
+      `${name}/cryptoKeys?cryptoKeyId=${encodeURIComponent(cryptoKeyId)}${skipInitialVersionCreation === true ? '&skipInitialVersionCreation=true' : ''}`,
+      fields['cryptoKey'] as WireFields,
+    ),
+  CreateImportJob: ({ name, fields = {}, importJobId = '' }) =>
+    post(`${name}/importJobs?importJobId=${encodeURIComponent(importJobId)}`, fields['importJob'] as WireFields),
+  GetImportJob: ({ name }) => ({ method: 'GET', path: name }),
+  ImportCryptoKeyVersion: ({ name, fields }) => post(`${name}/cryptoKeyVersions:import`, fields),
+  UpdateCryptoKeyVersion: ({ name, fields = {} }) => ({
+    method: 'PATCH',
+    path: `${name}?updateMask=${Object.keys(fields).join(',')}`,
+    body: jsonBytes(fields),
+  }),
+  DestroyCryptoKeyVersion: ({ name }) => post(`${name}:destroy`),
 }
 
 export const encodeRequest = (operation: OperationName, request: WireRequest): RestRequest => ROWS[operation](request)

@@ -32,6 +32,11 @@ export type OperationName =
   | 'GetCryptoKeyVersion'
   | 'ListCryptoKeyVersions'
   | 'CreateCryptoKey'
+  | 'CreateImportJob'
+  | 'GetImportJob'
+  | 'ImportCryptoKeyVersion'
+  | 'UpdateCryptoKeyVersion'
+  | 'DestroyCryptoKeyVersion'
   | 'TestIamPermissions'
 
 /** `read` leaves nothing behind; `effect` makes something (a signature, a key) that may exist though no answer came. */
@@ -49,6 +54,12 @@ export const OPERATIONS = {
   version: { name: 'GetCryptoKeyVersion', kind: 'read' },
   versions: { name: 'ListCryptoKeyVersions', kind: 'read' },
   createKey: { name: 'CreateCryptoKey', kind: 'effect' },
+  createJob: { name: 'CreateImportJob', kind: 'effect' },
+  job: { name: 'GetImportJob', kind: 'read' },
+  importVersion: { name: 'ImportCryptoKeyVersion', kind: 'effect' },
+  // These set a state: an unanswered one can be sent again, and nothing comes of it that was not asked for.
+  setState: { name: 'UpdateCryptoKeyVersion', kind: 'read' },
+  destroy: { name: 'DestroyCryptoKeyVersion', kind: 'read' },
   permissions: { name: 'TestIamPermissions', kind: 'read' },
 } as const satisfies Record<string, Operation>
 
@@ -64,6 +75,10 @@ export interface WireRequest {
   readonly fields?: WireFields
   /** CreateCryptoKey only. */
   readonly cryptoKeyId?: string
+  /** CreateCryptoKey only: a key whose versions are imported. */
+  readonly skipInitialVersionCreation?: true
+  /** CreateImportJob only. */
+  readonly importJobId?: string
 }
 
 /** As `WireFields`, untrusted: a member is what it is, not what the API promises. */
@@ -103,6 +118,18 @@ export const messageIn = (message: Message, field: string): Message | undefined 
 export const listIn = (message: Message, field: string): readonly unknown[] => {
   const value = Object.hasOwn(message, field) ? message[field] : undefined
   return Array.isArray(value) ? value : []
+}
+
+/** A Timestamp or Duration of either transport: RFC 3339 text or `123.5s`, or seconds and nanoseconds; in milliseconds. */
+export function timeIn(message: Message, field: string): number | undefined {
+  const text = textIn(message, field)
+  if (text !== undefined) {
+    const at = /^[0-9]{1,12}(\.[0-9]{1,9})?s$/.test(text) ? Number(text.slice(0, -1)) * 1_000 : Date.parse(text)
+    return Number.isFinite(at) ? at : undefined
+  }
+  const { seconds } = messageIn(message, field) ?? {}
+  const at = typeof seconds === 'string' || typeof seconds === 'number' ? Number(seconds) * 1_000 : Number.NaN
+  return Number.isFinite(at) ? at : undefined
 }
 
 /** Members that are bytes, and members that are checksums, by name: the API uses each name for one thing only. */

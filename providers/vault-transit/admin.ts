@@ -4,15 +4,18 @@ import type { Call, KeyAdmin } from '../../src/domain/provider.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { VaultTransitConfig } from './config.ts'
 import { describeKey, readKey } from './describe.ts'
+import { importKey } from './import.ts'
 import { openVaultClient } from './provider.ts'
 import { pinned } from './reference.ts'
+import { destroy, disable, enable } from './states.ts'
 import type { JsonObject } from './wire.ts'
 
 /** What is asked for, and must be read back: keys that leave the service by no way. */
 const KEPT = { exportable: false, allow_plaintext_backup: false, derived: false } as const
 
 /**
- * Makes keys; needs `create`, `update` and `read` on `MOUNT/keys/*` and cannot sign. Vault answers the creation of a key that
+ * Makes, imports, disables and gives up keys; needs `create`, `update` and `read` on `MOUNT/keys/*`, `read` on
+ * `MOUNT/wrapping_key` and `delete` on `MOUNT/keys/*` for an import, and cannot sign. Vault answers the creation of a key that
  * exists as if it had made it, so the name is random, is looked up before, and is read back after.
  */
 export async function createAdmin(config: VaultTransitConfig, world: ProviderWorld): Promise<KeyAdmin> {
@@ -57,6 +60,13 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
       return describeKey(client, pinned(mount, name, 1), call)
     },
     createWrappingKey: async ({ label }, call) => `${mount}/${await make('aes256-gcm96', label, call)}`,
+    async importKey(what, call) {
+      const name = keyName(what.label, world.random.bytes(8))
+      return importKey({ client, world, exists }, what, name, call)
+    },
+    disable: (key, call) => disable(client, key, call),
+    enable: (key, call) => enable(client, key, call),
+    scheduleDestroy: (key, { days }, call) => destroy(client, key, days, call),
   } satisfies KeyAdmin)
 }
 

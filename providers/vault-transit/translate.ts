@@ -11,7 +11,21 @@ import {
 import { TransportError } from '../one-fetch.ts'
 
 export type Operation = {
-  readonly name: 'Sign' | 'Encrypt' | 'Decrypt' | 'ReadKey' | 'CreateKey' | 'Login' | 'Renew' | 'Diagnose'
+  readonly name:
+    | 'Sign'
+    | 'Encrypt'
+    | 'Decrypt'
+    | 'ReadKey'
+    | 'CreateKey'
+    | 'ReadWrappingKey'
+    | 'ImportKey'
+    | 'RotateKey'
+    | 'ConfigureKey'
+    | 'TrimKey'
+    | 'DeleteKey'
+    | 'Login'
+    | 'Renew'
+    | 'Diagnose'
   readonly kind: OperationKind
 }
 
@@ -34,6 +48,8 @@ export interface Failure {
 const KIND: Row = ['refused', 'the key is of another kind than this operation needs']
 const NO_VERSION: Row = ['refused', 'the key has no such version, or no longer allows its use']
 const NO_WRAPPING_KEY: Row = ['refused', 'Vault knows no such wrapping key in this mount']
+const MATERIAL: Row = ['refused', 'Vault does not accept the key for this type']
+const UNWRAPPABLE: Row = ['refused', 'Vault cannot open the wrapped key']
 const MOUNT: Row = ['refused', 'no Transit engine is mounted at MOUNT']
 const SEALED: Row = ['unavailable', 'Vault is sealed']
 const STANDBY: Row = ['unavailable', 'this server of the cluster is a standby and the active one does not answer']
@@ -68,6 +84,13 @@ const TEXTS: readonly (readonly [fragment: string, row: Row])[] = [
   ['is higher than the latest key version', NO_VERSION],
   ['less than the minimum encryption key version', NO_VERSION],
   ['is disallowed by policy', NO_VERSION],
+  ['cannot be used with an existing key', ['refused', 'a key of this name exists already']],
+  ['error importing key', MATERIAL],
+  ['error parsing asymmetric key', MATERIAL],
+  ['crypto/rsa: decryption error', UNWRAPPABLE],
+  ['kwp: ', UNWRAPPABLE],
+  ['does not allow rotation', ['refused', 'the key was imported without leave to rotate']],
+  ['deletion is not allowed', ['refused', 'the key is not set to be deleted']],
   ['no handler for route', MOUNT],
   ['unsupported path', MOUNT],
   ['unsupported operation', MOUNT],

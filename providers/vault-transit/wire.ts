@@ -9,7 +9,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
 
 /** One request, as the operations of this provider make it. */
 export interface Ask {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** Behind `/v1/`; made of checked names only. */
   readonly path: string
   /** JSON as bytes, where it holds a secret that must be wiped; whoever made it wipes it. */

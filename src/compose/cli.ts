@@ -64,6 +64,14 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       const settings = { environment: place, file: flagFileOf(file ?? flags.file), dataDirectory: data.directory }
       return openFlagRoom(settings, world)
     },
+    metadataIssuer: async config => {
+      const [{ openMetadata, metadataSettings }, { roomSettings }] = await Promise.all([
+        import('./published.ts'),
+        import('./settings.ts'),
+      ])
+      const { dataDirectory } = roomSettings(config)
+      return openMetadata({ dataDirectory, metadata: metadataSettings(config) }, world.random)
+    },
     audit: directory => auditRoom(directory, world),
     checkConfig: async file => {
       const config = await loadConfig({ flags: {}, ...(file === undefined ? {} : { file }) })
@@ -102,6 +110,8 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       yield* diagnose(config, { ...options, refusals, warnings }, world)
     },
     bench: async options => (await import('./bench.ts')).bench(options, runtime, version),
+    linkPlugin: async (name, dir) =>
+      (await import('./plugin-link.ts')).linkPlugin(runtime.selfExecutable(), name, dir, environment['PATH']),
   }
 }
 

@@ -8,14 +8,20 @@ import type { OutcomeEntry } from '../domain/audit.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { dataPlane, type DataRoutes } from '../http/app.ts'
 import type { Check } from '../http/edge.ts'
+import { publishedRoutes } from '../http/routes-published.ts'
 import { RPC_BYTES_MAX, rpcRoutes } from '../http/routes-rpc.ts'
 import { openSignerRoom, signerIn, type SignerParts } from '../service/signer.ts'
 import { custodyOf, type guardedAttempts } from './custody.ts'
 import { openRouting } from './flags.ts'
 import { dataGateway } from './gateway.ts'
 import type { Issuers } from './issuers.ts'
+import { watchLedgers } from './ledgers.ts'
+import { openProposals, type Tending } from './proposals.ts'
+import { openPublished } from './published.ts'
 import type { Room } from './room.ts'
 import type { ServiceSettings } from './service.ts'
+import { openNetworks } from './stellar-networks.ts'
+import { openTransactionRoutes } from './transactions.ts'
 
 export interface DataSideParts {
   readonly room: Room
@@ -41,6 +47,8 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
     flags === undefined
       ? undefined
       : await openRouting(flags, { environment, world, logger, audit, keys: store.keys, newAuditId, custody, mayServe })
+  const networks = openNetworks(settings.networks ?? {}, world)
+  const ledgers = watchLedgers(networks, world.clock, logger)
   const signerParts: SignerParts<Caller> = {
     world,
     logger,
@@ -54,18 +62,29 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
     ...way,
     custody,
     mayServe,
+    ledgerOf: ledgers.of,
     ...(routing === undefined ? {} : { routing }),
     recordRefusal,
   }
   const signerRoom = openSignerRoom(signerParts)
   const signer = signerIn(signerParts, signerRoom)
+  const several = openProposals(settings.webhooks, signerRoom.deps, name => networks.get(name), { room, world, logger })
   /** Families of routes beside the signatures, one line each. */
   const version = settings.version ?? 'unknown'
   const families: readonly DataRoutes[] = [
     rpcRoutes({ ...signerRoom.deps, keys: store.keys, version, rpcBytes: RPC_BYTES_MAX }),
+    publishedRoutes(await openPublished(settings, room, world)),
+    ...several.routes,
+    openTransactionRoutes(settings.templates ?? new Map(), networks, signerRoom, room),
   ]
   const plane = { ...signer, readiness, ...world, logger, limits: settings.limits }
-  return { routing, fetch: dataPlane(plane, families) }
+  const tending: Tending = {
+    stop: async () => {
+      ledgers.stop()
+      await several.tending.stop()
+    },
+  }
+  return { routing, tending, fetch: dataPlane(plane, families) }
 }
 
 /** Of an issuer the configuration names, of the control plane in this process, or of both. */

@@ -1,4 +1,7 @@
-/** Keys of the control plane: one that signs sessions and service tokens, one that signs login challenges. Neither is anybody's money. */
+/**
+ * Keys of this program itself. Of the control plane: one that signs sessions and service tokens, one that signs login
+ * challenges. Of the data plane: one that signs what it publishes about its keys. None of them is anybody's money.
+ */
 import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -9,7 +12,7 @@ import { SignerError } from '../domain/errors.ts'
 import type { Random } from '../domain/ports.ts'
 import { Secret, SecretBytes } from '../domain/secret.ts'
 import { publicKeyOf } from './custody.ts'
-import { issuerKeyPath, loginKeyPath } from './places.ts'
+import { issuerKeyPath, loginKeyPath, metadataKeyPath } from './places.ts'
 import type { Environment } from './room.ts'
 
 export interface OwnKeySettings {
@@ -25,13 +28,28 @@ export interface OwnKeySettings {
  * @throws `start/refused`
  */
 export const openIssuerKey = (settings: OwnKeySettings, random: Random): Promise<Secret> =>
-  openKey(settings, { setting: 'issuer.key', path: issuerKeyPath(settings.dataDirectory) }, async () => {
-    const seed = random.bytes(32)
-    const d = toBase64Url(seed)
-    const publicKey = await publicKeyOf(new SecretBytes(seed, 'new issuer key')).finally(() => seed.fill(0))
-    const kid = `made-${toBase64Url(sha256(publicKey)).slice(0, 16)}`
-    return JSON.stringify({ kty: 'OKP', crv: 'Ed25519', kid, x: toBase64Url(publicKey), d })
-  })
+  openKey(settings, { setting: 'issuer.key', path: issuerKeyPath(settings.dataDirectory) }, () => newJwk(random))
+
+/**
+ * The private JWK (Ed25519) that signs the document of keys. Made at the first start wherever none is configured: verifiers
+ * pin it, so one that appears by itself is trusted by nobody until an operator has told them.
+ * @throws `start/refused`
+ */
+export async function openMetadataSecret(
+  settings: Omit<OwnKeySettings, 'environment'>,
+  random: Random,
+): Promise<Secret> {
+  const { dataDirectory, key } = settings
+  return key ?? keptKey(metadataKeyPath(dataDirectory), () => newJwk(random))
+}
+
+async function newJwk(random: Random): Promise<string> {
+  const seed = random.bytes(32)
+  const d = toBase64Url(seed)
+  const publicKey = await publicKeyOf(new SecretBytes(seed, 'new key of this program')).finally(() => seed.fill(0))
+  const kid = `made-${toBase64Url(sha256(publicKey)).slice(0, 16)}`
+  return JSON.stringify({ kty: 'OKP', crv: 'Ed25519', kid, x: toBase64Url(publicKey), d })
+}
 
 /** The seed, in its S… form, that signs the challenges of SEP-10. Made in development, as above. @throws `start/refused` */
 export const openLoginKey = (settings: OwnKeySettings, random: Random): Promise<Secret> =>
@@ -51,11 +69,16 @@ async function openKey(
 ): Promise<Secret> {
   if (key !== undefined) return key
   if (environment !== 'development') throw refused(`${setting} is missing`, `Set ${setting} to "file:/path".`)
+  return keptKey(path, make)
+}
+
+async function keptKey(path: string, make: () => Promise<string>): Promise<Secret> {
   const kept = await read(path)
   if (kept !== undefined) return new Secret(kept, `file:${path}`)
   const made = await make()
-  await write(path, made)
-  return new Secret(made, `file:${path}`)
+  const text = (await write(path, made)) ? made : await read(path) // another process was first: it is theirs
+  if (text === undefined) throw refused(`${path} came and went`, 'Start again.')
+  return new Secret(text, `file:${path}`)
 }
 
 /** Of the descriptor that is read, so that nobody puts another file in between. No link is followed. */
@@ -74,12 +97,18 @@ async function read(path: string): Promise<string | undefined> {
   }
 }
 
-async function write(path: string, text: string): Promise<void> {
+/** @returns false when there is one by now */
+async function write(path: string, text: string): Promise<boolean> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const file = await open(path, 'wx', 0o600)
+  const file = await open(path, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined
+    throw error
+  })
+  if (file === undefined) return false
   try {
     await file.writeFile(`${text}\n`)
     await file.sync()
+    return true
   } finally {
     await file.close()
   }

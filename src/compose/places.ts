@@ -7,6 +7,8 @@ export const storePath = (dataDirectory: string): string => join(dataDirectory, 
 /** Keys that the control plane makes for itself in development, 0600. */
 export const issuerKeyPath = (dataDirectory: string): string => join(dataDirectory, 'issuer-key.json')
 export const loginKeyPath = (dataDirectory: string): string => join(dataDirectory, 'login-key')
+/** Signs what the data plane publishes about its keys; 0600. */
+export const metadataKeyPath = (dataDirectory: string): string => join(dataDirectory, 'metadata-key.json')
 export const auditPath = (dataDirectory: string): string => join(dataDirectory, 'audit')
 
 export const exists = (path: string): Promise<boolean> =>

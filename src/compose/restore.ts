@@ -3,16 +3,21 @@ import { isSignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import { restoreControl } from './restore-control.ts'
 import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
+import { preparedIn } from '../service/transactions/journal.ts'
 import { REVOCABLE } from '../service/revoke.ts'
 import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
 
 /** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
-export function replayInto(store: Omit<Store, 'close' | 'auditIndex' | 'rates' | 'challenges' | 'orphans'>) {
+export function replayInto(
+  store: Omit<Store, 'close' | 'auditIndex' | 'rates' | 'challenges' | 'orphans' | 'proposals' | 'notices'>,
+) {
   const restore = restorer(store.idempotency, store.claims)
   return async (record: AuditRecord): Promise<void> => {
     await restore(record)
     await restoreQuarantine(store, record)
     await restoreControl(store, record)
+    const transaction = preparedIn(record)
+    if (transaction !== undefined) await store.transactions.restore(transaction.entry, transaction.prepared)
   }
 }
 

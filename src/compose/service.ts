@@ -1,12 +1,15 @@
 import { createHours } from '../access/hours.ts'
 import type { TokenRules } from '../access/tokens.ts'
+import type { NetworkSettings } from '../config/transactions.ts'
 import { createRefusals } from '../audit/refusals.ts'
 import { randomId } from '../bytes/ids.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EventEntry, OutcomeEntry } from '../domain/audit.ts'
 import type { Logger } from '../domain/ports.ts'
+import type { TransactionTemplate } from '../domain/transactions.ts'
 import type { Check } from '../http/edge.ts'
 import type { Runtime } from '../runtime/index.ts'
+import type { WebhookSettings } from '../service/webhooks.ts'
 import { KEPT_MS } from '../store/store.ts'
 import { breakerJournal, providersCheck } from './breakers.ts'
 import { type GuardLimits, guardedAttempts } from './custody.ts'
@@ -16,6 +19,8 @@ import type { GatewaySettings } from './gateway-settings.ts'
 import { forgetOld } from './housekeeping.ts'
 import { latest, newestTime } from './newest-time.ts'
 import { auditPath, LOCAL_OPERATOR } from './places.ts'
+import type { Tending } from './proposals.ts'
+import type { MetadataSettings } from './published.ts'
 import { type Door, listenPlanes, type Planes, type PlaneServer } from './planes.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -30,6 +35,13 @@ export interface ServiceSettings extends RoomSettings {
   readonly flags?: FlagSettings
   /** Who gets in, when, how often. Without it, everybody with a token. */
   readonly gateway?: GatewaySettings
+  /** Of the document that tells verifiers about keys; without it, as the configuration has it when nobody says anything. */
+  readonly metadata?: MetadataSettings
+  /** Without it, nobody is told. */
+  readonly webhooks?: WebhookSettings
+  /** Endpoints of Stellar networks by name, and the calls that are built for them. */
+  readonly networks?: Readonly<Record<string, NetworkSettings>>
+  readonly templates?: ReadonlyMap<string, TransactionTemplate>
   readonly version?: string
   /** For the bench alone: told when a key was opened, and again when its bytes were wiped. No configuration sets it. */
   readonly keyOpened?: () => () => void
@@ -60,6 +72,7 @@ export async function startService(
   const room = await openRoom(settings, world)
   let planes: Planes | undefined
   let routing: Routing | undefined
+  let tending: Tending | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
     const newAuditId = (): string => randomId(world.random, 'a')
@@ -107,6 +120,7 @@ export async function startService(
       const parts = { room, world, logger, office, issuers, guarded, newAuditId, recordRefusal, readiness: checks }
       const side = await dataSide.openDataSide(settings, parts)
       routing = side.routing
+      tending = side.tending
       data = { ...doorOf(settings.server), fetch: side.fetch }
     }
     let control: PlaneServer | undefined
@@ -134,6 +148,7 @@ export async function startService(
         await closeAll(
           () => listening.stop(drainMs),
           () => routing?.stop(Math.min(drainMs, SHADOW_DRAIN_MS)),
+          () => tending?.stop(),
           () => refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) })),
           async () => void (room.audit.state.kind === 'open' && (await event('service-stopped', {}))),
           () => room.close(),
@@ -145,6 +160,7 @@ export async function startService(
     await closeAll(
       () => planes?.stop(0),
       () => routing?.stop(0),
+      () => tending?.stop(),
       () => room.close(),
     ).catch(() => {})
     throw error

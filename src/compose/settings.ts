@@ -1,7 +1,9 @@
 import type { Config } from '../config/schema.ts'
+import { readTemplates } from '../config/transactions.ts'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
 import { gatewaySettings, tokenRules } from './gateway-settings.ts'
+import { metadataSettings } from './published.ts'
 import type { RoomSettings } from './room.ts'
 import type { ServiceSettings } from './service.ts'
 import type { StoreSettings } from './stores.ts'
@@ -56,6 +58,10 @@ export function serviceSettings(config: Config, world: Pick<World, 'clock' | 'fe
     limits: config.limits,
     flags: config.flags,
     gateway: gatewaySettings(config),
+    metadata: metadataSettings(config),
+    networks: config.networks,
+    templates: readTemplates(config.templates),
+    ...(config.webhooks === undefined ? {} : { webhooks: config.webhooks }),
     ...(tokens === undefined ? {} : { tokens }),
   }
 }

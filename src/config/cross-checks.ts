@@ -1,5 +1,6 @@
 /** What holds between sections, or needs the inside of a secret: every rule looks at one thing. No value of a secret is told. */
 import { fromBase64Url } from '../bytes/base64.ts'
+import { readWebhookSecret } from '../bytes/webhook.ts'
 import { readEvmAddress } from '../bytes/evm-address.ts'
 import type { ConfigProblem } from '../domain/errors.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
@@ -9,6 +10,7 @@ import { mappingProblems } from './key-mapping.ts'
 import type { Draft } from './schema.ts'
 import { isSafeOrigin } from './shapes.ts'
 import { isStellarText } from './stellar-text.ts'
+import { templateProblems } from './transactions.ts'
 
 type Rule = (draft: Draft) => readonly ConfigProblem[]
 
@@ -219,6 +221,18 @@ const issuerKey: Rule = ({ issuer }) =>
         ),
       ]
 
+/** Read over once more where it is opened, which also proves that its halves belong together. */
+const metadataKey: Rule = ({ metadata: { key } }) => {
+  if (key === undefined || isEd25519Jwk(reveal(key))) return []
+  const fix = 'use a JWK: {"kty":"OKP","crv":"Ed25519","x":"…","d":"…"}'
+  return [problem('metadata.key', 'is not a private key for Ed25519', fix)]
+}
+
+const webhookSecret: Rule = ({ webhooks }) =>
+  webhooks === undefined || readWebhookSecret(reveal(webhooks.secret)) !== undefined
+    ? []
+    : [problem('webhooks.secret', 'is no secret of webhooks', 'use whsec_ and 24 to 64 bytes in base64')]
+
 /** In one process, what the control plane gives out is for the data plane beside it. */
 const ownAudience: Rule = ({ plane, tokens, issuer }) =>
   plane === 'all' && tokens !== undefined && tokens.audience !== issuer.audience
@@ -238,6 +252,14 @@ export interface IssuerJwk {
   readonly kid: string
   readonly x: string
   readonly d: string
+}
+
+function isEd25519Jwk(text: string): boolean {
+  try {
+    return readIssuerJwk(JSON.stringify({ kid: 'none', ...(JSON.parse(text) as object) })) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** @returns undefined for anything else; what was wrong is not told, for it is a secret. */
@@ -283,7 +305,10 @@ const mapped: Rule = ({ keys, providers }) => [
   ...mappingProblems({ keys, providers }),
 ]
 
+const built: Rule = ({ templates, networks }) => templateProblems(templates, networks)
+
 const RULES: readonly Rule[] = [
+  built,
   sameDoor,
   sameUrl,
   trustedProxies,
@@ -291,6 +316,8 @@ const RULES: readonly Rule[] = [
   database,
   logins,
   issuerKey,
+  metadataKey,
+  webhookSecret,
   approvalTimes,
   approvers,
   custodians,

@@ -16,6 +16,7 @@ export const FAMILIAR: readonly { readonly variable: string; readonly path: stri
   { variable: 'HSM_PROVIDER', path: 'providers' },
   { variable: 'HSM_KEY_MAPPING', path: 'keys.mapping' },
   { variable: 'HSM_KEY_<address>', path: 'keys.mapping' },
+  { variable: 'STELLAR_RPC_URL', path: 'networks' },
 ]
 
 const ALIASES: ReadonlyMap<string, string> = new Map(
@@ -40,8 +41,18 @@ export function fillFamiliar(layers: Layers, env: Environment): void {
       }
   }
   fill(layers, env, ['keys', 'reference'], first('KMS_KEY_ID', 'AWS_KMS_KEY_ID'))
+  fillRpc(layers, env)
   fillLimit(layers, env, 'KMS_MAX_RETRIES', 'tries', triesOf)
   fillLimit(layers, env, 'KMS_TIMEOUT', 'deadlineMs', deadlineOf)
+}
+
+/** Of the network that `STELLAR_NETWORK` names, as for stellar-cli, or else of the only one that is configured. */
+function fillRpc(layers: Layers, env: Environment): void {
+  const asked = env['STELLAR_NETWORK'] ?? ''
+  const known = Object.keys(tableAt(layers.values, 'networks') ?? {})
+  const name = asked === '' ? (known.length === 1 ? known[0] : undefined) : asked === 'mainnet' ? 'public' : asked
+  if (name === undefined || (env['STELLAR_RPC_URL'] ?? '') === '') return
+  fill(layers, env, ['networks', name, 'rpc'], 'STELLAR_RPC_URL')
 }
 
 type Understood = { readonly value: number } | { readonly problem: string; readonly fix: string }

@@ -9,12 +9,15 @@ import {
   equivocation,
   issuer,
   login,
+  metadata,
   proxies,
   type SENDER_CONSTRAINTS,
   store,
   tokens,
 } from './gateway.ts'
+import { webhooks } from './webhooks.ts'
 import { baseUrl, FIX, isLoopbackHost, name, text, whole } from './shapes.ts'
+import { networks, templates } from './transactions.ts'
 
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
 export const PLANES = ['data', 'control', 'all'] as const
@@ -152,6 +155,8 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
     approvals: approvals.prefault({}),
     breakGlass: breakGlass.optional().describe('access in an emergency; left out: there is none'),
     equivocation: equivocation.prefault({}),
+    metadata: metadata(secret).prefault({}),
+    webhooks: webhooks(secret).optional().describe('who is told by webhook; left out: nobody'),
     providers: z
       .record(name, z.discriminatedUnion('kind', providerSchemas(secret)))
       .default({})
@@ -160,6 +165,8 @@ export const configSchema = (secret: z.ZodType<Secret>) =>
     flags: flags.prefault({}),
     limits: limits.prefault({}),
     audit: audit.prefault({}),
+    networks,
+    templates,
     log: z
       .strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('least level that is logged') })
       .prefault({}),

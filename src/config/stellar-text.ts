@@ -1,14 +1,15 @@
 /** The text form of Stellar keys (SEP-23): version byte, 32 bytes and CRC-16/XMODEM little-endian, in 56 characters of base32. */
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 const CHARACTERS = 56
-const VERSIONS = { address: 0x30, seed: 0x90 } as const
+const VERSIONS = { address: 0x30, seed: 0x90, contract: 0x10 } as const
+const LETTERS = { address: 'G', seed: 'S', contract: 'C' } as const
 
 export const isBase32 = (character: string): boolean => BASE32.includes(character)
 export const STELLAR_CHARACTERS = CHARACTERS
 
-/** Whether a word is G… or S… with the right checksum. Nothing of it is kept. */
+/** Whether a word is G…, S… or C… with the right checksum. Nothing of it is kept. */
 export function isStellarText(word: string, kind: keyof typeof VERSIONS): boolean {
-  if (word.length !== CHARACTERS || !word.startsWith(kind === 'seed' ? 'S' : 'G')) return false
+  if (word.length !== CHARACTERS || !word.startsWith(LETTERS[kind])) return false
   const bytes = new Uint8Array(35)
   let buffer = 0
   let bits = 0

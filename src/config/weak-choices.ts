@@ -94,6 +94,13 @@ const WEAKNESSES: readonly Weakness[] = [
     ),
   config =>
     weak(
+      serves(config, 'data') && config.store.replicas > 1 && config.metadata.key === undefined,
+      'metadata.key',
+      'is missing: each instance would sign what it says of keys with a key of its own, and verifiers trust one',
+      'give all instances the same key',
+    ),
+  config =>
+    weak(
       config.store.replicas > 1 && config.audit.instance === 'main',
       'audit.instance',
       'is "main", as on any other replica: records would not tell which of them wrote them',

@@ -32,12 +32,17 @@ export interface ErrorDetail {
   'change/not-approved': { id: string; needed: number; given: number; reason: string }
   'proposal/unknown': { id: string }
   'proposal/conflict': { id: string; reason: string }
+  /** Of several that are asked for together some may not be, so nothing was signed. */
+  'batch/refused': { reason: string; findings: readonly Finding[] }
+  /** An execution approval, or the document of keys it is checked with, is not good. Verifiers say so; no route does. */
+  'approval/refused': { rule: string; reason: string }
   'policy/denied': { rule: string; reason: string }
   'policy/undecided': { rule: string; reason: string }
 
   // Keys
   'key/unknown': { key: string }
-  'key/exists': { key: string }
+  /** `reason`: where it is not the name that exists. */
+  'key/exists': { key: string; reason?: string }
   'key/unsupported': { key: string; wanted: string; reason: string }
   'key/not-active': { key: string; version: number; state: string }
   /** The stored public key, address or reference no longer agrees with what the key service says. Quarantine the key. */
@@ -69,6 +74,8 @@ export interface ErrorDetail {
   'network/malformed': { network: string; reason: string }
   /** The network will not run it: simulation failed, or it was rejected. `hash` where there is one. */
   'transaction/rejected': { network: string; code: string; reason: string; hash?: string }
+  'transaction/unknown': { hash: string }
+  'template/unknown': { template: string }
 
   // The house
   'audit/sealed': { reason: string }
@@ -85,6 +92,16 @@ export interface ConfigProblem {
   readonly path: string
   readonly problem: string
   readonly fix: string
+}
+
+/** Why one of several is refused. */
+export interface Finding {
+  /** Where it stands in the request, such as `keys[3]`. */
+  readonly field: string
+  readonly key: string
+  readonly code: ErrorCode
+  readonly rule?: string
+  readonly reason?: string
 }
 
 export type ErrorCode = keyof ErrorDetail

@@ -69,5 +69,25 @@ export interface ResolvedKey {
   readonly bindings: readonly Binding[]
 }
 
+/**
+ * When a version came into its states, in milliseconds since the epoch. Absent: it has not. One that may sign again
+ * (restored, or taken back out of retirement) has no time of an end any more.
+ */
+export interface VersionTimes {
+  readonly createdAt: number
+  /** The first time that it might sign: active or overlap. */
+  readonly activeFrom?: number
+  /** When another version took its place beside it. */
+  readonly overlapFrom?: number
+  readonly retiredAt?: number
+  readonly destroyedAt?: number
+  readonly revokedAt?: number
+}
+
+/** A version with its past: for those who verify, and for the life of a key. */
+export interface DatedVersion extends ResolvedKey {
+  readonly times: VersionTimes
+}
+
 /** The states in which a version may sign (invariant I5). */
 export const maySign = (state: VersionState): boolean => state === 'active' || state === 'overlap'

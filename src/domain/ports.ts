@@ -1,5 +1,5 @@
 /** What the core asks of the world. All of it is an argument, so a seeded simulation can drive the whole service. */
-import type { Binding, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from './key.ts'
+import type { Binding, DatedVersion, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from './key.ts'
 
 export interface Clock {
   /** Milliseconds since the epoch, UTC. May jump. For records and expiry. */
@@ -25,12 +25,26 @@ export interface KeyCatalogue {
   /** One read a signature (M-05). */
   envelope(bindingId: string): Promise<EnvelopeRow | undefined>
   list(): Promise<readonly ResolvedKey[]>
+  /** All versions of the key, or of every key, whatever their state; by name, then number. Nothing for an unknown name. */
+  versions(name?: string): Promise<readonly DatedVersion[]>
+}
+
+export interface StateMove {
+  readonly version: number
+  readonly state: VersionState
+  readonly from?: readonly VersionState[] | undefined
 }
 
 /** Write side of the registry: CLI and control plane. */
 export interface KeyRegistry extends KeyCatalogue {
   /** All or nothing, in one transaction. @throws `key/exists` */
   add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  /**
+   * The next version of a key that is there, with a public key of its own. All or nothing.
+   * @throws `key/unknown`; `key/exists` for a number, a public key or a binding that is taken; `key/unsupported` for a second
+   *         active version, or a state in which no version begins
+   */
+  addVersion(entry: { version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
   /**
    * One more place of a version, after those it has. The caller has proved that the same public key is there.
    * @throws `key/unknown` without this version, `key/exists` for a binding at this provider and reference
@@ -39,10 +53,17 @@ export interface KeyRegistry extends KeyCatalogue {
   /** @param reason undefined ends it. @returns false when nothing had to change. @throws `key/unknown` */
   suspendBinding(bindingId: string, reason: string | undefined): Promise<boolean>
   /**
-   * One atomic step. With `from`, only from one of these states: what was revoked in the meantime stays revoked.
+   * One atomic step; notes when it was. With `from`, only from one of these states: what was revoked in the meantime stays
+   * revoked.
    * @returns false when the version is in another state; nothing was changed then. @throws `key/unknown`
    */
   setState(key: string, version: number, state: VersionState, from?: readonly VersionState[]): Promise<boolean>
+  /**
+   * The same for several versions of a key in one step: all of them, or none. There is no moment between two of them.
+   * @returns false when one of them is in another state than `from` says. @throws `key/unknown`; `key/unsupported` when two
+   *          would be active
+   */
+  setStates(key: string, moves: readonly StateMove[]): Promise<boolean>
 }
 
 /** What is kept under an idempotency key: enough to give the same answer again, never the payload. */

@@ -1,4 +1,5 @@
 /** A transaction that waits for signatures of several keys: ours, and others' that are handed in. */
+import type { Notice } from './notices.ts'
 
 /** How much one account of the transaction asks for. */
 export interface NeededWeight {
@@ -11,9 +12,9 @@ export interface NeededWeight {
 }
 
 export interface CollectedSignature {
-  /** G… of the public key that verified it. */
+  /** Of the signers of an account, the one it verifies under: G…, P… or X…. */
   readonly signer: string
-  /** Base64, 64 bytes. */
+  /** Base64, 64 bytes; of X… the value that its hash was made of. */
   readonly signature: string
   /** Name of our key, where one of ours signed. */
   readonly key: string | null
@@ -23,7 +24,7 @@ export interface CollectedSignature {
 }
 
 /** `executing`: one process has taken it and sends it; only that process, or after `leaseUntil` another, may end it. */
-export const PROPOSAL_STATES = ['collecting', 'executing', 'executed', 'failed', 'cancelled'] as const
+export const PROPOSAL_STATES = ['collecting', 'executing', 'executed', 'failed', 'cancelled', 'expired'] as const
 export type ProposalState = (typeof PROPOSAL_STATES)[number]
 
 export interface Proposal {
@@ -51,14 +52,24 @@ export interface Proposal {
   readonly outcome: string | null
 }
 
+/**
+ * What is told of a change, once and for all who listen: written in the same step as the change, so that neither is without
+ * the other. Pure; it sees the proposal as it stands after the change.
+ */
+export type Tell = (after: Proposal) => readonly Notice[]
+
 export interface ProposalStore {
-  /** @throws `proposal/conflict` when the same transaction waits already */
-  open(proposal: Omit<Proposal, 'signatures' | 'state' | 'leaseUntil' | 'outcome'>): Promise<void>
+  /** @throws `proposal/conflict` when the same transaction waits already, or the id is taken */
+  open(proposal: Omit<Proposal, 'signatures' | 'state' | 'leaseUntil' | 'outcome'>, tell?: Tell): Promise<void>
   find(id: string): Promise<Proposal | undefined>
-  /** Newest first. */
-  list(options: { readonly state?: ProposalState; readonly limit: number }): Promise<readonly Proposal[]>
+  /** Newest first, `after` a place in that order. */
+  list(options: {
+    readonly state?: ProposalState
+    readonly limit: number
+    readonly after?: Pick<Proposal, 'proposedAt' | 'id'>
+  }): Promise<readonly Proposal[]>
   /** One signature a signer; the same one again changes nothing. @throws `proposal/unknown`, `proposal/conflict` unless it collects and has not expired */
-  collect(id: string, signature: CollectedSignature, now: number): Promise<Proposal>
+  collect(id: string, signature: CollectedSignature, now: number, tell?: Tell): Promise<Proposal>
   /** One atomic step; of all who ask, one gets it. @returns undefined when another has it, or it is not to be had */
   take(id: string, options: { readonly now: number; readonly leaseUntil: number }): Promise<Proposal | undefined>
   /** Ends what `take` gave. @throws `proposal/conflict` when it is no longer the taker's */
@@ -66,8 +77,14 @@ export interface ProposalStore {
     id: string,
     leaseUntil: number,
     end: { readonly state: 'executed' | 'failed'; readonly outcome: string },
+    tell?: Tell,
   ): Promise<Proposal>
   /** @throws `proposal/unknown`, `proposal/conflict` once it is executing or has ended */
-  cancel(id: string, outcome: string): Promise<Proposal>
+  cancel(id: string, outcome: string, tell?: Tell): Promise<Proposal>
+  /** Ends what has collected for too long. @returns those that it ended, at most `limit` of them */
+  expire(now: number, limit: number, tell?: Tell): Promise<readonly Proposal[]>
+  /** Those that were taken by somebody who never ended them, by their ids. */
+  abandoned(now: number, limit: number): Promise<readonly string[]>
+  /** Forgets what has ended and expired before. @returns how many */
   purge(before: number): Promise<number>
 }

@@ -80,12 +80,58 @@ export interface EnvelopeProvider extends KeyProvider {
   unwrap(wrappingKey: KeyRef, ciphertext: Uint8Array, context: EnvelopeContext, call: Call): Promise<Unwrapped>
 }
 
+/**
+ * How a private key travels into a service: under a fresh AES-256 key (RFC 5649) that travels under the service's RSA key
+ * (RSAES-OAEP with SHA-256), or under the RSA key itself.
+ */
+export type ImportWrap = 'rsa-aes' | 'rsa-oaep'
+
+export interface ImportKey {
+  readonly scheme: Scheme
+  readonly label: string
+  /** Ed25519 seed or secp256k1 scalar, 32 bytes. Stays the caller's to wipe. */
+  readonly key: SecretBytes
+  /** What the key gives, derived by an engine that wipes; in the form of `KeyFacts`. The service must come to the same. */
+  readonly publicKey: Uint8Array
+  /** Default `rsa-aes`, which every service takes. */
+  readonly wrap?: ImportWrap
+}
+
+export interface Destruction {
+  /** When the key will be gone, in milliseconds since the epoch, as the service says; absent: it is gone already. */
+  readonly at?: number
+}
+
 /** Control plane only; the data plane never imports it. */
 export interface KeyAdmin {
   /** Makes a signing key in the service. */
   create(options: { scheme: Scheme; label: string }, call: Call): Promise<KeyFacts>
   /** Makes a wrapping key for envelope custody and returns its reference. */
   createWrappingKey(options: { label: string }, call: Call): Promise<KeyRef>
+  /**
+   * Brings a private key into the service as a key that signs there. It leaves this process wrapped to the service's own
+   * import key and never in clear. When anything fails on the way, what was made by then is scheduled for destruction before
+   * the error is thrown, also when `call` is over; where even that fails, the error names what is left.
+   * @throws `key/mismatch` when the service comes to another public key than `publicKey`, or keeps the key otherwise than asked
+   * @throws `key/unsupported` for a scheme or wrapping that the service does not take, before anything is sent
+   */
+  importKey(options: ImportKey, call: Call): Promise<KeyFacts>
+  /**
+   * The service signs no more with this version until `enable`. Says nothing about versions that are not named: what cannot
+   * be stopped alone is not stopped. Repeating it does no harm.
+   * @param reference pinned, as `describe` returns it
+   * @throws `key/unsupported` where the service has no such state
+   */
+  disable(reference: KeyRef, call: Call): Promise<void>
+  /** Takes `disable` back. @throws as `disable` */
+  enable(reference: KeyRef, call: Call): Promise<void>
+  /**
+   * Gives the private key up. It signs no more from now on and is gone after some days, in which an administrator of the
+   * service can still take it back with the service's own tools.
+   * @param days not sooner than that; 0: at once will do
+   * @throws `key/unsupported` where the service would not wait, or not wait that long
+   */
+  scheduleDestroy(reference: KeyRef, options: { days: number }, call: Call): Promise<Destruction>
 }
 
 export const canEnvelope = (provider: KeyProvider): provider is EnvelopeProvider => provider.can.envelope

@@ -18,14 +18,13 @@ const MORE = {
 const stroops = (description: string) => z.string().openapi({ description: `Stroops, decimal. ${description}` })
 
 /** Transactions that are built, signed and sent here. */
-export function describeTransactions(
-  registry: OpenAPIHono['openAPIRegistry'],
-  { answer, refusals }: Words,
-): void {
+export function describeTransactions(registry: OpenAPIHono['openAPIRegistry'], { answer, refusals }: Words): void {
   const Wish = registry.register(
     'TemplateCall',
     z.strictObject({
-      template: z.string().openapi({ description: 'Name of a template of the configuration.', example: 'batch-revoke' }),
+      template: z
+        .string()
+        .openapi({ description: 'Name of a template of the configuration.', example: 'batch-revoke' }),
       arguments: z.record(z.string(), z.unknown()).openapi({
         description:
           'A value for each argument that the template leaves open: numbers as decimal text or whole numbers, addresses as strkeys, bytes in lower-case hex, lists, and objects for structs.',
@@ -41,7 +40,9 @@ export function describeTransactions(
     z.strictObject({
       template: z.string(),
       network: z.string(),
-      hash: z.string().openapi({ description: 'Hex. Where authorizations are signed first, another one is submitted.' }),
+      hash: z
+        .string()
+        .openapi({ description: 'Hex. Where authorizations are signed first, another one is submitted.' }),
       xdr: base64('The envelope without signatures.'),
       summary: z.string(),
       sentences: z.array(z.string()),

@@ -3,13 +3,18 @@ import type { ProposalRequest, Proposals, Query } from '../service/proposals/ind
 import type { Answered } from '../service/door.ts'
 import type { DataRoutes, RouteTools } from './app.ts'
 import type { Visited } from './edge.ts'
+import { Gate } from './gate.ts'
 import { toldOf } from './told.ts'
+
+const PATIENT_MAX = 64
 
 /** Transactions that wait for several signatures. */
 export const proposalRoutes =
   (proposals: Proposals): DataRoutes =>
   (app, tools) => {
     const { askingOf, idempotencyKeyOf, bodyOf, gate, readers } = tools
+    // What waits for the network keeps no signature out.
+    const patient = new Gate(PATIENT_MAX)
 
     const change = async <T extends object>(c: Visited, act: (request: ProposalRequest) => Promise<Answered<T>>) => {
       const request = await requestOf(c, tools)
@@ -21,7 +26,7 @@ export const proposalRoutes =
 
     app.post('/v1/proposals', async c => {
       const body = await bodyOf(c)
-      return gate.pass(async () => {
+      return patient.pass(async () => {
         const { answer, headers } = await proposals.open({ ...askingOf(c), body, idempotencyKey: idempotencyKeyOf(c) })
         c.header('location', `/v1/proposals/${answer.id}`)
         return c.json({ approvalId: answer.id, ...answer }, 202, headers)
@@ -64,7 +69,7 @@ export const proposalRoutes =
     app.post('/v1/proposals/:proposal/cancel', c => change(c, proposals.cancel))
     app.post('/v1/proposals/:proposal/execute', async c => {
       const request = await requestOf(c, tools)
-      return gate.pass(async () => {
+      return patient.pass(async () => {
         const { answer, headers } = await proposals.execute({ ...askingOf(c), ...request })
         return c.json(answer, answer.state === 'executing' ? 202 : 200, headers)
       })

@@ -1,14 +1,20 @@
 import { SignerError } from '../domain/errors.ts'
 import type { Transactions } from '../service/transactions/index.ts'
 import type { DataRoutes } from './app.ts'
+import { Gate } from './gate.ts'
+
+/** At one time. Each may wait for a network; a door of their own, so that signatures do not wait behind them. */
+const WAITING_MAX = 64
 
 /** Transactions that are built, signed and sent here. What is still on its way is answered with 202. */
 export const transactionRoutes =
   (transactions: Transactions): DataRoutes =>
-  (app, { askingOf, bodyOf, idempotencyKeyOf, gate, readers }) => {
+  (app, { askingOf, bodyOf, idempotencyKeyOf }) => {
+    const gate = new Gate(WAITING_MAX)
+
     app.post('/v1/transactions/prepare', async c => {
       const body = await bodyOf(c)
-      return readers.pass(async () => {
+      return gate.pass(async () => {
         const { answer, headers } = await transactions.prepare({ ...askingOf(c), body })
         return c.json(answer, 200, headers)
       })
@@ -32,7 +38,7 @@ export const transactionRoutes =
     })
 
     app.get('/v1/transactions/:hash', c =>
-      readers.pass(async () => {
+      gate.pass(async () => {
         const hash = c.req.param('hash')
         if (!/^[0-9a-f]{64}$/.test(hash)) {
           const [reason, fix] = ['is not the hash of a transaction', 'use 64 digits of lower-case hex']

@@ -18,6 +18,8 @@ export interface Matter {
   /** Absent: no key in particular; then who asks is known, and `work` says what they may see. */
   readonly object?: { readonly action: Action; readonly key: string }
   readonly body: Uint8Array
+  /** What a refusal is recorded as; the action on the object unless told. */
+  readonly operation?: string
 }
 
 /** An answer, and headers of rate limits for it. */
@@ -40,7 +42,7 @@ export interface Visitor<Caller> {
 export async function attend<C extends CallerLike, T>(
   deps: DoorDeps<C>,
   request: Asking,
-  { event, object, body }: Matter,
+  { event, object, body, operation }: Matter,
   work: (visitor: Visitor<C>) => Promise<T>,
 ): Promise<Answered<T>> {
   const { requestId } = request
@@ -64,7 +66,9 @@ export async function attend<C extends CallerLike, T>(
     return { answer, headers }
   } catch (error) {
     const refusal = isSignerError(error) ? error : deps.incident(error)
-    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation: action }, refusal))
+    deps.recordRefusal(
+      earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation: operation ?? action }, refusal),
+    )
     throw refusal
   }
 }

@@ -37,8 +37,9 @@ export async function explainAsked(
   held: ResolvedKey,
   asked: Asked,
   now: number,
+  ledger?: number,
 ): Promise<Explanation> {
-  const facts = factsFor(held, now)
+  const facts = factsFor(held, now, ledger)
   const decision = decide(policy, asked.view, facts)
   const spends = decision.kind === 'allow' ? (decision.spends ?? []) : []
   const used = await claims.used(spends, now)
@@ -64,11 +65,16 @@ export async function explainAsked(
   }
 }
 
-export const factsFor = ({ key, version }: Pick<ResolvedKey, 'key' | 'version'>, now: number): Facts => ({
+export const factsFor = (
+  { key, version }: Pick<ResolvedKey, 'key' | 'version'>,
+  now: number,
+  ledger?: number,
+): Facts => ({
   now,
   keyAddress: version.address,
   keyNetwork: key.network,
   ...pinnedChain({ key }),
+  ...(ledger === undefined ? {} : { ledger }),
 })
 
 const exceeded = (policyHash: string, { rule, limit, windowMs }: SpendClaim) =>

@@ -1,3 +1,4 @@
+import { approvalPayloads } from '../approvals/index.ts'
 import { evmPayloads } from '../chains/evm/index.ts'
 import { stellar, stellarPayloads } from '../chains/stellar/index.ts'
 import { evmAddress } from '../chains/evm/address.ts'
@@ -9,8 +10,8 @@ export type { Asked } from '../domain/payload.ts'
 
 /** The payload types of each chain, one line each. What is not listed is refused. */
 const PAYLOADS: Readonly<Record<Chain, ReadonlyMap<string, PayloadParser>>> = {
-  stellar: new Map(Object.entries(stellarPayloads)),
-  evm: new Map(Object.entries(evmPayloads)),
+  stellar: new Map(Object.entries({ ...stellarPayloads, ...approvalPayloads })),
+  evm: new Map(Object.entries({ ...evmPayloads, ...approvalPayloads })),
 }
 
 export const signatoryOf = ({ key, version }: Pick<ResolvedKey, 'key' | 'version'>): Signatory => ({

@@ -80,6 +80,7 @@ export function createQuarantine(
         (await isMarked(key, version)) ? 'quarantined' : catalogue.stateOf(key, version),
       envelope: id => catalogue.envelope(id),
       list: () => catalogue.list(),
+      versions: name => catalogue.versions(name),
     },
 
     suspect: async ({ key, version, binding, auditId, actor }, { code: errorCode }) => {

@@ -28,6 +28,7 @@ export interface ReadDeps<Caller extends CallerLike>
   readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'list'>
   readonly claims: Pick<ClaimStore, 'used'>
   policyOf(key: ResolvedKey): Policy
+  ledgerOf(network: string): number | undefined
 }
 
 export interface KeyRequest extends Asking {
@@ -78,7 +79,14 @@ export async function explainKey<C extends CallerLike>(
       const held = await found(deps, key)
       const asked = parsePayload(payload, held)
       deps.gateway.constrain(caller, () => deps.factsOf(held, asked, peer), 'explain')
-      return explainAsked(deps.claims, deps.policyOf(held), held, asked, deps.clock.now())
+      return explainAsked(
+        deps.claims,
+        deps.policyOf(held),
+        held,
+        asked,
+        deps.clock.now(),
+        deps.ledgerOf(held.key.network),
+      )
     },
   )
 }

@@ -1,6 +1,8 @@
 import { randomId } from '../bytes/ids.ts'
+import { equalBytes } from '../bytes/equal.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { checkPin } from '../bytes/verify.ts'
+import { networkIdOf } from '../chains/stellar/index.ts'
 import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
 import {
@@ -193,6 +195,7 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
 
   const resolved: ResolvedKey = { key, version, bindings: [binding] }
   await provePossession(deps, resolved, row)
+  await refuseShared(deps.registry, asked, made.publicKey) // whoever asks has the key, and may hear under which name we do
   const record = (event: string) =>
     deps.audit.append({
       kind: 'event',
@@ -215,6 +218,31 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
   await record('key-registered')
   return resolved
+}
+
+/**
+ * One Stellar key, one name: under a second name it would have a second policy and windows of its own, and what is signed
+ * without naming its account (legacy Soroban authorizations) would be good for both. Whatever state the other is in: a key
+ * that was revoked must not come back under a new name. Networks are compared by their id, for one may have two names.
+ * @throws `key/exists` with the other key's name
+ */
+export async function refuseShared(
+  registry: Pick<KeyRegistry, 'versions'>,
+  asked: Pick<NewKey, 'name' | 'chain' | 'network'>,
+  publicKey: Uint8Array,
+): Promise<void> {
+  if (asked.chain !== 'stellar') return
+  const network = networkIdOf(asked.network)
+  const other = (await registry.versions()).find(
+    ({ key, version }) =>
+      key.chain === 'stellar' &&
+      key.name !== asked.name &&
+      equalBytes(version.publicKey, publicKey) &&
+      equalBytes(networkIdOf(key.network), network),
+  )
+  if (other === undefined) return
+  const reason = `its public key is version ${other.version.version} of ${other.key.name} on this network already; sign with ${other.key.name}, add another place to it with \`countersign keys bind\`, or make a fresh key`
+  throw new SignerError('key/exists', { key: asked.name, reason })
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Claims } from '../domain/claims.ts'
 import { type Signature64, signature64 } from '../domain/brands.ts'
 import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../domain/errors.ts'
 import { type Binding, type Key, maySign, type VersionState } from '../domain/key.ts'
-import type { StoredResult } from '../domain/ports.ts'
+import type { Reservation, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import { parsePayload } from './payloads.ts'
 import {
@@ -57,12 +57,21 @@ export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAn
 }
 
 async function attend(deps: SignDeps, job: Job): Promise<SignAnswer> {
+  const reservation = await reserve(deps, job)
+  if (reservation.kind === 'reserved') return decideAndSign(deps, job)
+  return orRefuse(deps, job, () => replay(deps, job, reservation.result))
+}
+
+/** @throws as `sign` does when it is not ours and not done */
+export async function reserve(
+  deps: SignDeps,
+  job: Job,
+): Promise<Extract<Reservation, { readonly kind: 'reserved' | 'replay' }>> {
   const reservation = await orRefuse(deps, job, () => deps.idempotency.reserve(job.entry))
   switch (reservation.kind) {
     case 'reserved':
-      return decideAndSign(deps, job)
     case 'replay':
-      return orRefuse(deps, job, () => replay(deps, job, reservation.result))
+      return reservation
     case 'in-flight':
       throw refuse(deps, job, new SignerError('idempotency/in-flight', { retryAfterMs: 250 }))
     case 'mismatch':
@@ -71,7 +80,7 @@ async function attend(deps: SignDeps, job: Job): Promise<SignAnswer> {
 }
 
 /** Who asks, may they, and what exactly for. */
-async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
+export async function understand(deps: SignDeps, request: SignRequest): Promise<Job> {
   const started = deps.clock.monotonic()
   const auditId = randomId(deps.random, 'a')
   let actor: AuditActor = { subject: 'unknown', peer: request.peer }
@@ -228,7 +237,7 @@ async function withheld(deps: SignDeps, job: Job, error: unknown): Promise<AnySi
   return failure
 }
 
-async function refuseByPolicy(
+export async function refuseByPolicy(
   deps: SignDeps,
   job: Job,
   decision: Exclude<Decision, { kind: 'allow' }>,
@@ -242,7 +251,7 @@ async function refuseByPolicy(
 }
 
 /** Nothing was signed: what stops the request is on record as one refusal. */
-async function orRefuse<T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> {
+export async function orRefuse<T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> {
   try {
     return await step()
   } catch (error) {
@@ -251,7 +260,7 @@ async function orRefuse<T>(deps: SignDeps, job: Job, step: () => Promise<T>): Pr
 }
 
 /** As `orRefuse` and, since the reservation is ours, the same request may come again. */
-const orRelease = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
+export const orRelease = <T>(deps: SignDeps, job: Job, step: () => Promise<T>): Promise<T> =>
   orRefuse(deps, job, async () => {
     try {
       return await step()

@@ -36,6 +36,8 @@ export interface SignerParts<Caller extends CallerLike> {
   /** Keys without the equivocation guard. */
   readonly unguarded?: ReadonlySet<string>
   custody: SignDeps['custody']
+  /** The last closed ledger of a Stellar network, where somebody knows it. */
+  ledgerOf?(network: string): number | undefined
   /** Asked for every request. @throws `start/refused` when this binding may not serve this key here. */
   mayServe(key: ResolvedKey, binding: Binding): Promise<void> | void
   recordRefusal(outcome: OutcomeEntry): void
@@ -81,6 +83,7 @@ export function openSignerRoom<Caller extends CallerLike>(parts: SignerParts<Cal
     return policy
   }
 
+  const ledgerOf = (network: string): number | undefined => parts.ledgerOf?.(network)
   const incident = incidents(world.random, logger)
 
   const deps: SignDeps<Caller> = {
@@ -98,7 +101,8 @@ export function openSignerRoom<Caller extends CallerLike>(parts: SignerParts<Cal
     gateway: parts.gateway ?? OPEN,
     claims: parts.claims,
     unguarded: parts.unguarded ?? new Set(),
-    decide: (held, asked) => decide(policyOf(held), asked.view, factsFor(held, world.clock.now())),
+    decide: (held, asked) =>
+      decide(policyOf(held), asked.view, factsFor(held, world.clock.now(), ledgerOf(held.key.network))),
     factsOf: (held, asked, peer) => ({
       network: held.key.network,
       operations: asked.operations,
@@ -113,7 +117,7 @@ export function openSignerRoom<Caller extends CallerLike>(parts: SignerParts<Cal
     incident,
   }
 
-  const reading: ReadDeps<Caller> = { ...deps, catalogue, claims: parts.claims, policyOf }
+  const reading: ReadDeps<Caller> = { ...deps, catalogue, claims: parts.claims, policyOf, ledgerOf }
   return { deps, reading }
 }
 

@@ -1,9 +1,10 @@
+import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
 import { SCHEME_OF, VERSION_STATES } from '../domain/key.ts'
-import type { StoredResult } from '../domain/ports.ts'
+import type { StateMove, StoredResult } from '../domain/ports.ts'
 import { type Scheme, SCHEMES } from '../domain/provider.ts'
 
 /**
@@ -147,6 +148,68 @@ export function checkResult(value: unknown): StoredResult {
   if (Object.keys(row).length !== RESULT_TEXTS.length + 1) throw damaged()
   return Object.freeze(row as unknown as StoredResult)
 }
+
+/** States in which a version begins. */
+const BEGINNINGS: readonly VersionState[] = ['pending', 'active', 'overlap']
+
+/** What `KeyRegistry.addVersion` takes, beside those that are there. @returns the key. @throws as `addVersion` */
+export function checkNextVersion(before: readonly ResolvedKey[], version: KeyVersion): Key {
+  const newest = before.at(-1)
+  if (newest === undefined) throw new SignerError('key/unknown', { key: version.key })
+  const { key } = newest
+  checkVersion(key, version)
+  const named = (what: string) => new SignerError('key/exists', { key: `${key.name} ${what}` })
+  const next = newest.version.version + 1
+  if (version.version < next) throw named(`version ${version.version}`)
+  if (version.version > next) throw mismatch(key.name, `the next version is ${next}, not ${version.version}`)
+  const same = before.find(each => equalBytes(each.version.publicKey, version.publicKey))
+  if (same !== undefined) throw named(`version ${same.version.version} with this public key`)
+  if (!BEGINNINGS.includes(version.state)) {
+    const reason = `a version begins as ${BEGINNINGS.join(', ')}`
+    throw new SignerError('key/unsupported', { key: key.name, wanted: version.state, reason })
+  }
+  const active = before.find(each => each.version.state === 'active')
+  if (version.state === 'active' && active !== undefined) throw secondActive(key.name, active.version.version)
+  return key
+}
+
+/**
+ * What moves make of versions. Others of the key are not looked at, so that a damaged row stops nobody from revoking another.
+ * @param held    the versions that are to move, as far as they are there
+ * @param active  number of the active version
+ * @returns undefined when one is not in a state it may come from
+ * @throws `key/unknown`, `key/mismatch`, `key/unsupported`
+ */
+export function movedVersions<V extends ResolvedKey>(
+  key: string,
+  held: readonly V[],
+  active: number | undefined,
+  moves: readonly StateMove[],
+): readonly (readonly [V, VersionState])[] | undefined {
+  const moved = new Map<V, VersionState>()
+  for (const { version, state, from } of moves) {
+    const found = held.find(each => each.version.version === version)
+    if (found === undefined) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+    if (moved.has(found)) throw mismatch(key, `version ${version} would move twice`)
+    if (from?.includes(found.version.state) === false) return undefined
+    moved.set(found, state)
+  }
+  const stays = moves.some(({ version }) => version === active) ? undefined : active
+  const becoming = moves.filter(({ state }) => state === 'active').map(({ version }) => version)
+  const first = stays ?? becoming[0]
+  if (first !== undefined && becoming.some(version => version !== first)) throw secondActive(key, first)
+  // Who leaves goes first: at no moment are two active.
+  const rank = ([, state]: readonly [V, VersionState]): number => (state === 'active' ? 1 : 0)
+  return [...moved].toSorted((a, b) => rank(a) - rank(b))
+}
+
+/** @throws `key/mismatch` */
+export function checkStates(key: string, moves: readonly StateMove[]): void {
+  if (!moves.every(({ state }) => isVersionState(state))) throw mismatch(key, 'the state is unknown')
+}
+
+export const secondActive = (key: string, active: number) =>
+  new SignerError('key/unsupported', { key, wanted: 'active', reason: `version ${active} is active: move it on first` })
 
 /** @throws `key/exists` when the version is at this provider and reference already */
 export function refuseSecond(bindings: readonly Binding[], { key, provider, reference }: Binding): void {

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { VersionState } from '../domain/key.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, StoreTables, VersionsTable } from './schema.ts'
 import { query } from './steps.ts'
+import type { TimesRow } from './times.ts'
 
 const VERSION_COLUMNS = [
   'keys.name',
@@ -16,6 +17,13 @@ const VERSION_COLUMNS = [
   'versions.address',
   'versions.state',
   'versions.seal',
+  // The key has a `created_at` too.
+  'versions.created_at as made_at',
+  'versions.active_from',
+  'versions.overlap_from',
+  'versions.retired_at',
+  'versions.destroyed_at',
+  'versions.revoked_at',
   'bindings.id',
   'bindings.provider',
   'bindings.custody',
@@ -87,6 +95,12 @@ export const addVersion = query<VersionsTable>('add a version', (db, p) =>
     address: p('address'),
     state: p('state'),
     seal: p('seal'),
+    created_at: p('created_at'),
+    active_from: p('active_from'),
+    overlap_from: p('overlap_from'),
+    retired_at: p('retired_at'),
+    destroyed_at: p('destroyed_at'),
+    revoked_at: p('revoked_at'),
   }),
 )
 export const addBinding = query<Omit<BindingsTable, 'suspended'>>('add a binding', (db, p) =>
@@ -118,12 +132,21 @@ export const setSeal = query<{ key: string; version: number; seal: string }>('se
     .where('key', '=', p('key'))
     .where('version', '=', p('version')),
 )
-export const setVersionState = query<{ key: string; version: number; state: VersionState; seal: string }>(
+export const setVersionState = query<{ key: string; version: number; state: VersionState; seal: string } & TimesRow>(
   'change the state of a version',
   (db, p) =>
     db
       .updateTable('versions')
-      .set({ state: p('state'), seal: p('seal') })
+      .set({
+        state: p('state'),
+        seal: p('seal'),
+        created_at: p('created_at'),
+        active_from: p('active_from'),
+        overlap_from: p('overlap_from'),
+        retired_at: p('retired_at'),
+        destroyed_at: p('destroyed_at'),
+        revoked_at: p('revoked_at'),
+      })
       .where('key', '=', p('key'))
       .where('version', '=', p('version')),
 )

@@ -1,7 +1,17 @@
 import { SignerError } from '../domain/errors.ts'
-import type { ResolvedKey, VersionState } from '../domain/key.ts'
-import type { KeyRegistry } from '../domain/ports.ts'
-import { checkAddition, checkPlace, isVersionState, mismatch, refuseSecond, suspended } from './checks.ts'
+import type { DatedVersion, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import type { Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
+import {
+  checkAddition,
+  checkNextVersion,
+  checkPlace,
+  checkStates,
+  isVersionState,
+  mismatch,
+  movedVersions,
+  refuseSecond,
+  suspended,
+} from './checks.ts'
 import {
   activeRows,
   activeVersion,
@@ -27,15 +37,22 @@ import {
   groupVersions,
   keyRow,
   notActive,
+  readDated,
   readEnvelope,
+  readHeld,
   readVersion,
   versionRow,
 } from './rows.ts'
 import { sealOf } from './seal.ts'
 import { change, type Engine, lock, REGISTRY, row, rows, type Step } from './steps.ts'
+import { enter, type Held, timesBefore, timesOfNew, timesRow } from './times.ts'
 
 /** The registry. `resolve`, `stateOf` and `envelope` are one statement each. */
-export function keyRegistry(engine: Engine): KeyRegistry {
+export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegistry {
+  const setStates: KeyRegistry['setStates'] = async (key, moves) => {
+    checkStates(key, moves)
+    return engine.atomic('change the state of a version', () => moveAll(key, moves, clock.now()))
+  }
   return {
     resolve: name => engine.once(() => resolve(name)),
     stateOf: (key, version) =>
@@ -54,16 +71,21 @@ export function keyRegistry(engine: Engine): KeyRegistry {
       engine.once(function* () {
         return groupVersions(yield* rows(everyRow, {})).map(readVersion)
       }),
+    versions: name =>
+      engine.once(function* () {
+        return groupVersions(yield* name === undefined ? rows(everyRow, {}) : rows(keyRows, { key: name })).map(
+          readDated,
+        )
+      }),
     add: async entry => {
       checkAddition(entry)
       return engine.atomic('add a key', () => add(entry))
     },
+    addVersion: entry => engine.atomic('add a version', () => addNext(entry, clock.now())),
     addBinding: entry => engine.atomic('add a binding', () => place(entry)),
     suspendBinding: (bindingId, reason) => engine.atomic('suspend a binding', () => suspend(bindingId, reason)),
-    setState: async (key, version, state, from) => {
-      if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
-      return engine.atomic('change the state of a version', () => moveTo(key, version, state, from))
-    },
+    setState: async (key, version, state, from) => setStates(key, [{ version, state, from }]),
+    setStates,
   }
 }
 
@@ -82,8 +104,22 @@ function* add({ key, version, binding, envelope }: Parameters<KeyRegistry['add']
   }
   yield* refuseBindingId(binding.id)
   yield* change(addKey, keyRow(key))
-  yield* change(addVersion, { ...versionRow(version), seal: sealOf({ key, version, bindings: [binding] }) })
-  yield* change(addBinding, bindingRow(binding, 0))
+  yield* writeVersion({ key, version, bindings: [binding], times: timesOfNew(version.state, key.createdAt) }, envelope)
+}
+
+function* addNext({ version, binding, envelope }: Parameters<KeyRegistry['addVersion']>[0], now: number): Step<void> {
+  yield* lock(REGISTRY)
+  const before = yield* readKeyVersions(version.key)
+  const key = checkNextVersion(before, version)
+  checkPlace(version, { binding, ...(envelope === undefined ? {} : { envelope }) })
+  yield* refuseBindingId(binding.id)
+  yield* writeVersion({ key, version, bindings: [binding], times: timesOfNew(version.state, now) }, envelope)
+}
+
+function* writeVersion(held: DatedVersion, envelope: EnvelopeRow | undefined): Step<void> {
+  const { version, bindings, times } = held
+  yield* change(addVersion, { ...versionRow(version), seal: sealOf(held), ...timesRow(times) })
+  for (const [at, binding] of bindings.entries()) yield* change(addBinding, bindingRow(binding, at))
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
 }
 
@@ -112,29 +148,28 @@ function* suspend(bindingId: string, reason: string | undefined): Step<boolean> 
   return true
 }
 
-function* moveTo(
-  key: string,
-  version: number,
-  state: VersionState,
-  from: readonly VersionState[] | undefined,
-): Step<boolean> {
+function* moveAll(key: string, moves: readonly StateMove[], now: number): Step<boolean> {
   yield* lock(REGISTRY)
-  const before = yield* known(key, version)
-  if (from?.includes(before.version.state) === false) return false
+  const held: Held[] = []
+  for (const { version } of moves) held.push(yield* known(key, version))
   const active = (yield* row(activeVersion, { key }))?.['version'] as number | undefined
-  if (state === 'active' && active !== undefined && active !== version) throw secondActive(key, active)
-  const seal = sealOf({ ...before, version: { ...before.version, state } })
-  yield* change(setVersionState, { key, version, state, seal })
-  return true
+  const moved = movedVersions(key, held, active, moves)
+  for (const [before, state] of moved ?? []) {
+    const times = enter(before.times ?? timesBefore(before), state, now)
+    const version = { ...before.version, state }
+    const seal = sealOf({ ...before, version, times })
+    yield* change(setVersionState, { key, version: version.version, state, seal, ...timesRow(times) })
+  }
+  return moved !== undefined
 }
 
 /** Every version of a key, the oldest first. */
-export function* readKeyVersions(key: string): Step<ResolvedKey[]> {
-  return groupVersions(yield* rows(keyRows, { key })).map(readVersion)
+export function* readKeyVersions(key: string): Step<Held[]> {
+  return groupVersions(yield* rows(keyRows, { key })).map(readHeld)
 }
 
 /** Puts another policy in force. @param versions  all of the key, as read in the same transaction, under the lock of the registry */
-export function* setPolicy(versions: readonly ResolvedKey[], policy: string, policyHash: string): Step<void> {
+export function* setPolicy(versions: readonly Held[], policy: string, policyHash: string): Step<void> {
   for (const [index, resolved] of versions.entries()) {
     const key = { ...resolved.key, policy, policyHash }
     const { version } = resolved.version
@@ -143,15 +178,12 @@ export function* setPolicy(versions: readonly ResolvedKey[], policy: string, pol
   }
 }
 
-function* known(key: string, version: number): Step<ResolvedKey> {
+function* known(key: string, version: number): Step<Held> {
   const found = yield* rows(versionRows, { key, version })
   if (found.length === 0) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
-  return readVersion(found)
+  return readHeld(found)
 }
 
 function* refuseBindingId(id: string): Step<void> {
   if ((yield* row(bindingOwner, { id })) !== undefined) throw new SignerError('key/exists', { key: `binding ${id}` })
 }
-
-const secondActive = (key: string, active: number) =>
-  new SignerError('key/unsupported', { key, wanted: 'active', reason: `version ${active} is active: move it on first` })

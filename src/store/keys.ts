@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { ResolvedKey } from '../domain/key.ts'
-import type { KeyRegistry } from '../domain/ports.ts'
+import type { Clock, KeyRegistry } from '../domain/ports.ts'
 import { keyRegistry, resolve } from './key-steps.ts'
 import { untilWritten } from './prepared.ts'
 import type { SqliteEngine } from './sqlite-engine.ts'
@@ -9,10 +9,10 @@ import type { SqliteEngine } from './sqlite-engine.ts'
  * The registry in SQLite. What `resolve` has read and checked is good until anybody writes: another connection, or this one
  * where it locks the registry.
  */
-export function sqliteKeys(database: DatabaseSync, engine: SqliteEngine): KeyRegistry {
+export function sqliteKeys(database: DatabaseSync, engine: SqliteEngine, clock: Pick<Clock, 'now'>): KeyRegistry {
   const known = untilWritten<ResolvedKey>(database)
   return {
-    ...keyRegistry(engine),
+    ...keyRegistry(engine, clock),
     async resolve(name) {
       const read = known()
       const before = read.get(name)

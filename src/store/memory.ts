@@ -1,23 +1,33 @@
 import { SignerError } from '../domain/errors.ts'
-import type { EnvelopeRow, ResolvedKey } from '../domain/key.ts'
-import type { AuditIndex, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
+import type { DatedVersion, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import type { AuditIndex, Clock, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import {
   checkAddition,
+  checkNextVersion,
   checkPlace,
   checkResult,
-  isVersionState,
-  mismatch,
+  checkStates,
+  movedVersions,
   refuseSecond,
   resolvedKey,
   suspended,
 } from './checks.ts'
 import { memoryClaims } from './memory-claims.ts'
+import { memoryTransactions } from './memory-transactions.ts'
 import { memoryAdmins, memoryChallenges, memoryChanges, memoryTokens, type SwapPolicy } from './memory-gateway.ts'
+import { memoryProposals } from './memory-proposals.ts'
 import { checkSameHead, KEPT_MS, notReserved, type RestorableIdempotency, type Store } from './store.ts'
+import { enter, timesOfNew } from './times.ts'
+
+export interface MemoryOptions {
+  readonly keptMs?: number
+  /** For the times of versions; without one they are 0, so that whoever relies on them learns too little. */
+  readonly clock?: Pick<Clock, 'now'>
+}
 
 /** The store of tests and of the edge core: same behaviour as SQLite, gone with the process. Web APIs only. */
-export function openMemoryStore({ keptMs = KEPT_MS }: { keptMs?: number } = {}): Store {
-  const { keys, swapPolicy } = memoryKeys()
+export function openMemoryStore({ keptMs = KEPT_MS, clock = { now: () => 0 } }: MemoryOptions = {}): Store {
+  const { keys, swapPolicy } = memoryKeys(clock)
   return {
     keys,
     idempotency: memoryIdempotency(keptMs),
@@ -26,16 +36,18 @@ export function openMemoryStore({ keptMs = KEPT_MS }: { keptMs?: number } = {}):
     challenges: memoryChallenges(),
     tokens: memoryTokens(),
     changes: memoryChanges(swapPolicy),
+    ...memoryProposals(),
     claims: memoryClaims(),
+    transactions: memoryTransactions(),
     shared: false,
     orphans: 0,
     close() {},
   }
 }
 
-function memoryKeys(): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPolicy } {
+function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPolicy } {
   /** By key name, then version number. */
-  const keys = new Map<string, Map<number, ResolvedKey>>()
+  const keys = new Map<string, Map<number, DatedVersion>>()
   const envelopes = new Map<string, EnvelopeRow>()
   const bindingIds = new Set<string>()
   const activeOf = (versions: Iterable<ResolvedKey>) => [...versions].find(({ version }) => version.state === 'active')
@@ -43,8 +55,8 @@ function memoryKeys(): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPo
     const versions = keys.get(name)
     const inForce = versions?.values().next().value?.key.policyHash
     if (versions === undefined || inForce !== fromHash) return inForce
-    for (const [number, { key, version, bindings }] of versions) {
-      versions.set(number, resolvedKey({ ...key, policy: toText, policyHash: toHash }, version, bindings))
+    for (const [number, { key, version, bindings, times }] of versions) {
+      versions.set(number, dated(resolvedKey({ ...key, policy: toText, policyHash: toHash }, version, bindings), times))
     }
     return inForce
   }
@@ -68,12 +80,29 @@ function memoryKeys(): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPo
       const names = [...keys.keys()].toSorted()
       return names.flatMap(name => [...(keys.get(name)?.values() ?? [])].map(copyResolved))
     },
+    async versions(name) {
+      const names = name === undefined ? [...keys.keys()].toSorted() : [name]
+      return names.flatMap(each =>
+        [...(keys.get(each)?.values() ?? [])].map(held => dated(copyResolved(held), { ...held.times })),
+      )
+    },
     async add(entry) {
       checkAddition(entry)
       const { key, version, binding, envelope } = entry
       if (keys.has(key.name)) throw new SignerError('key/exists', { key: key.name })
       if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
-      keys.set(key.name, new Map([[version.version, copyResolved({ key, version, bindings: [binding] })]]))
+      const added = copyResolved({ key, version, bindings: [binding] })
+      keys.set(key.name, new Map([[version.version, dated(added, timesOfNew(version.state, key.createdAt))]]))
+      bindingIds.add(binding.id)
+      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async addVersion({ version, binding, envelope }) {
+      const versions = keys.get(version.key)
+      const key = checkNextVersion([...(versions?.values() ?? [])], version)
+      checkPlace(version, { binding, ...(envelope === undefined ? {} : { envelope }) })
+      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      const added = copyResolved({ key, version, bindings: [binding] })
+      versions?.set(version.version, dated(added, timesOfNew(version.state, clock.now())))
       bindingIds.add(binding.id)
       if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
     },
@@ -86,42 +115,42 @@ function memoryKeys(): { readonly keys: KeyRegistry; readonly swapPolicy: SwapPo
       checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
       refuseSecond(before.bindings, binding)
       if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
-      versions.set(binding.version, resolvedKey(before.key, before.version, [...before.bindings, { ...binding }]))
+      const after = resolvedKey(before.key, before.version, [...before.bindings, { ...binding }])
+      versions.set(binding.version, dated(after, before.times))
       bindingIds.add(binding.id)
       if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
     },
     async suspendBinding(bindingId, reason) {
       for (const versions of keys.values()) {
-        for (const [number, { key, version, bindings }] of versions) {
+        for (const [number, { key, version, bindings, times }] of versions) {
           const found = bindings.find(({ id }) => id === bindingId)
           if (found === undefined) continue
           if (found.suspended === reason) return false
           const after = bindings.map(each => (each.id === bindingId ? suspended(each, reason) : each))
-          versions.set(number, resolvedKey(key, version, after))
+          versions.set(number, dated(resolvedKey(key, version, after), times))
           return true
         }
       }
       throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
     },
-    async setState(key, number, state, from) {
-      if (!isVersionState(state)) throw mismatch(key, 'the state is unknown')
+    setState: async (key, version, state, from) => registry.setStates(key, [{ version, state, from }]),
+    async setStates(key, moves) {
       const versions = keys.get(key)
-      const before = versions?.get(number)
-      if (versions === undefined || before === undefined) {
-        throw new SignerError('key/unknown', { key: `${key} version ${number}` })
+      checkStates(key, moves)
+      const held = [...(versions?.values() ?? [])]
+      const moved = movedVersions(key, held, activeOf(held)?.version.version, moves)
+      for (const [before, state] of moved ?? []) {
+        const after = resolvedKey(before.key, { ...before.version, state }, before.bindings)
+        versions?.set(before.version.version, dated(after, enter(before.times, state, clock.now())))
       }
-      if (from?.includes(before.version.state) === false) return false
-      const active = activeOf(versions.values())?.version.version
-      if (state === 'active' && active !== undefined && active !== number) {
-        const reason = `version ${active} is active: move it on first`
-        throw new SignerError('key/unsupported', { key, wanted: 'active', reason })
-      }
-      versions.set(number, resolvedKey(before.key, { ...before.version, state }, before.bindings))
-      return true
+      return moved !== undefined
     },
   }
   return { keys: registry, swapPolicy }
 }
+
+const dated = (resolved: ResolvedKey, times: DatedVersion['times']): DatedVersion =>
+  Object.freeze({ ...resolved, times: Object.freeze(times) })
 
 /** Bytes cannot be frozen, so nobody is handed ours. */
 const copyResolved = ({ key, version, bindings }: ResolvedKey): ResolvedKey =>

@@ -104,3 +104,13 @@ export const QUARANTINE = [
 export const SUSPENDED_BINDINGS = [
   'ALTER TABLE bindings ADD COLUMN suspended TEXT CHECK (suspended IS NULL OR length(suspended) > 0)',
 ]
+
+/** When a version came into its states. Rows from before have none: their seal covers none. */
+export const VERSION_TIMES = [
+  'created_at',
+  'active_from',
+  'overlap_from',
+  'retired_at',
+  'destroyed_at',
+  'revoked_at',
+].map(column => `ALTER TABLE versions ADD COLUMN ${column} INTEGER CHECK (${column} IS NULL OR ${column} >= 0)`)

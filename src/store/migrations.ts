@@ -1,7 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { GATEWAY, REPLICAS } from './migrations-gateway.ts'
-import { QUARANTINE, REGISTRY_AND_INDEXES, SUSPENDED_BINDINGS } from './migrations-registry.ts'
+import { PROPOSALS } from './migrations-proposals.ts'
+import { QUARANTINE, REGISTRY_AND_INDEXES, SUSPENDED_BINDINGS, VERSION_TIMES } from './migrations-registry.ts'
+import { TRANSACTIONS } from './migrations-transactions.ts'
 import type { StoreTables } from './schema.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
@@ -24,6 +26,9 @@ export function migrationsFor(engine: EngineName): Readonly<Record<string, Migra
     '0002-quarantine': steps(...QUARANTINE),
     '0003-suspended-bindings': steps(...SUSPENDED_BINDINGS),
     '0004-gateway': steps(...GATEWAY, ...(engine === 'postgres' ? REPLICAS : [])),
+    '0005-versions': steps(...VERSION_TIMES),
+    '0006-transactions': steps(...TRANSACTIONS),
+    '0007-proposals': steps(...PROPOSALS),
   }
 }
 

@@ -9,8 +9,10 @@ import { type Lease, takeLease } from './postgres-lease.ts'
 import { migratePostgres } from './postgres-migrate.ts'
 import { type PostgresConnection, refusePlain } from './postgres-options.ts'
 import { postgresRates } from './postgres-rates.ts'
+import { noticeQueue, proposalStore } from './proposals.ts'
 import { type AuditHead, checkSameHead, KEPT_MS, type Store } from './store.ts'
 import { challengeStore, tokenLedger } from './tokens.ts'
+import { transactionStore } from './transactions.ts'
 
 export interface PostgresOptions {
   readonly connection: PostgresConnection
@@ -89,14 +91,17 @@ async function withLease(
     await engine.end()
   }
   const store = {
-    keys: keyRegistry(engine),
+    keys: keyRegistry(engine, clock),
     idempotency,
     auditIndex: postgresAuditIndex(engine, instance),
     admins: adminStore(engine),
     challenges: challengeStore(engine),
     tokens: tokenLedger(engine),
     changes: changeStore(engine),
+    proposals: proposalStore(engine),
+    notices: noticeQueue(engine),
     claims: claimStore(engine),
+    transactions: transactionStore(engine),
     rates,
     shared: true,
     orphans,

@@ -1,10 +1,21 @@
 import { SignerError } from '../domain/errors.ts'
-import type { Binding, Chain, Custody, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
+import type {
+  Binding,
+  Chain,
+  Custody,
+  DatedVersion,
+  EnvelopeRow,
+  Key,
+  KeyVersion,
+  ResolvedKey,
+  VersionState,
+} from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import { checkEnvelope, isVersionState, mismatch, resolvedKey } from './checks.ts'
 import type { Row } from './steps.ts'
 import type { BindingsTable, EnvelopesTable, KeysTable, VersionsTable } from './schema.ts'
 import { sealOf } from './seal.ts'
+import { type Held, readTimes, type TimesRow, timesBefore } from './times.ts'
 
 export const keyRow = (key: Key): KeysTable => ({
   name: key.name,
@@ -22,7 +33,7 @@ export const versionRow = ({
   publicKey,
   address,
   state,
-}: KeyVersion): Omit<VersionsTable, 'seal'> => ({
+}: KeyVersion): Omit<VersionsTable, 'seal' | keyof TimesRow> => ({
   key,
   version,
   scheme,
@@ -52,6 +63,12 @@ export const envelopeRow = ({ bindingId, ciphertext, context }: EnvelopeRow): En
 
 /** The casts say what the row should hold; `resolvedKey` then finds out whether it does. */
 export function readVersion(rows: readonly Row[]): ResolvedKey {
+  const { key, version, bindings } = readHeld(rows)
+  return Object.freeze({ key, version, bindings })
+}
+
+/** With the times that the row holds; whoever seals it again must have them. */
+export function readHeld(rows: readonly Row[]): Held {
   const row = rows[0] as Row
   const name = row['name'] as string
   const version = row['version'] as number
@@ -74,9 +91,15 @@ export function readVersion(rows: readonly Row[]): ResolvedKey {
     },
     rows.filter(({ id }) => id !== null).map(binding => readBinding(name, version, binding)),
   )
-  if (sealOf(resolved) !== row['seal'])
+  const times = readTimes(name, row)
+  if (sealOf({ ...resolved, times }) !== row['seal'])
     throw mismatch(name, `the record of version ${version} was changed outside the program`)
-  return resolved
+  return Object.freeze({ ...resolved, times })
+}
+
+export function readDated(rows: readonly Row[]): DatedVersion {
+  const held = readHeld(rows)
+  return Object.freeze({ ...held, times: Object.freeze(held.times ?? timesBefore(held)) })
 }
 
 const readBinding = (key: string, version: number, row: Row): Binding => ({

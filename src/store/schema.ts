@@ -17,6 +17,13 @@ export interface VersionsTable {
   state: string
   /** SHA-256 hex over this version, its key and its bindings; see `seal.ts`. */
   seal: string
+  /** Null in rows of earlier releases, and then so are the others; see `times.ts`. */
+  created_at: number | null
+  active_from: number | null
+  overlap_from: number | null
+  retired_at: number | null
+  destroyed_at: number | null
+  revoked_at: number | null
 }
 
 export interface BindingsTable {
@@ -151,6 +158,60 @@ export interface SlotsTable {
   at: number
 }
 
+export interface ProposalsTable {
+  id: string
+  network: string
+  hash: string
+  envelope: string
+  summary: string
+  /** JSON list of names. */
+  keys: string
+  /** JSON of `NeededWeight[]`. */
+  needed: string
+  proposed_by: string
+  proposed_at: number
+  expires_at: number
+  state: string
+  lease_until: number | null
+  outcome: string | null
+}
+
+export interface ProposalSignaturesTable {
+  proposal_id: string
+  signer: string
+  signature: string
+  key: string | null
+  brought_by: string
+  at: number
+}
+
+/** What is still to be told. */
+export interface NoticesTable {
+  id: string
+  event: string
+  body: string
+  at: number
+  due_at: number
+  tries: number
+}
+
+/** A transaction that was asked for under an idempotency key; see `transactions.ts`. */
+export interface TransactionsTable {
+  scope: string
+  key: string
+  fingerprint: string
+  at: number
+  /** Milliseconds since the epoch; until then somebody works on it. */
+  lease_until: number
+  /** JSON; null: not decided yet. */
+  prepared: string | null
+  /** Of the signed envelope, hex; null: not signed yet. */
+  hash: string | null
+  envelope: string | null
+  /** JSON; null: not over yet. */
+  outcome: string | null
+}
+
 export interface StoreTables {
   keys: KeysTable
   versions: VersionsTable
@@ -168,4 +229,8 @@ export interface StoreTables {
   counters: CountersTable
   claims: ClaimsTable
   slots: SlotsTable
+  transactions: TransactionsTable
+  proposals: ProposalsTable
+  proposal_signatures: ProposalSignaturesTable
+  notices: NoticesTable
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { toHex } from '../bytes/hex.ts'
+import { timesRow } from './times.ts'
 import type { Admin } from '../domain/admins.ts'
-import type { ResolvedKey } from '../domain/key.ts'
+import type { ResolvedKey, VersionTimes } from '../domain/key.ts'
 
 /**
  * SHA-256 (hex) over everything the registry says of a version: its key with policy, its public key and state, its
@@ -10,7 +11,7 @@ import type { ResolvedKey } from '../domain/key.ts'
  * function can write a fitting seal. Against that stand the file mode, the check of the address against the public key,
  * and verification of every signature under the pin.
  */
-export function sealOf({ key, version, bindings }: ResolvedKey): string {
+export function sealOf({ key, version, bindings, times }: ResolvedKey & { times?: VersionTimes | undefined }): string {
   const facts = [
     'countersign-registry-1',
     [key.name, key.chain, key.network, key.policy, key.policyHash, key.createdAt],
@@ -18,6 +19,8 @@ export function sealOf({ key, version, bindings }: ResolvedKey): string {
     bindings.map(({ id, provider, custody, reference, suspended }) =>
       suspended === undefined ? [id, provider, custody, reference] : [id, provider, custody, reference, suspended],
     ),
+    // Rows of earlier releases have none, and their seals were made without.
+    ...(times === undefined ? [] : [Object.values(timesRow(times))]),
   ]
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex')
 }

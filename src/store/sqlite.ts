@@ -11,11 +11,13 @@ import { releaseOrphans, sqliteIdempotency } from './idempotency.ts'
 import { sqliteKeys } from './keys.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { attempt } from './prepared.ts'
+import { noticeQueue, proposalStore } from './proposals.ts'
 import { older, refuseNewer } from './refusals.ts'
 import { sqliteEngine } from './sqlite-engine.ts'
 import { asStart, privateFile } from './sqlite-files.ts'
 import type { Store } from './store.ts'
 import { challengeStore, tokenLedger } from './tokens.ts'
+import { freeLeases, transactionStore } from './transactions.ts'
 
 export interface SqliteOptions {
   /** A file, or `:memory:` for a store that goes with the process. */
@@ -55,16 +57,22 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
     database = asStart(`open the store ${options.path}`, () => open(options.path, busyMs))
     await migrate(database, options)
     const engine = sqliteEngine(database)
-    if (owner !== undefined) await engine.atomic('hold the claims of a dead process', holdOrphans)
+    if (owner !== undefined) {
+      await engine.atomic('hold the claims of a dead process', holdOrphans)
+      await engine.atomic('free the leases of a dead process', freeLeases)
+    }
     const store = {
-      keys: sqliteKeys(database, engine),
+      keys: sqliteKeys(database, engine, options.clock),
       idempotency: sqliteIdempotency(database, options.keptMs),
       auditIndex: sqliteAuditIndex(database),
       admins: adminStore(engine),
       challenges: challengeStore(engine),
       tokens: tokenLedger(engine),
       changes: changeStore(engine),
+      proposals: proposalStore(engine),
+      notices: noticeQueue(engine),
       claims: claimStore(engine),
+      transactions: transactionStore(engine),
       shared: false,
       orphans: owner === undefined ? 0 : releaseOrphans(database),
     }

@@ -2,6 +2,9 @@ import type { AdminStore, ChallengeStore, TokenLedger } from '../domain/admins.t
 import type { ChangeStore } from '../domain/changes.ts'
 import type { Claims, ClaimStore, RateStore } from '../domain/claims.ts'
 import { SignerError } from '../domain/errors.ts'
+import type { NoticeQueue } from '../domain/notices.ts'
+import type { ProposalStore } from '../domain/proposals.ts'
+import type { TransactionStore } from '../domain/transactions.ts'
 import type { AuditIndex, IdempotencyEntry, IdempotencyStore, KeyRegistry, StoredResult } from '../domain/ports.ts'
 
 /** How long an answer is kept, in milliseconds: 24 hours. */
@@ -52,7 +55,11 @@ export interface Store {
   readonly challenges: ChallengeStore
   readonly tokens: TokenLedger
   readonly changes: ChangeStore
+  readonly proposals: ProposalStore
+  /** What is still to be told by webhook. */
+  readonly notices: NoticeQueue
   readonly claims: RestorableClaims
+  readonly transactions: TransactionStore
   /** Only where several processes share the store: one alone counts in its memory. */
   readonly rates?: RateStore
   /**

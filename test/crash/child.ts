@@ -122,6 +122,7 @@ const dyingCatalogue = (real: KeyCatalogue): KeyCatalogue => {
     resolve: name => real.resolve(name),
     envelope: id => real.envelope(id),
     list: () => real.list(),
+    versions: name => real.versions(name),
     stateOf: (key, version) => {
       at(++reads % 2 === 1 ? 'verified' : 'state read again')
       return real.stateOf(key, version)

@@ -26,20 +26,26 @@ const pick = <T>(rng: Rng, list: readonly T[]): T => {
   return chosen
 }
 
+/** What a mutant is decoded as: the class of an XDR type. */
+interface Coded {
+  readonly schema: { decode(bytes: Uint8Array): unknown; encode(wire: never): Uint8Array }
+}
+
 /**
- * One mutant of an envelope in base64: of its structure (fields of the decoded envelope, encoded again), of its bytes
- * (bits, 32-bit words, slices), or of its text.
+ * One mutant of an envelope, or of another XDR type, in base64: of its structure (fields of the decoded value, encoded
+ * again), of its bytes (bits, 32-bit words, slices), or of its text.
  */
-export function mutate(rng: Rng, xdrBase64: string): string {
+export function mutate(rng: Rng, xdrBase64: string, type: Coded = xdr.TransactionEnvelope): string {
   const kind = rng.int(100)
-  if (kind < 55) return mutateStructure(rng, xdrBase64) ?? mutateBytes(rng, xdrBase64)
+  if (kind < 55) return mutateStructure(rng, xdrBase64, type) ?? mutateBytes(rng, xdrBase64)
   if (kind < 95) return mutateBytes(rng, xdrBase64)
   return mutateText(rng, xdrBase64)
 }
 
 const WORDS = [0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 100, 101, 255, 256, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]
 
-function mutateBytes(rng: Rng, text: string): string {
+/** Cheaper than of the structure: bits, words and slices. */
+export function mutateBytes(rng: Rng, text: string): string {
   let bytes = fromBase64(text) ?? new Uint8Array()
   for (let round = 1 + rng.int(3); round > 0 && bytes.length > 0; round--) bytes = mutateOnce(rng, bytes)
   return toBase64(bytes)
@@ -99,16 +105,16 @@ interface Slot {
   readonly value: unknown
 }
 
-function mutateStructure(rng: Rng, text: string): string | undefined {
+function mutateStructure(rng: Rng, text: string, { schema }: Coded): string | undefined {
   try {
-    const wire = xdr.TransactionEnvelope.schema.decode(fromBase64(text) ?? new Uint8Array())
+    const wire = schema.decode(fromBase64(text) ?? new Uint8Array())
     for (let round = 1 + rng.int(3); round > 0; round--) {
       const slots: Slot[] = []
       collect(wire, slots)
       const { holder, key, value } = pick(rng, slots)
       Object.assign(holder, { [key]: changed(rng, value, slots) })
     }
-    return toBase64(xdr.TransactionEnvelope.schema.encode(wire))
+    return toBase64(schema.encode(wire as never))
   } catch {
     return undefined // not every change has an encoding
   }

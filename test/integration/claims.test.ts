@@ -29,6 +29,7 @@ import {
 } from './gateway-world.ts'
 
 const KEY_ID = '00000000-0000-4000-8000-00000000e401'
+const SPARE_ID = '00000000-0000-4000-8000-00000000e402'
 const supplier = testKey('supplier').publicKey()
 const POLICY: PolicyDocument = {
   version: 1,
@@ -54,6 +55,7 @@ before(async () => {
       version: 1,
       keys: [
         { keyId: KEY_ID, spec: 'ECC_NIST_EDWARDS25519', material: { hex: toHex(testKey('treasury').rawSecretKey()) } },
+        { keyId: SPARE_ID, spec: 'ECC_NIST_EDWARDS25519', material: { hex: toHex(testKey('spare').rawSecretKey()) } },
       ],
     },
   })
@@ -80,7 +82,7 @@ async function withKey(directory: string): Promise<RunningService> {
 async function proposeNothing(service: RunningService): Promise<string> {
   const deps = registerDeps(service.room, plant.runtime.world(), 'development')
   const policy = parsePolicy(POLICY).text
-  await adopt(deps, { name: 'spare', chain: 'stellar', network: 'testnet', provider: 'aws', policy }, KEY_ID)
+  await adopt(deps, { name: 'spare', chain: 'stellar', network: 'testnet', provider: 'aws', policy }, SPARE_ID)
   const [url, proposer, approver] = [
     service.controlUrl ?? '',
     await loginAs(service, ['policy-admin']),

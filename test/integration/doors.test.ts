@@ -114,6 +114,17 @@ const WAYS: readonly ((who: Caller) => Promise<Told>)[] = [
       path: '/v1/sign-batch',
       body: JSON.stringify({ requests: [{ key: 'treasury', payload: JSON.parse(payment()) }] }),
     }),
+  who =>
+    who.ask({
+      path: '/v1/cosign',
+      body: JSON.stringify({ keys: ['treasury'], payload: JSON.parse(payment()) }),
+    }),
+  who =>
+    who.ask({
+      path: '/v1/proposals',
+      body: JSON.stringify({ keys: ['treasury'], xdr: (JSON.parse(payment()) as { xdr: string }).xdr }),
+    }),
+  who => who.ask({ method: 'GET', path: '/v1/proposals' }),
   who => who.ask({ method: 'GET', path: '/v1/keys' }),
   who => who.ask({ method: 'GET', path: '/v1/keys/treasury' }),
 ]

@@ -283,18 +283,18 @@ test('Shown-by 4 T04 a batch that carries other keys and other payments among go
     item('nobody', tx([pay('1')])),
   ]
   const answer = await evil.ask({ path: '/v1/sign-batch', body: JSON.stringify({ requests }) })
-  assert.equal(answer.status, 200)
+  assert.deepEqual([answer.status, answer.body['code']], [403, 'batch/refused'])
   watch(answer)
-  const results = answer.body['results'] as { status: number; problem: { code: string } }[]
+  const findings = answer.body['findings'] as { key: string; code: string }[]
   assert.deepEqual(
-    results.map(({ status, problem }) => [status, problem.code]),
+    findings.map(({ key, code }) => [key, code]),
     [
-      [403, 'access/denied'],
-      [403, 'policy/denied'],
-      [403, 'access/denied'],
+      ['reserve', 'access/denied'],
+      ['treasury', 'policy/denied'],
+      ['nobody', 'access/denied'],
     ],
   )
-  for (const { problem } of results) refusals.push({ requestId: answer.requestId, code: problem.code, title: 'batch' })
+  for (const { code } of findings) refusals.push({ requestId: answer.requestId, code, title: 'batch' })
 })
 
 // The same request again

@@ -50,7 +50,15 @@ const documentOf = async (name: string): Promise<readonly Route[]> => {
 const DATA = await documentOf('openapi.json')
 const CONTROL = await documentOf('openapi-control.json')
 /** What both doors answer for everybody. */
-const PUBLIC = ['/livez', '/readyz', '/openapi.json', '/problems/{code}', '/.well-known/jwks.json']
+const PUBLIC = [
+  '/livez',
+  '/readyz',
+  '/openapi.json',
+  '/problems/{code}',
+  '/.well-known/jwks.json',
+  '/.well-known/countersign-keys',
+  '/upcheck',
+]
 const own = (routes: readonly Route[]): readonly Route[] => routes.filter(({ path }) => !PUBLIC.includes(path))
 const named = ({ method, path }: Route): string => `${method} ${path}`
 
@@ -72,12 +80,20 @@ const real = (path: string): string =>
     .replace('{address}', Keypair.random().publicKey())
     .replace('{change}', `c_${'0'.repeat(32)}`)
     .replace('{token}', 'jti_0')
+    .replace('{identifier}', `0x${'ab'.repeat(64)}`)
+    .replace('{proposal}', `p_${'0'.repeat(32)}`)
 const BODIES: Readonly<Record<string, () => object>> = {
   '/v1/keys/{key}/sign': () => ({ type: 'stellar-transaction', xdr: payment() }),
   '/v1/keys/{key}/explain': () => ({ type: 'stellar-transaction', xdr: payment() }),
   '/v1/sign-batch': () => ({
     requests: [{ key: 'treasury', payload: { type: 'stellar-transaction', xdr: payment() } }],
   }),
+  '/v1/cosign': () => ({ keys: ['treasury'], payload: { type: 'stellar-transaction', xdr: payment() } }),
+  '/v1/proposals': () => ({ xdr: payment(), keys: ['treasury'] }),
+  '/v1/proposals/{proposal}/signatures': () => ({ xdr: payment() }),
+  '/rpc': () => ({ jsonrpc: '2.0', id: 1, method: 'eth_accounts' }),
+  '/api/v1/eth1/sign/{identifier}': () => ({ data: '0x1234' }),
+  '/v1/keys/{key}/revoke': () => ({ reason: 'a try' }),
   '/v1/tokens': () => ({ subject: 'me', scopes: ['sign:*'] }),
   '/v1/admins': () => ({ address: Keypair.random().publicKey(), name: 'me', roles: ['operator'] }),
   '/v1/admins/{address}': () => ({ active: false }),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
-import { Keypair } from '@stellar/stellar-sdk/base'
+import { Keypair, StrKey } from '@stellar/stellar-sdk/base'
 import { createDevIssuer, type DevIssuer } from '../../src/access/dev-tokens.ts'
 import { nodeAuditFiles } from '../../src/audit/node-files.ts'
 import { readRecords } from '../../src/audit/read.ts'
@@ -223,12 +223,19 @@ test('a key is registered only with proof: each way in, and what it refuses', as
     adoptCiphertext(deps, newKey('other'), { wrappingKey, ciphertext: wrong, publicKey }),
   )
   assert.equal(await deps.registry.resolve('other'), undefined, 'nothing is left of what was refused')
-  await adoptCiphertext(deps, newKey('adopted'), { wrappingKey, ciphertext, publicKey })
-  assert.equal((await signs('adopted')).address, address)
+  // T31: one public key, one name.
+  await refuses('key/exists', adoptCiphertext(deps, newKey('adopted'), { wrappingKey, ciphertext, publicKey }))
+  const fresh = await publicKeyOf(seedOf(10))
+  const place = { pubkey: StrKey.encodeEd25519PublicKey(fresh) }
+  const theirs = await envelope.wrap(wrappingKey, seedOf(10), place, call)
+  await adoptCiphertext(deps, newKey('adopted'), { wrappingKey, ciphertext: theirs, publicKey: fresh })
+  assert.equal((await signs('adopted')).address, place.pubkey)
 
   const native = await deps.registry.resolve('native')
-  await adopt(deps, newKey('again'), native?.bindings[0]?.reference ?? '')
-  assert.equal((await signs('again')).address, native?.version.address)
+  await refuses('key/exists', adopt(deps, newKey('again'), native?.bindings[0]?.reference ?? ''))
+  const made = await (await deps.admin('mock')).create({ scheme: 'ed25519', label: 'again' }, call)
+  await adopt(deps, newKey('again'), made.reference)
+  assert.equal((await signs('again')).address, StrKey.encodeEd25519PublicKey(made.publicKey))
   const events = (await records()).filter(record => record.kind === 'event' && record.detail['key'] === 'adopted')
   assert.deepEqual(
     events.map(record => record.kind === 'event' && record.event),

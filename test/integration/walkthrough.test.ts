@@ -23,7 +23,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   Sign: 'M-49 a signature, and a retry that signs nothing',
   'Be refused': 'M-49 by policy, by constraint, by sequence number, by plane and by role',
   'Ask before': 'M-49 a dry run says what would be decided, rule by rule',
-  'Several at once': 'M-49 a batch in which each is decided by itself',
+  'Several at once': 'M-24 M-49 a batch of which all may be signed or none is',
   'Who did what': 'M-49 the audit log says who was refused what',
   'A token that only its owner can use': 'M-41 DPoP: good once, for one request, from the holder of the key',
   'Take it back': 'M-41 a token that was taken back is refused at the next request',

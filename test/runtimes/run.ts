@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const runner = (name: string): string => join(ROOT, 'test/runtimes/runners', `${name}.ts`)
 
 /** The binary itself stands in a package for this platform; the `deno` package only finds it after a script it may not run. */
-function denoBinary(): string {
+export function denoBinary(): string {
   const folder = join(ROOT, 'node_modules/@deno')
   const wanted = `${process.platform}-${process.arch}`
   const name = readdirSync(folder).find(each => each.startsWith(wanted))

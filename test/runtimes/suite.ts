@@ -6,6 +6,7 @@
 import type { EngineCapability } from '../../src/custody/index.ts'
 import { auditCases } from './cases/audit.ts'
 import { bytesCases } from './cases/bytes.ts'
+import { evmCases } from './cases/evm.ts'
 import { mockCases } from './cases/mock.ts'
 import { passphraseCases } from './cases/passphrase.ts'
 import { signCases } from './cases/sign.ts'
@@ -19,6 +20,7 @@ export const runSuite = (capability: EngineCapability): Promise<SuiteResult> =>
   runRooms({
     bytes: bytesCases,
     stellar: stellarCases,
+    evm: evmCases,
     mock: mockCases,
     passphrase: passphraseCases,
     store: storeCases,

@@ -64,7 +64,8 @@ export interface ExamplesWorld {
   close(): Promise<void>
 }
 
-export async function openExamplesWorld(): Promise<ExamplesWorld> {
+/** @param options.upgradedAuth  the network asks for credentials of CAP-71 */
+export async function openExamplesWorld(options: { readonly upgradedAuth?: boolean } = {}): Promise<ExamplesWorld> {
   let stub: StubNetwork | undefined
   const keys = Object.entries(ADMINS).map(([name, fill]) => {
     return { name, custody: 'envelope', seed: new Uint8Array(32).fill(fill), policy: revocationPolicy() } as const
@@ -82,7 +83,7 @@ export async function openExamplesWorld(): Promise<ExamplesWorld> {
       { name: 'deployer', chain: 'evm', policy: JSON.parse(demoEvmPolicy().text) as never },
     ],
     families: (room, world) => {
-      stub = openStubNetwork({ now: world.clock.now, closesAfter: 0 })
+      stub = openStubNetwork({ now: world.clock.now, closesAfter: 0, ...options })
       const network = openStellarNetwork({
         name: 'testnet',
         passphrase: passphraseOf('testnet'),

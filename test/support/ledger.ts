@@ -1,11 +1,5 @@
 /** A Stellar network in memory that looks at every signature as validators do, and nothing else of a transaction. */
-import {
-  FeeBumpTransaction,
-  Keypair,
-  Networks,
-  TransactionBuilder,
-  type Transaction,
-} from '@stellar/stellar-sdk'
+import { FeeBumpTransaction, Keypair, Networks, TransactionBuilder, type Transaction } from '@stellar/stellar-sdk'
 import { toHex } from '../../src/bytes/hex.ts'
 import type { AccountState, StellarNetwork, Submission, TransactionStatus } from '../../src/domain/stellar-network.ts'
 

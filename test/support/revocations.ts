@@ -9,8 +9,16 @@ import { openTransactions, Turns } from '../../src/service/transactions/index.ts
 import { openMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { testKey } from '../fuzz/xdr-corpus.ts'
+import { watch } from './audit-world.ts'
 import { openRig, type Rig, type RigOptions } from './rig.ts'
-import { contractOf, openStubNetwork, STUB_HORIZON, STUB_RPC, type StubNetwork, type StubOptions } from './stub-network.ts'
+import {
+  contractOf,
+  openStubNetwork,
+  STUB_HORIZON,
+  STUB_RPC,
+  type StubNetwork,
+  type StubOptions,
+} from './stub-network.ts'
 
 export const BATCH = contractOf(1)
 export const VAULT_A = contractOf(2)
@@ -30,7 +38,11 @@ export interface RevocationWorld {
   readonly stub: StubNetwork
   /** What is still revocable, by beneficiary. */
   readonly vaults: { readonly a: Map<string, bigint>; readonly b: Map<string, bigint> }
-  post(path: string, body: object, over?: { readonly key?: string | undefined; readonly token?: string }): Promise<Response>
+  post(
+    path: string,
+    body: object,
+    over?: { readonly key?: string | undefined; readonly token?: string },
+  ): Promise<Response>
   get(path: string, token?: string): Promise<Response>
   /** Lets time pass in steps until it is done: polls and deadlines wait for the clock. */
   pass<T>(work: Promise<T>, stepMs?: number): Promise<T>
@@ -187,14 +199,10 @@ export async function openRevocations(options: WorldOptions = {}): Promise<Revoc
     },
     get: (path, token = good) => rig.http(path, { headers: { authorization: `Bearer ${token}` } }),
     pass: async (work, stepMs = 250) => {
-      let over = false
-      work.then(
-        () => (over = true),
-        () => (over = true),
-      )
-      while (!over) {
+      const watched = watch(work)
+      while (watched.state === 'waiting') {
         await new Promise(resolve => setTimeout(resolve, 3)) // signatures take real time
-        if (!over) rig.clock.advance(stepMs)
+        if (watched.state === 'waiting') rig.clock.advance(stepMs)
       }
       return work
     },

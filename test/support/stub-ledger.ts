@@ -1,6 +1,7 @@
 /** The ledger of the stub network: accounts, two small contracts, and the rules by which a transaction is taken or refused. */
 import { Operation, StrKey, TransactionBuilder, FeeBumpTransaction, verify, xdr } from '@stellar/stellar-sdk/base'
 import { sha256 } from '../../src/bytes/sha256.ts'
+import { strkeyOf } from '../../src/chains/stellar/values.ts'
 
 type Sdk = ReturnType<typeof TransactionBuilder.fromXDR>
 type Inner = Exclude<Sdk, FeeBumpTransaction>
@@ -89,7 +90,7 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
     const fn = op.hostFunction
     if (fn.type !== 'hostFunctionTypeInvokeContract') throw new Trapped()
     const { contractAddress, functionName, args } = fn.invokeContract
-    const contract = String(contractAddress.toJson())
+    const contract = strkeyOf(contractAddress)
     const name = functionName.toJson()
     const revocations =
       vaults.has(contract) && (name === 'revoke' || name === 'release') && args.length === 2
@@ -168,7 +169,7 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
       const v2 = credentials.type === 'sorobanCredentialsAddressV2'
       if (!v2 && credentials.type !== 'sorobanCredentialsAddress') continue
       const held = v2 ? credentials.addressV2 : credentials.address
-      if (String(held.address.toJson()) !== address) continue
+      if (strkeyOf(held.address) !== address) continue
       const nonce = `${address} ${held.nonce}`
       if (nonces.has(nonce) || held.signatureExpirationLedger < sequence) throw new Trapped()
       const payload = sha256(preimageOf(held, entry.rootInvocation, v2).toXdr())
@@ -205,7 +206,7 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
       for (const { key, weight: each } of [{ key: address, weight: account.master }, ...account.signers]) {
         if (each === 0) continue
         if (key.startsWith('T')) {
-          if (String(toHexOf(StrKey.decodePreAuthTx(key))) === toHexOf(hash)) weight += each
+          if (toHexOf(StrKey.decodePreAuthTx(key)) === toHexOf(hash)) weight += each
           continue
         }
         const at = signatures.findIndex(one => signs(key, one, hash))
@@ -350,7 +351,8 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
             : undefined
       if (inner === undefined) throw new Error('the stub knows no such envelope')
       const { tx, signatures } = inner
-      const other = new xdr.Transaction({ ...tx, seqNum: tx.seqNum + 1n } as never)
+      const { sourceAccount, fee, seqNum, cond, memo, operations, ext } = tx
+      const other = new xdr.Transaction({ sourceAccount, fee, seqNum: seqNum + 1n, cond, memo, operations, ext })
       return xdr.TransactionEnvelope.envelopeTypeTx(new xdr.TransactionV1Envelope({ tx: other, signatures })).toXdr(
         'base64',
       )
@@ -467,7 +469,7 @@ function credentialsOf(address: string, v2: boolean): xdr.SorobanCredentials {
 
 function addressIn(value: xdr.ScVal | undefined): string {
   if (value?.type !== 'scvAddress') throw new Trapped()
-  return String(value.address.toJson())
+  return strkeyOf(value.address)
 }
 function i128In(value: xdr.ScVal | undefined): bigint {
   if (value?.type !== 'scvI128') throw new Trapped()

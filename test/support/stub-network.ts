@@ -329,9 +329,9 @@ async function listen(handle: (request: Request) => Promise<Response>) {
       handle(new Request(`http://127.0.0.1${incoming.url}`, init)).then(
         async response => {
           outgoing.writeHead(response.status, Object.fromEntries(response.headers))
-          outgoing.end(new Uint8Array(await response.arrayBuffer()))
+          return outgoing.end(new Uint8Array(await response.arrayBuffer()))
         },
-        () => incoming.destroy(),
+        () => void incoming.destroy(),
       )
     })
   })

@@ -67,10 +67,10 @@ export function callText(contract: string, data: string): string {
   const selector = data.slice(2, 10)
   const size = (data.length - 2) / 2
   if (selector.length < 8) return `calls ${contract} with ${size} bytes, which are no whole selector`
-  const function_ = KNOWN.get(selector)
-  const values = function_ === undefined ? undefined : wordsOf(function_.words, data.slice(10))
-  if (function_ !== undefined && values !== undefined) return function_.text(values, contract)
-  const name = function_?.name ?? NAMES.get(selector)
+  const entry = KNOWN.get(selector)
+  const values = entry === undefined ? undefined : wordsOf(entry.words, data.slice(10))
+  if (entry !== undefined && values !== undefined) return entry.text(values, contract)
+  const name = entry?.name ?? NAMES.get(selector)
   const called = name === undefined ? `function 0x${selector}` : `function ${name} (0x${selector})`
   return `calls ${called} of ${contract} with ${size - 4} bytes of arguments`
 }

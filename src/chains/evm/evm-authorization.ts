@@ -28,7 +28,7 @@ export const evmAuthorization: PayloadParser = (payload, { network, address: acc
     hash: toHex(digest),
     sentence: `${text}; network ${network}.`,
     view,
-    operations: ['evm-authorization'],
+    operations: [view.kind],
     slot: () => undefined,
     describe: () => ({ json: { chainId: `${chainId}`, address, nonce: `${nonce}` }, sentences: [text] }),
     attach: (publicKey, signature) => {

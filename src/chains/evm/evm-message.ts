@@ -27,7 +27,7 @@ export const evmMessage: PayloadParser = (payload, { network, address }) => {
     hash: toHex(digest),
     sentence: `${sentence}; network ${network}.`,
     view: { kind: 'message', network, form: 'eip-191', bytes },
-    operations: ['evm-message'],
+    operations: ['message'],
     slot: () => undefined,
     describe: () => ({
       json: text === undefined ? { hex: `0x${toHex(bytes)}` } : { message: text },

@@ -34,7 +34,7 @@ export const evmTransaction: PayloadParser = (payload, signatory) => {
     sentence: transactionSentence(view),
     view,
     // Code for accounts has a permission of its own, whoever brings it to the chain.
-    operations: transaction.type === 4 ? ['evm-transaction', 'evm-authorization'] : ['evm-transaction'],
+    operations: transaction.type === 4 ? ['evm-transaction', 'evm-set-code'] : ['evm-transaction'],
     slot: () => slotOf(transaction, digest, signatory),
     describe: () => describeTransaction(transaction, view),
     attach: (publicKey, signature) => {

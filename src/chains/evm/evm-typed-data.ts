@@ -35,7 +35,7 @@ export const evmTypedData: PayloadParser = (payload, { network, address }) => {
     hash: toHex(digest),
     sentence: `${sentences.slice(0, SHOWN).join('; ')}${leftOut(sentences.length - SHOWN)}; network ${network}.`,
     view,
-    operations: ['evm-typed-data'],
+    operations: [view.kind],
     slot: () => undefined,
     describe: () => ({
       json: { domain: jsonOf(domain), primaryType, message: jsonOf(message) },

@@ -2,8 +2,12 @@ import { refuse } from '../stellar/refusal.ts'
 import { addressOf, bytesOf, type Fields, inside, isFields, quantityOf, textOf } from './fields.ts'
 import type { Member, Shape, Types } from './typed-data-types.ts'
 
-/** Bytes of type texts that are hashed: each struct in the message hashes the text of its type once more. */
-const WORK_MAX = 4_194_304
+/**
+ * In bytes that are hashed: each struct in the message hashes the text of its type once more, and each value costs as much
+ * as `VALUE_WORK` of them. A tenth of a second.
+ */
+const WORK_MAX = 1_048_576
+const VALUE_WORK = 128
 const DEPTH_MAX = 32
 
 /** What reading a message has cost so far. */
@@ -26,8 +30,7 @@ export function messageOf(value: unknown, types: Types, primaryType: string, at:
 /** @param name  of the struct. */
 function structOf(value: unknown, name: string, at: string, reading: Reading, depth: number): Record<string, unknown> {
   const members = reading.types.get(name) ?? []
-  reading.work += weightOf(name, reading)
-  if (reading.work > WORK_MAX) throw refuse(at, 'has too many structs for the size of their types')
+  spend(weightOf(name, reading), at, reading)
   return readMembers(value, members, at, (shape, given, here) => valueOf(shape, given, here, reading, depth + 1))
 }
 
@@ -54,6 +57,7 @@ export function readMembers(
 
 function valueOf(shape: Shape, value: unknown, at: string, reading: Reading, depth: number): unknown {
   if (depth > DEPTH_MAX) throw refuse(at, `is nested deeper than ${DEPTH_MAX}`)
+  spend(VALUE_WORK, at, reading)
   if (shape.kind === 'struct') return structOf(value, shape.name, at, reading, depth)
   if (shape.kind !== 'array') return atomOf(shape, value, at)
   if (!Array.isArray(value)) throw refuse(at, 'must be a list')
@@ -62,6 +66,12 @@ function valueOf(shape: Shape, value: unknown, at: string, reading: Reading, dep
     throw refuse(at, `has ${value.length} entries; the type has ${length}`)
   }
   return value.map((each: unknown, place) => valueOf(of, each, `${at}[${place}]`, reading, depth + 1))
+}
+
+function spend(work: number, at: string, reading: Reading): void {
+  reading.work += work
+  if (reading.work > WORK_MAX)
+    throw refuse(at, 'is more than can be hashed: too many values, or structs with long types')
 }
 
 /** A value of an atomic type, or of `bytes` or `string`. */

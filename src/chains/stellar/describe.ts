@@ -86,7 +86,7 @@ function preconditionTexts(preconditions: PreconditionsView): string[] {
 /** The last second that ISO 8601 with a four-digit year can name. */
 const ISO_SECONDS_MAX = 253_402_300_799n
 
-const timeText = (seconds: bigint): string =>
+export const timeText = (seconds: bigint): string =>
   seconds <= ISO_SECONDS_MAX
     ? `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}Z`
     : `second ${seconds} of the epoch`

@@ -6,10 +6,34 @@ import { describe } from './describe.ts'
 import { parse, type StellarParsed } from './parse.ts'
 import { toSign } from './to-sign.ts'
 
-export { networkIdOf, passphraseOf, STELLAR_NETWORKS } from './networks.ts'
+export {
+  type AskedAuthorization,
+  authorizationAt,
+  buildCall,
+  type CallPlan,
+  type CallResources,
+  completeCall,
+  feeBumpOf,
+  isAccountAddress,
+  isContractAddress,
+  readAuthorization,
+  returnedJson,
+  withAuthorizations,
+} from './build.ts'
+export { networkCodec } from './network-codec.ts'
+export { networkIdOf, passphraseOf, sameNetworkName, STELLAR_NETWORKS } from './networks.ts'
 export { SIGNATURES_MAX, type StellarParsed, XDR_CHARS_MAX, XDR_DEPTH_MAX } from './parse.ts'
 export { stellarPayloads } from './payloads.ts'
+export {
+  mergeEnvelopes,
+  type SignatureFound,
+  signaturesOf,
+  type SignaturesRead,
+  withoutSignatures,
+  withSignatures,
+} from './signatures.ts'
 export { slotOf } from './slot.ts'
+export { canBeReached, endOf, extraSignersOf, levelsOf, type Weighed, weigh, type Weights } from './weights.ts'
 
 /**
  * Stellar transactions: V0, V1 and fee-bump. The SDK parses, hashes and encodes; it never holds a key and never signs.

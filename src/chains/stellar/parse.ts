@@ -40,18 +40,36 @@ export interface StellarParsed {
  * @see Stellar protocol: TransactionEnvelope, TransactionSignaturePayload
  */
 export function parse(payload: unknown, network: string): StellarParsed {
+  const text = decoding('payload', 'a stellar-transaction', () => textOf(payload))
+  const parsed = readEnvelope(text, network)
+  const held = parsed.envelope.value.signatures.length
+  if (held >= SIGNATURES_MAX) throw refuse('xdr', `holds ${held} signatures; there is no room for another`)
+  return parsed
+}
+
+/** As `parse`, of the envelope alone, and with as many signatures as it may hold. @throws as `parse` */
+export function readEnvelope(text: string, network: string, field = 'xdr'): StellarParsed {
   const networkId = networkIdOf(network)
+  const bytes = bytesOf(field, text)
+  return decoding(field, 'a transaction envelope', () => decode(bytes, network, networkId))
+}
+
+/**
+ * Runs a decoder of the SDK, which throws XdrError on most bad input and TypeError or RangeError on some: all of it is the
+ * input's fault.
+ * @throws `payload/invalid`
+ */
+export function decoding<T>(field: string, what: string, body: () => T): T {
   try {
-    return decode(xdrOf(payload), network, networkId)
+    return body()
   } catch (error) {
     if (isSignerError(error)) throw error
-    // The SDK throws XdrError on most bad input and TypeError or RangeError on some; all of it is the input's fault.
-    const reason = error instanceof xdr.XdrError ? error.message : 'cannot be decoded as a transaction envelope'
-    throw refuse('xdr', reason, error)
+    const reason = error instanceof xdr.XdrError ? error.message : `cannot be decoded as ${what}`
+    throw refuse(field, reason, error)
   }
 }
 
-function xdrOf(payload: unknown): Uint8Array {
+function textOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     throw refuse('payload', 'must be an object with the fields type and xdr')
   }
@@ -66,10 +84,15 @@ function xdrOf(payload: unknown): Uint8Array {
   }
   const text = fields['xdr']
   if (typeof text !== 'string' || text.length === 0) throw refuse('xdr', 'must be a transaction envelope in base64')
-  if (text.length > XDR_CHARS_MAX) throw refuse('xdr', `has ${text.length} characters; ${XDR_CHARS_MAX} is the limit`)
+  return text
+}
+
+/** @throws `payload/invalid` on text that is too long or not exact base64 */
+export function bytesOf(field: string, text: string): Uint8Array {
+  if (text.length > XDR_CHARS_MAX) throw refuse(field, `has ${text.length} characters; ${XDR_CHARS_MAX} is the limit`)
   const bytes = fromBase64(text)
   if (bytes === undefined) {
-    throw refuse('xdr', 'is not exact base64: standard alphabet, padded, no white space, unused bits zero')
+    throw refuse(field, 'is not exact base64: standard alphabet, padded, no white space, unused bits zero')
   }
   return bytes
 }
@@ -80,8 +103,6 @@ function decode(bytes: Uint8Array, network: string, networkId: Digest32): Stella
   if (!equalBytes(envelope.toXdr(), bytes)) {
     throw refuse('xdr', 'is not in canonical form: decoding and encoding it gives other bytes')
   }
-  const held = envelope.value.signatures.length
-  if (held >= SIGNATURES_MAX) throw refuse('xdr', `holds ${held} signatures; there is no room for another`)
   const view = viewOf(envelope, network)
   const signaturesAt = signaturesIn(bytes, envelope.value.signatures)
   const hash = hashOf(envelope, networkId, bytes.subarray(0, signaturesAt))

@@ -1,9 +1,12 @@
 import type { Asked, PayloadParser } from '../../domain/payload.ts'
 import { toHex } from '../../bytes/hex.ts'
 import { attach } from './attach.ts'
+import { authEntry } from './auth-payload.ts'
+import { challenge } from './challenge.ts'
 import { describe } from './describe.ts'
+import { message, rawDigest } from './message.ts'
 import { parse } from './parse.ts'
-import { operationText } from './sentences.ts'
+import { operationSentences } from './sentences.ts'
 import { slotOf } from './slot.ts'
 import { toSign } from './to-sign.ts'
 
@@ -22,7 +25,7 @@ const transaction: PayloadParser = (payload, { network }): Asked => {
     slot: () => slotOf(parsed),
     describe: () => ({
       json: parsed.envelope.toJson(),
-      sentences: operations.map(operation => operationText(operation, source)),
+      sentences: operations.flatMap(operation => operationSentences(operation, source)),
     }),
     attach: (publicKey, signature) => ({ signedXdr: attach(parsed, publicKey, signature) }),
   }
@@ -31,4 +34,8 @@ const transaction: PayloadParser = (payload, { network }): Asked => {
 /** Everything that a Stellar key may be asked to sign. */
 export const stellarPayloads: Readonly<Record<string, PayloadParser>> = {
   'stellar-transaction': transaction,
+  'stellar-auth-entry': authEntry,
+  'stellar-message': message,
+  'stellar-challenge': challenge,
+  'raw-digest': rawDigest,
 }

@@ -122,6 +122,16 @@ export function operationText(operation: OperationView, source: AccountView): st
   }
 }
 
+/** The same for people who have room to read: whoever authorizes a call has a sentence for it, all of them. */
+export function operationSentences(operation: OperationView, source: AccountView): string[] {
+  if (operation.type !== 'invokeHostFunction') return [operationText(operation, source)]
+  const { invocation, authorizations } = operation
+  const calls = authorizations.flatMap(each =>
+    each.invocations.map(one => `${authorText(each)}: ${invocationText(one)}`),
+  )
+  return [`${invocationText(invocation)} by ${accountText(operation.source ?? source)}`, ...calls]
+}
+
 const pathText = (path: readonly AssetId[]): string =>
   path.length === 0 ? '' : ` through ${path.map(assetText).join(', ')}`
 
@@ -148,9 +158,9 @@ function optionsText(options: Extract<OperationView, { type: 'setOptions' }>): s
 }
 
 /** Enough for a human; a policy judges all of them, and the JSON holds all of them. */
-const INVOCATIONS_SHOWN = 20
+export const INVOCATIONS_SHOWN = 20
 
-function invocationText(invocation: InvocationView): string {
+export function invocationText(invocation: InvocationView): string {
   switch (invocation.kind) {
     case 'call': {
       const { contract, function: name, arguments: values } = invocation
@@ -165,10 +175,12 @@ function invocationText(invocation: InvocationView): string {
   }
 }
 
-function authorizationText({ credentials, address, invocations }: AuthorizationView): string {
-  const who =
-    credentials === 'source-account' ? 'AUTHORIZING BY THIS SIGNATURE' : `authorized by ${address ?? credentials}`
+const authorText = ({ credentials, address }: AuthorizationView): string =>
+  credentials === 'source-account' ? 'AUTHORIZING BY THIS SIGNATURE' : `authorized by ${address ?? credentials}`
+
+function authorizationText(authorization: AuthorizationView): string {
+  const { invocations } = authorization
   const shown = invocations.slice(0, INVOCATIONS_SHOWN).map(invocationText)
   const hidden = invocations.length - shown.length
-  return `, ${who}: ${shown.join(' and ')}${hidden > 0 ? ` and ${hidden} more calls` : ''}`
+  return `, ${authorText(authorization)}: ${shown.join(' and ')}${hidden > 0 ? ` and ${hidden} more calls` : ''}`
 }

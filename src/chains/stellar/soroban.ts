@@ -46,7 +46,7 @@ export function authorizationOf(entry: xdr.SorobanAuthorizationEntry): Authoriza
 }
 
 /** Root first, depth first; on a stack of our own, since the depth is the caller's choice. */
-function treeOf(root: xdr.SorobanAuthorizedInvocation): InvocationView[] {
+export function treeOf(root: xdr.SorobanAuthorizedInvocation): InvocationView[] {
   const found: InvocationView[] = []
   const waiting = [root]
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {

@@ -1,3 +1,4 @@
+import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
@@ -65,13 +66,18 @@ describe('running', () => {
 
 describe('the demo keys', () => {
   test('T69: every one of them, and every label of the mock, counts as published', () => {
-    const ofSeeds = DEMO_KEYS.map(({ name }) => Keypair.fromRawEd25519Seed(demoSeed(name)).rawPublicKey())
+    const publicKeyOf = ({ name, chain }: (typeof DEMO_KEYS)[number]): Uint8Array =>
+      chain === 'evm'
+        ? secp256k1.getPublicKey(demoSeed(name), false)
+        : Keypair.fromRawEd25519Seed(demoSeed(name)).rawPublicKey()
+    const ofSeeds = DEMO_KEYS.map(publicKeyOf)
     const native = DEMO_KEYS.filter(key => key.provider === 'mock').map(({ name }) => devPublicKey(name))
     const labels = DEVELOPMENT_LABELS.map(label => devPublicKey(label))
     // A native key of the mock follows from its label; all others from their seeds.
     const inUse = [...ofSeeds.filter((_, at) => DEMO_KEYS[at]?.name !== 'demo-mock'), native[0]]
     for (const key of [...inUse, ...labels]) expect(isPublishedKey(key as Uint8Array)).toBe(true)
     expect(isPublishedKey(Keypair.random().rawPublicKey())).toBe(false)
+    expect(isPublishedKey(secp256k1.getPublicKey(secp256k1.utils.randomSecretKey(), false))).toBe(false)
   })
 
   test('the example in the binary is the file in the repository; the seed document is one local-kms takes', async () => {

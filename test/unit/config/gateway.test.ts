@@ -100,6 +100,7 @@ test('gateway config: every section is in the table, and in the JSON Schema, clo
     'login',
     'approvals',
     'equivocation',
+    'webhooks',
   ])
     assert.equal(properties[section]?.additionalProperties, false, section)
 })
@@ -314,4 +315,26 @@ test('start guard: choices that are weaker than they could be are said, in produ
     [],
     'a command on the registry serves nobody',
   )
+})
+
+test('gateway config T19: a webhook goes to https or to this machine, and its secret is one', async () => {
+  const hook = (url: string) => ({ webhooks: { url, secret: 'file:/whsec' } })
+  const secret = (text = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw') => ({ '/whsec': text })
+  for (const url of ['https://hooks.example/x?y=1', 'http://127.0.0.1:9000/x', 'http://localhost/', 'http://[::1]/']) {
+    const { webhooks } = await loaded(hook(url), secret())
+    assert.equal(webhooks?.url, url)
+    assert.ok(!JSON.stringify(webhooks).includes('MfKQ'))
+  }
+  for (const url of [
+    'http://hooks.example',
+    'ftp://hooks.example',
+    'hooks.example',
+    'https://u:p@hooks.example',
+    'https://a.example/#x',
+  ])
+    assert.deepEqual(await refused(hook(url), secret()), ['webhooks.url'], url)
+  for (const text of ['whsec_short', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'x'])
+    assert.deepEqual(await refused(hook('https://a.example'), secret(text)), ['webhooks.secret'], text)
+  assert.deepEqual(await refused({ webhooks: { url: 'https://a.example' } }), ['webhooks.secret'])
+  assert.equal((await loaded({})).webhooks, undefined)
 })

@@ -179,6 +179,8 @@ for (const { what, status, token } of STRANGERS) {
 const DATA_PLANE: ReadonlyArray<readonly [string, string]> = [
   ['POST', '/v1/keys/treasury/sign'],
   ['POST', '/v1/sign-batch'],
+  ['POST', '/v1/cosign'],
+  ['POST', '/v1/proposals'],
   ['POST', '/v1/keys/treasury'],
   ['POST', '/rpc'],
 ]

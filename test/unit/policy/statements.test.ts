@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExecutionApprovalView } from '../../../src/domain/execution-approval.ts'
 import type { ChallengeView, InvocationView, StellarAuthorizationView } from '../../../src/domain/stellar.ts'
-import { decide, directionOf, type Facts, outgoingOf, parsePolicy, type PolicyDocument } from '../../../src/policy/index.ts'
+import {
+  decide,
+  directionOf,
+  type Facts,
+  outgoingOf,
+  parsePolicy,
+  type PolicyDocument,
+} from '../../../src/policy/index.ts'
 import { alice, bob, carol } from '../../fuzz/xdr-corpus.ts'
 import { seeded } from '../../fuzz/xdr-mutator.ts'
 import { appId, often, pick, tokenId } from '../../support/policy-random.ts'
@@ -94,7 +101,10 @@ test('M-22 an authorization is granted for the account of the key, or one that i
   assert.equal(says(authorization(), { authorizations: undefined }), 'deny authorization')
   assert.equal(says(authorization({ network: 'public' })), 'deny network')
   assert.equal(says(authorization({ invocations: [call(appId, 'open'), call(appId, 'close')] })), 'deny contracts')
-  assert.equal(says(authorization({ invocations: [call(appId, 'open'), { kind: 'create-contract' }] })), 'deny contracts')
+  assert.equal(
+    says(authorization({ invocations: [call(appId, 'open'), { kind: 'create-contract' }] })),
+    'deny contracts',
+  )
   assert.equal(says(authorization({ invocations: [] })), 'undecided contracts')
   assert.equal(says(authorization({ invocations: [{ kind: 'unknown', name: 'x' }] })), 'undecided contracts')
 })
@@ -118,7 +128,10 @@ test('M-22 expired, too far ahead, and a ledger that nobody knows', () => {
   const without = (over: Partial<Document>) => decide(parsePolicy({ ...base, ...over }), authorization(), blind).kind
   assert.equal(without({}), 'undecided')
   assert.equal(without({ authorizations: { expiration: 'any' } }), 'allow')
-  assert.equal(says(authorization({ expirationLedger: 999 }), { authorizations: { expiration: 'any' } }), 'deny authorization')
+  assert.equal(
+    says(authorization({ expirationLedger: 999 }), { authorizations: { expiration: 'any' } }),
+    'deny authorization',
+  )
 })
 
 test('M-22 what the tree moves is capped, counted once, and takes room in the windows', () => {
@@ -126,12 +139,17 @@ test('M-22 what the tree moves is capped, counted once, and takes room in the wi
   assert.equal(says(paid), 'allow')
   assert.equal(says(authorization({ invocations: [transfer(bob, 100_000_001n)] })), 'deny amounts')
   assert.equal(says(authorization({ invocations: [transfer(carol, 1n)] })), 'deny destinations')
-  const nested = authorization({ invocations: [call(appId, 'open'), transfer(bob, 70_000_000n), transfer(bob, 80_000_000n)] })
+  const nested = authorization({
+    invocations: [call(appId, 'open'), transfer(bob, 70_000_000n), transfer(bob, 80_000_000n)],
+  })
   assert.equal(says(nested), 'deny amounts') // 15 in one operation
   const policy = parsePolicy(base)
   const decision = decide(policy, paid, facts)
   assert.ok(decision.kind === 'allow')
-  assert.deepEqual(decision.spends?.map(({ amount, limit }) => [amount, limit]), [[100_000_000n, 1_000_000_000n]])
+  assert.deepEqual(
+    decision.spends?.map(({ amount, limit }) => [amount, limit]),
+    [[100_000_000n, 1_000_000_000n]],
+  )
   assert.deepEqual(outgoingOf(policy, paid), new Map([[tokenId, 100_000_000n]]))
   assert.equal(outgoingOf(policy, authorization()), undefined) // a contract that is no token
   assert.equal(outgoingOf(policy, challenge()), undefined)
@@ -175,7 +193,12 @@ test('M-35 an approval: of a granted action, for its audience and subject, and n
   assert.equal(says(approval({ issuedAt: Number.NaN })), 'deny approvals')
   assert.equal(says(approval({ network: 'public' })), 'deny network')
   assert.equal(says(approval(), { approvals: [] }), 'deny approvals')
-  assert.equal(says(approval({ audience: 'x' }), { approvals: [{ action: 'escrow.release', audiences: 'any', maxLifetimeSeconds: 60 }] }), 'allow')
+  assert.equal(
+    says(approval({ audience: 'x' }), {
+      approvals: [{ action: 'escrow.release', audiences: 'any', maxLifetimeSeconds: 60 }],
+    }),
+    'allow',
+  )
 })
 
 test('the default policy and the empty one sign none of them', () => {

@@ -79,5 +79,5 @@ test('a batch whose items would have no idempotency key is refused whole', async
   const long = (length: number) => signBatch(deps, { ...asking, body: good, idempotencyKey: 'k'.repeat(length) })
   assert.equal(await codeOf(long(253)), 'idempotency/malformed')
   assert.equal(counted.length, 1)
-  assert.equal(await codeOf(long(252)), 'ok')
+  assert.equal(await codeOf(long(252)), 'batch/refused')
 })

@@ -402,6 +402,7 @@ test('a reservation that cannot be given back once the registry is told concerns
   await arrest.enforce(async () => void logs.push({ event: 'ran' }))
   assert.equal(logs.at(-1)?.['event'], 'ran')
   assert.deepEqual([await quarantine.catalogue.list(), await quarantine.catalogue.envelope('b')], [[], undefined])
+  assert.deepEqual(await quarantine.catalogue.versions(), [])
 })
 
 test('T37 nothing a caller can send puts a key in quarantine: 900 payloads, tokens and headers, honest service', async () => {

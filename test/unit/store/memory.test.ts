@@ -1,4 +1,4 @@
 import { openMemoryStore } from '../../../src/store/memory.ts'
 import { storeSuite } from './store-suite.ts'
 
-storeSuite('memory store', async () => openMemoryStore())
+storeSuite('memory store', async clock => openMemoryStore(clock === undefined ? {} : { clock }))

@@ -22,6 +22,7 @@ export const server = (): TestServer => {
 
 const TABLES = [
   ...['envelopes', 'bindings', 'versions', 'keys', 'idempotency', 'audit_heads', 'instances', 'admins', 'challenges'],
+  ...['proposal_signatures', 'proposals', 'notices', 'transactions'],
   ...['tokens', 'revocations', 'approvals', 'policy_changes', 'counters', 'claims', 'slots', 'rate_events'],
 ]
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { Store } from '../../../src/store/store.ts'
 import { spendOf, spends } from './claims-suite.ts'
 import { sampleAdmin, sampleProposal } from './gateway-suite.ts'
+import { collected, newProposal } from './proposals-suite.ts'
 import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { closeStore, type Testing } from './store-suite.ts'
 
@@ -120,6 +121,27 @@ export function raceSuite(
         assert.equal(answers.filter(({ status }) => status === 'fulfilled').length, 1)
         assert.equal((await other.admins.list()).filter(({ active }) => active).length, 1)
         for (const address of ['GA', 'GB']) await admins.change(address, { active: true, at: round })
+      }
+    }))
+
+  test(`${name} M-26: ${rounds.others} rounds of 20 who take one proposal: one has it, and signatures of 20 signers all count`, () =>
+    using(async stores => {
+      for (let round = 0; round < rounds.others; round++) {
+        const [id, hash] = [`p${round}`, String(round).padStart(64, '0')]
+        const twenty = Array.from({ length: 20 }, (_, n) => n)
+        const opened = await Promise.allSettled(
+          twenty.map(n => storeOf(stores, n).proposals.open(newProposal(`${id}-${n}`, { hash }))),
+        )
+        assert.equal(opened.filter(({ status }) => status === 'fulfilled').length, 1, 'one waits for the transaction')
+        const won = `${id}-${opened.findIndex(({ status }) => status === 'fulfilled')}`
+        if (round % 10 === 0) {
+          await Promise.all(twenty.map(n => storeOf(stores, n).proposals.collect(won, collected(`G${n}`), 2_000)))
+          assert.equal((await stores[0].proposals.find(won))?.signatures.length, 20)
+        }
+        const taken = await Promise.all(
+          twenty.map(n => storeOf(stores, n).proposals.take(won, { now: 2_000, leaseUntil: 3_000 + n })),
+        )
+        assert.deepEqual(taken.map(each => each !== undefined).filter(Boolean), [true])
       }
     }))
 

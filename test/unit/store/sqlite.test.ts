@@ -44,7 +44,7 @@ function tamper(path: string, ...statements: readonly string[]): void {
   raw.close()
 }
 
-storeSuite('sqlite store', () => open(':memory:'))
+storeSuite('sqlite store', (time = clock) => open(':memory:', { clock: time }))
 
 test('sqlite M-79: what was stored is there after closing and opening again', () =>
   inDirectory(async directory => {
@@ -359,7 +359,7 @@ test('sqlite: a key has one active version, and the bindings of each version in 
     const seal = sealOf({ key: first.key, version, bindings })
     tamper(
       path,
-      `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}' FROM versions`,
+      `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}', NULL, NULL, NULL, NULL, NULL, NULL FROM versions`,
       `INSERT INTO bindings SELECT 'b-3', key, 2, 1, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
       `INSERT INTO bindings SELECT 'b-2', key, 2, 0, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
     )
@@ -392,6 +392,13 @@ test('sqlite M-79: a store of the first release is brought up to date, with all 
         ['treasury', round === 0 ? 'active' : 'quarantined'],
         ['vaulted', 'active'],
       ])
+      // They came with their keys; when one ended is not known, so it ended at once.
+      const times = (await keys.versions()).map(each => [each.version.key, each.times])
+      assert.deepEqual(times, [
+        ['gone', { createdAt: 1_000, activeFrom: 1_000, revokedAt: 1_000 }],
+        ['treasury', { createdAt: 1_000, activeFrom: 1_000 }],
+        ['vaulted', { createdAt: 1_000, activeFrom: 1_000 }],
+      ])
       assert.deepEqual([...((await keys.envelope('b-vaulted'))?.ciphertext ?? [])], [1, 2, 3, 0, 255])
       assert.deepEqual(await store.idempotency.reserve(sampleEntry()), { kind: 'replay', result: sampleResult() })
       assert.deepEqual({ ...(await store.auditIndex.head()) }, { seq: 7, hash: 'h7' })
@@ -409,7 +416,7 @@ test('sqlite M-79: a store of the first release is brought up to date, with all 
       "UPDATE versions SET state = 'fine'",
       "DELETE FROM versions WHERE key = 'treasury'",
       "DELETE FROM bindings WHERE id = 'b-vaulted'",
-      "INSERT INTO versions SELECT key, 2, scheme, public_key, address, 'active', seal FROM versions WHERE key = 'vaulted'",
+      "INSERT INTO versions SELECT key, 2, scheme, public_key, address, 'active', seal, 1, 1, NULL, NULL, NULL, NULL FROM versions WHERE key = 'vaulted'",
     ])
       assert.throws(() => raw.exec(bad), /constraint/i, bad)
     const names = raw
@@ -417,4 +424,28 @@ test('sqlite M-79: a store of the first release is brought up to date, with all 
       .all()
     assert.deepEqual(names, [])
     raw.close()
+  }))
+
+test('sqlite T43 M-61: times of a version that were edited, or that stand without its creation, are refused when read', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    await store.keys.add(sampleAddition('treasury'))
+    for (const [statement, undo] of [
+      ['UPDATE versions SET revoked_at = 5', 'UPDATE versions SET revoked_at = NULL'],
+      ['UPDATE versions SET active_from = NULL', 'UPDATE versions SET active_from = 1000'],
+      ['UPDATE versions SET created_at = NULL', 'UPDATE versions SET created_at = 1000'],
+      [
+        'UPDATE versions SET created_at = NULL, active_from = NULL',
+        'UPDATE versions SET created_at = 1000, active_from = 1000',
+      ],
+      ['UPDATE versions SET active_from = -1', 'UPDATE versions SET active_from = 1000'],
+    ] as const) {
+      tamper(path, statement)
+      await assert.rejects(store.keys.versions('treasury'), { code: 'key/mismatch' }, statement)
+      await assert.rejects(store.keys.resolve('treasury'), { code: 'key/mismatch' }, statement)
+      tamper(path, undo)
+      assert.equal((await store.keys.versions('treasury')).length, 1)
+    }
+    store.close()
   }))

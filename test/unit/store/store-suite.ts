@@ -2,23 +2,37 @@ import assert from 'node:assert/strict'
 import { test as runTest } from 'node:test'
 import * as fc from 'fast-check'
 import { VERSION_STATES, type VersionState } from '../../../src/domain/key.ts'
-import type { IdempotencyEntry, Reservation } from '../../../src/domain/ports.ts'
+import type { Clock, IdempotencyEntry, Reservation } from '../../../src/domain/ports.ts'
 import { KEPT_MS, type Store } from '../../../src/store/store.ts'
 import { claimsSuite } from './claims-suite.ts'
 import { gatewaySuite } from './gateway-suite.ts'
+import { proposalsSuite } from './proposals-suite.ts'
+import { transactionsSuite } from './transactions-suite.ts'
 import { type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
+import { versionsSuite } from './versions-suite.ts'
 
-/** What every store does, whatever it is made of. `open` gives an empty one; `skip` says why there is none. */
-export function storeSuite(name: string, open: () => Promise<Store>, skip?: string): void {
-  const using = usingStore(open)
+type Now = Pick<Clock, 'now'>
+
+/** What every store does, whatever it is made of. `open` gives an empty one, at its own time unless told; `skip` says why there is none. */
+export function storeSuite(name: string, open: (clock?: Now) => Promise<Store>, skip?: string): void {
+  const using = usingStore(() => open())
   const test: Testing = (title, body) => void runTest(title, skip === undefined ? {} : { skip }, body)
   registrySuite(name, using, test)
+  const clock = { time: 1_000 }
+  versionsSuite(
+    name,
+    usingStore(() => open({ now: () => clock.time })),
+    test,
+    clock,
+  )
   badRowSuite(name, using, test)
   idempotencySuite(name, using, test)
   idempotencyModel(name, using, test)
   indexSuite(name, using, test)
   gatewaySuite(name, using, test)
   claimsSuite(name, using, test)
+  proposalsSuite(name, using, test)
+  transactionsSuite(name, using, test)
 }
 
 export type With = (body: (store: Store) => Promise<void>) => Promise<void>

@@ -1,0 +1,76 @@
+import {
+  DescribeKeyCommand,
+  DisableKeyCommand,
+  EnableKeyCommand,
+  ScheduleKeyDeletionCommand,
+} from '@aws-sdk/client-kms'
+import { isSignerError, SignerError } from '../../src/domain/errors.ts'
+import type { Call, Destruction, KeyRef } from '../../src/domain/provider.ts'
+import { requireDays } from '../key-import.ts'
+import type { KmsClient } from './client.ts'
+import { isKeyArn } from './translate.ts'
+
+/** AWS KMS API reference, ScheduleKeyDeletion. */
+const WINDOW_DAYS_MIN = 7
+const WINDOW_DAYS_MAX = 30
+
+/** What states are set with. */
+export interface Parts {
+  readonly client: KmsClient
+  readonly name: string
+}
+
+/** An unanswered one can be sent again: nothing comes of it that was not asked for. */
+export async function setState(
+  { client, name }: Parts,
+  operation: 'DisableKey' | 'EnableKey',
+  key: KeyRef,
+  call: Call,
+): Promise<void> {
+  requireArn(name, operation, key)
+  await client.attempt({ name: operation, kind: 'read' }, call, (kms, options) =>
+    operation === 'DisableKey'
+      ? kms.send(new DisableKeyCommand({ KeyId: key }), options)
+      : kms.send(new EnableKeyCommand({ KeyId: key }), options),
+  )
+}
+
+/** A key that waits already keeps the day that was set first. */
+export async function scheduleDestroy(
+  { client, name }: Parts,
+  key: KeyRef,
+  days: number,
+  call: Call,
+): Promise<Destruction> {
+  requireArn(name, 'ScheduleKeyDeletion', key)
+  requireDays(key, days, WINDOW_DAYS_MAX)
+  try {
+    const input = { KeyId: key, PendingWindowInDays: Math.max(days, WINDOW_DAYS_MIN) }
+    const { output } = await client.attempt({ name: 'ScheduleKeyDeletion', kind: 'read' }, call, (kms, options) =>
+      kms.send(new ScheduleKeyDeletionCommand(input), options),
+    )
+    return destruction(name, key, output.KeyId, output.DeletionDate)
+  } catch (error) {
+    if (!isSignerError(error) || error.code !== 'provider/refused') throw error
+    const { output } = await client.attempt({ name: 'DescribeKey', kind: 'read' }, call, (kms, options) =>
+      kms.send(new DescribeKeyCommand({ KeyId: key }), options),
+    )
+    const { Arn, KeyState, DeletionDate } = output.KeyMetadata ?? {}
+    if (KeyState !== 'PendingDeletion') throw error
+    return destruction(name, key, Arn, DeletionDate)
+  }
+}
+
+function destruction(provider: string, key: KeyRef, answered: unknown, date: unknown): Destruction {
+  if (answered !== key) throw new SignerError('key/mismatch', { key, reason: 'AWS KMS answered for another key' })
+  const at = date instanceof Date ? date.getTime() : Number.NaN
+  if (Number.isFinite(at)) return { at }
+  const reason = 'ScheduleKeyDeletion: the answer says no date'
+  throw new SignerError('provider/malformed', { provider, reason })
+}
+
+function requireArn(provider: string, operation: string, key: KeyRef): void {
+  if (isKeyArn(key)) return
+  const reason = `${operation}: the reference is not a key ARN; use the one that is pinned`
+  throw new SignerError('provider/refused', { provider, reason })
+}

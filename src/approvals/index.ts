@@ -1,0 +1,5 @@
+export { type JoseAlgorithm, type PublicJwk, thumbprintOf } from './algorithms.ts'
+export { entryOf, jwksOf, type KeyEntry, type KeyMetadata, signMetadata } from './metadata.ts'
+export { type MetadataKey, openMetadataKey } from './metadata-key.ts'
+export { approvalPayloads } from './payload.ts'
+export { type ApprovalTerms, type VerifiedApproval, verifyApproval } from './verify.ts'

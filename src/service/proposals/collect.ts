@@ -1,0 +1,128 @@
+import { withSignatures } from '../../chains/stellar/index.ts'
+import { malformed, SignerError } from '../../domain/errors.ts'
+import type { Proposal } from '../../domain/proposals.ts'
+import { type Answered, attend } from '../door.ts'
+import { judgeTogether, type Signature, signTogether, type Wanted } from '../together.ts'
+import type { CallerLike } from '../types.ts'
+import { type ProposalDeps, proposalFor, type ProposalRequest, resolveKey } from './deps.ts'
+import { readCollect, readImport, readNothing } from './input.ts'
+import { invalid } from './open.ts'
+import { tellOf, tellSigned } from './tell.ts'
+import { candidatesOf, readSignatures } from './view.ts'
+
+export interface CollectedHere {
+  readonly proposal: Proposal
+  readonly results: readonly (Signature & { readonly key: string })[]
+}
+
+/**
+ * Has our keys sign: all that have not, or those that are named. Judged together, so either all may or none does. A key that
+ * its service fails can be asked again: the others have signed.
+ */
+export async function collectFromKeys<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  request: ProposalRequest,
+): Promise<Answered<CollectedHere>> {
+  const { signing, store } = deps
+  const { id, body } = request
+  const matter = { event: 'proposal-signed', operation: 'propose', body }
+  return attend(signing, request, matter, async ({ caller, actor, note }) => {
+    const named = readCollect(body)
+    const proposal = await proposalFor(deps, caller, 'propose', id)
+    note({ proposal: id, hash: proposal.hash })
+    const wanted: Wanted[] = []
+    for (const [at, key] of (named ?? proposal.keys).entries()) {
+      if (!proposal.keys.includes(key)) {
+        throw malformed(`keys[${at}]`, `is no key of this proposal`, `name some of ${proposal.keys.join(', ')}`)
+      }
+      const { version } = await resolveKey(signing.catalogue, key)
+      if (proposal.signatures.some(({ signer }) => signer === version.address)) continue
+      const payload = { type: 'stellar-transaction', xdr: proposal.envelope }
+      wanted.push({ field: `keys[${at}]`, key, payload, idempotencyKey: `${id}/${key}/${version.version}` })
+    }
+    if (wanted.length === 0) return { proposal, results: [] }
+    requireOpen(proposal, signing.clock.now())
+    const together = { deps: signing, caller, actor, asking: request }
+    const signatures = await signTogether(together, await judgeTogether(together, wanted))
+    let after = proposal
+    for (const [at, signature] of signatures.entries()) {
+      if (!('answer' in signature)) continue
+      const now = signing.clock.now()
+      const { address: signer, signature: bytes } = signature.answer
+      const collected = { signer, signature: bytes, key: wanted[at]?.key ?? null, by: caller.subject, at: now }
+      after = await store.collect(id, collected, now, deps.tells ? tellSigned(signer, now) : undefined)
+    }
+    note({ signed: signatures.filter(each => 'answer' in each).length, of: signatures.length })
+    return { proposal: after, results: signatures.map((each, at) => ({ key: wanted[at]?.key ?? '', ...each })) }
+  })
+}
+
+/** Before any key is touched; the store asks once more. */
+function requireOpen({ id, state, expiresAt }: Proposal, now: number): void {
+  if (state !== 'collecting') throw new SignerError('proposal/conflict', { id, reason: `it is ${state}` })
+  if (expiresAt <= now) throw new SignerError('proposal/conflict', { id, reason: 'it has expired' })
+}
+
+/**
+ * Takes signatures of others, as the same transaction with more of them or one by one. Each is verified against the hash
+ * and the signers of the accounts; one that is not good, and nothing is taken.
+ */
+export async function importSignatures<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  request: ProposalRequest,
+): Promise<Answered<Proposal>> {
+  const { signing, store } = deps
+  const { id, body } = request
+  const matter = { event: 'proposal-imported', operation: 'propose', body }
+  return attend(signing, request, matter, async ({ caller, note }) => {
+    const input = readImport(body)
+    const proposal = await proposalFor(deps, caller, 'propose', id)
+    note({ proposal: id, hash: proposal.hash })
+    const found = 'xdr' in input ? await fromEnvelope(input.xdr, proposal) : await oneByOne(input.signatures, proposal)
+    let after = proposal
+    for (const { signer, signature } of found) {
+      const now = signing.clock.now()
+      const collected = { signer, signature, key: null, by: caller.subject, at: now }
+      after = await store.collect(id, collected, now, deps.tells ? tellSigned(signer, now) : undefined)
+    }
+    note({ signers: found.map(({ signer }) => signer).join(' ') })
+    return after
+  })
+}
+
+async function fromEnvelope(xdr: string, proposal: Proposal) {
+  const { hash, found, strange } = await readSignatures(xdr, proposal)
+  if (hash !== proposal.hash) throw invalid(`is another transaction (${hash}) than the proposed one (${proposal.hash})`)
+  if (strange > 0) throw invalid(`holds ${strange} signatures that are of nobody who may sign, or twice of one`)
+  if (found.length === 0) throw invalid('holds no signature')
+  return found
+}
+
+async function oneByOne(given: readonly { readonly signer: string; readonly signature: string }[], proposal: Proposal) {
+  const candidates = candidatesOf(proposal)
+  for (const [at, { signer }] of given.entries()) {
+    if (!candidates.includes(signer)) throw invalid('may sign for no account of it', `signatures[${at}].signer`)
+  }
+  const { found } = await readSignatures(withSignatures(proposal.envelope, given, proposal.network), proposal)
+  for (const [at, { signer }] of given.entries()) {
+    if (found.some(each => each.signer === signer)) continue
+    throw invalid(`does not verify under ${signer}`, `signatures[${at}].signature`)
+  }
+  return found
+}
+
+export async function cancelProposal<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  request: ProposalRequest,
+): Promise<Answered<Proposal>> {
+  const { signing, store } = deps
+  const { id, body } = request
+  const matter = { event: 'proposal-cancelled', operation: 'propose', body }
+  return attend(signing, request, matter, async ({ caller, note }) => {
+    readNothing(body)
+    const { hash } = await proposalFor(deps, caller, 'propose', id)
+    note({ proposal: id, hash })
+    const tell = deps.tells ? tellOf('proposal.cancelled', signing.clock.now()) : undefined
+    return store.cancel(id, `cancelled by ${caller.subject}`, tell)
+  })
+}

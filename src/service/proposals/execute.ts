@@ -1,0 +1,226 @@
+import { randomId } from '../../bytes/ids.ts'
+import { endOf, signaturesOf, stellar } from '../../chains/stellar/index.ts'
+import type { AuditActor } from '../../domain/audit.ts'
+import { SignerError } from '../../domain/errors.ts'
+import type { Proposal } from '../../domain/proposals.ts'
+import type { StellarNetwork, Submission, TransactionStatus } from '../../domain/stellar-network.ts'
+import { type Answered, attend } from '../door.ts'
+import { parsePayload } from '../payloads.ts'
+import type { CallerLike } from '../types.ts'
+import { before, type ProposalDeps, proposalFor, type ProposalRequest, resolveKey } from './deps.ts'
+import { readNothing } from './input.ts'
+import { tellOf } from './tell.ts'
+import { finalEnvelopeOf, weightsOf } from './view.ts'
+
+/**
+ * Sends it to the network, once: of all who ask, in whatever process, one takes it and sends it. Whoever comes after it has
+ * been executed gets the same answer. Where the ledger does not come in time it stays `executing`, and `tend` or the next
+ * who asks goes on when the lease has ended: with the same bytes, so a network runs them once whoever sends them.
+ *
+ * @throws `proposal/conflict` while weight is missing, another process sends it, or it has ended otherwise;
+ *         `transaction/rejected` when the network will not run it; `network/*` when it does not say
+ */
+export async function executeProposal<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  request: ProposalRequest,
+): Promise<Answered<Proposal>> {
+  const { signing } = deps
+  const { id, body } = request
+  const matter = { event: 'proposal-executed', operation: 'submit', body }
+  return attend(signing, request, matter, async ({ caller, actor, peer, auditId, note }) => {
+    readNothing(body)
+    const proposal = await proposalFor(deps, caller, 'submit', id)
+    note({ proposal: id, hash: proposal.hash })
+    for (const key of proposal.keys) {
+      const held = await resolveKey(signing.catalogue, key)
+      const asked = parsePayload(payloadOf(proposal), held)
+      signing.gateway.constrain(caller, () => signing.factsOf(held, asked, peer), 'submit')
+    }
+    if (proposal.state === 'executed') return proposal
+    const after = await carryOut(deps, proposal, { actor, auditId, requestId: request.requestId })
+    note({ state: after.state, ...(after.outcome === null ? {} : { outcome: after.outcome }) })
+    return after
+  })
+}
+
+const payloadOf = ({ envelope }: Proposal) => ({ type: 'stellar-transaction', xdr: envelope })
+
+interface Executor {
+  readonly actor: AuditActor
+  readonly auditId: string
+  readonly requestId: string
+}
+
+/** For `tend`: goes on with what a process took and never ended. */
+export async function goOn<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  id: string,
+  actor: AuditActor,
+): Promise<Proposal | undefined> {
+  const { random, audit } = deps.signing
+  const proposal = await deps.store.find(id)
+  if (proposal?.state !== 'executing') return proposal
+  const auditId = randomId(random, 'a')
+  const after = await carryOut(deps, proposal, { actor, auditId, requestId: auditId })
+  const { hash, state, outcome } = after
+  const detail = { proposal: id, hash, state, outcome: outcome ?? '' }
+  await audit.append({ kind: 'event', auditId, event: 'proposal-settled', actor, detail })
+  return after
+}
+
+async function carryOut<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  proposal: Proposal,
+  { actor, auditId, requestId }: Executor,
+): Promise<Proposal> {
+  const { signing, store, times } = deps
+  const { id, hash } = proposal
+  const node = deps.network(proposal.network)
+  if (node === undefined) throw conflict(id, `no node of ${proposal.network} is configured to send it to`)
+  const { ready, accounts } = weightsOf(proposal)
+  if (!ready) {
+    const lacking = accounts.filter(({ missing }) => missing > 0)
+    throw conflict(
+      id,
+      `weight is missing: ${lacking.map(({ account, missing }) => `${missing} of ${account}`).join(', ')}`,
+    )
+  }
+  if (signing.audit.state.kind === 'sealed') {
+    throw new SignerError('audit/sealed', { reason: signing.audit.state.reason })
+  }
+  const now = signing.clock.now()
+  const taken = await store.take(id, { now, leaseUntil: now + times.leaseMs })
+  if (taken === undefined) return afterAll(deps, id)
+  // On record before anything leaves.
+  const detail = { requestId, proposal: id, hash }
+  await signing.audit.append({ kind: 'event', auditId, event: 'proposal-submitting', actor, detail })
+  return settle(deps, taken, node, proposal.state === 'executing')
+}
+
+/** Another process has it, or has ended it while we were asking. */
+async function afterAll<C extends CallerLike>({ store, signing }: ProposalDeps<C>, id: string): Promise<Proposal> {
+  const found = await store.find(id)
+  if (found === undefined) throw new SignerError('proposal/unknown', { id })
+  if (found.state === 'executed') return found
+  if (found.state === 'executing') throw conflict(id, 'another request is executing it: ask for it again in a moment')
+  if (found.state === 'collecting' && found.expiresAt <= signing.clock.now()) throw conflict(id, 'it has expired')
+  throw conflict(id, found.outcome === null ? `it is ${found.state}` : `it is ${found.state}: ${found.outcome}`)
+}
+
+/** @param again true: another process may have sent it before */
+async function settle<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  taken: Proposal,
+  node: StellarNetwork,
+  again: boolean,
+): Promise<Proposal> {
+  const { signing, store } = deps
+  const { id, network, hash } = taken
+  const leaseUntil = taken.leaseUntil as number
+  const end = await submit(deps, taken, node, again)
+  if (end === undefined) return taken
+  const now = signing.clock.now()
+  const tell = deps.tells ? tellOf(end.kind === 'executed' ? 'proposal.executed' : 'proposal.failed', now) : undefined
+  if (end.kind === 'executed') {
+    return store.settle(id, leaseUntil, { state: 'executed', outcome: `ledger ${end.ledger}` }, tell)
+  }
+  const { code, reason } = end
+  await store.settle(id, leaseUntil, { state: 'failed', outcome: `${code}: ${reason}` }, tell)
+  throw new SignerError('transaction/rejected', { network, code, reason, hash })
+}
+
+type End =
+  | { readonly kind: 'executed'; readonly ledger: number }
+  | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+
+/** Nothing more comes of it after so many ledgers: what was on its way when it was refused has arrived by then. */
+const LEDGERS_TO_WAIT = 2
+
+/** @returns undefined when nobody can tell yet */
+async function submit<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  taken: Proposal,
+  node: StellarNetwork,
+  again: boolean,
+): Promise<End | undefined> {
+  const { times } = deps
+  const { clock } = deps.signing
+  const until = clock.monotonic() + times.waitMs
+  const left = () => until - clock.monotonic()
+  const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
+    before(clock, Math.max(times.pollMs, Math.min(times.askMs, left())), question)
+  const statusNow = () => ask(signal => node.transaction(taken.hash, signal))
+  const envelope = await checkedEnvelope(taken)
+
+  if (again) {
+    const end = endIn(await statusNow())
+    if (end !== undefined) return end
+  }
+  let refused: Extract<Submission, { kind: 'rejected' }> | undefined
+  for (;;) {
+    const answer = await ask(signal => node.submit(envelope, signal))
+    if (answer.kind === 'rejected') refused = answer
+    if (answer.kind === 'accepted' && answer.hash !== taken.hash) {
+      throw new SignerError('network/malformed', {
+        network: node.name,
+        reason: 'it took another transaction than was sent',
+      })
+    }
+    if (answer.kind !== 'try-again') break
+    if (left() <= answer.afterMs) return undefined
+    await clock.sleep(answer.afterMs)
+  }
+  let first: number | undefined
+  for (;;) {
+    const status = await statusNow()
+    const end = endIn(status)
+    if (end !== undefined) return end
+    if (status.kind === 'unknown' && refused !== undefined) {
+      first ??= status.latestLedger
+      // A sequence number that is used up may have been used by this very transaction a moment ago.
+      if (!isUsedUp(refused.code) || status.latestLedger >= first + LEDGERS_TO_WAIT) return failed(refused)
+    }
+    if (left() <= times.pollMs) return (await isOver(taken, node, ask)) ? OVER : undefined
+    await clock.sleep(times.pollMs)
+  }
+}
+
+const isUsedUp = (code: string): boolean => /bad_?seq/i.test(code)
+
+const failed = ({ code, reason }: { readonly code: string; readonly reason: string }): End => ({
+  kind: 'failed',
+  code,
+  reason,
+})
+
+const OVER: End = { kind: 'failed', code: 'expired', reason: 'its maxTime is over, and it is in no ledger' }
+
+function endIn(status: TransactionStatus): End | undefined {
+  if (status.kind === 'success') return { kind: 'executed', ledger: status.ledger }
+  if (status.kind === 'unknown') return undefined
+  return failed({ code: status.code, reason: `it failed in ledger ${status.ledger}` })
+}
+
+/** The network's own clock says that it can never run any more, and it has not. */
+async function isOver(
+  taken: Proposal,
+  node: StellarNetwork,
+  ask: <T>(question: (signal: AbortSignal) => Promise<T>) => Promise<T>,
+): Promise<boolean> {
+  const end = endOf(stellar.parse(payloadOf(taken), taken.network).view)
+  if (end === undefined) return false
+  const { closedAt } = await ask(signal => node.latestLedger(signal))
+  if (closedAt <= end) return false
+  return (await ask(signal => node.transaction(taken.hash, signal))).kind === 'unknown'
+}
+
+/** The envelope that is sent, which is the one that was proposed: whoever changed a row of the store sends nothing. */
+async function checkedEnvelope(taken: Proposal): Promise<string> {
+  const envelope = finalEnvelopeOf(taken)
+  const signers = taken.signatures.map(({ signer }) => signer)
+  const { hash, strange } = await signaturesOf(envelope, taken.network, signers)
+  if (hash === taken.hash && strange === 0) return envelope
+  throw new SignerError('store/unavailable', { reason: `the record of proposal ${taken.id} is damaged` })
+}
+
+const conflict = (id: string, reason: string) => new SignerError('proposal/conflict', { id, reason })

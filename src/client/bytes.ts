@@ -1,4 +1,5 @@
 /** Text forms of bytes with nothing but Web APIs: this folder runs wherever fetch does. */
+import { clientError } from './errors.ts'
 
 const encoder = new TextEncoder()
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(encoder.encode(text))
@@ -12,13 +13,19 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-/** @throws what `atob` throws */
-export const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
+/** @throws `client/answer`: what is read this way comes from the service */
+export function fromBase64(text: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text), letter => letter.charCodeAt(0))
+  } catch (cause) {
+    throw clientError('client/answer', 'The answer of the service holds something else than base64', { cause })
+  }
+}
 
 export const toBase64Url = (bytes: Uint8Array): string =>
   toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 
-/** @throws what `atob` throws */
+/** @throws as `fromBase64` */
 export const fromBase64Url = (text: string): Uint8Array => fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'))
 
 export const toHex = (bytes: Uint8Array): string => {

@@ -140,6 +140,6 @@ function parts(signature: Hex): EvmSignature {
 function hexMember(answer: Signed, member: 'evmSignature' | 'signedTransaction'): Hex {
   const value = answer[member]
   const form = member === 'evmSignature' ? /^0x[0-9a-f]{128}1[bc]$/ : /^0x(?:[0-9a-f]{2})+$/
-  if (value !== undefined && form.test(value)) return value as Hex
+  if (typeof value === 'string' && form.test(value)) return value as Hex
   throw clientError('client/answer', `The answer of the service holds no ${member}`)
 }

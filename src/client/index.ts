@@ -110,7 +110,7 @@ export function createCountersign(options: CountersignOptions): Countersign {
     sign,
     signBatch: async (requests, more) => {
       const { results } = await change<Several>('/v1/sign-batch', { requests }, [], more)
-      return results ?? no('results')
+      return Array.isArray(results) ? results : no('results')
     },
     cosign: (keys, xdr, more) => {
       const body = { keys, payload: { type: 'stellar-transaction', xdr } }
@@ -120,7 +120,7 @@ export function createCountersign(options: CountersignOptions): Countersign {
       // Every try of this call is the same request, so the time stands still for it.
       const issuedAt = Math.floor(transport.serviceNow() / 1000)
       const { jws } = await sign(name, { type: 'approval', approval: { issuedAt, ...approval } }, more)
-      return jws ?? no('jws')
+      return typeof jws === 'string' ? jws : no('jws')
     },
     ...createTransactions(asker),
     approvals: createApprovals(asker, transport),
@@ -131,7 +131,7 @@ export function createCountersign(options: CountersignOptions): Countersign {
 const KEY = ['name', 'chain', 'network', 'address', 'publicKey']
 const SIGNED = ['signature', 'publicKey', 'address', 'hash', 'requestId']
 interface Several {
-  readonly results?: readonly OneOfSeveral[]
+  readonly results?: OneOfSeveral[]
 }
 
 const pathOf = (key: string): string => `/v1/keys/${encodeURIComponent(key)}`

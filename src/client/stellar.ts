@@ -132,8 +132,8 @@ function same(hash: string, wanted: Uint8Array): void {
   throw clientError('client/options', 'What was signed is not what was given: is it built for the network of the key?')
 }
 
-function present(xdr: string | undefined): string {
-  if (xdr !== undefined) return xdr
+function present(xdr: unknown): string {
+  if (typeof xdr === 'string') return xdr
   throw clientError('client/answer', 'The answer holds no signed envelope')
 }
 

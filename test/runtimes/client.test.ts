@@ -1,4 +1,4 @@
-/** M-35: the package as it is published, packed, unpacked and used on every runtime and in a browser, against a data plane. */
+/** The package as it is published, packed, unpacked and used on every runtime and in a browser, against a data plane. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
@@ -85,10 +85,11 @@ beforeAll(async () => {
     encoding: 'utf8',
   })
   expect([packed.status, packed.stderr]).toEqual([0, ''])
+  const packages = readdirSync(folder)
   mkdirSync(installed, { recursive: true })
   const unpacked = spawnSync('tar', [
     '-xzf',
-    join(folder, 'countersign-0.1.0.tgz'),
+    join(folder, packages.find(name => name.endsWith('.tgz')) ?? ''),
     '-C',
     installed,
     '--strip-components=1',
@@ -126,7 +127,7 @@ async function expectDone(done: Done): Promise<void> {
   expect(done.refused).toBe('policy/denied')
 }
 
-describe('M-35 countersign/client, packed', () => {
+describe('M-14 countersign/client, packed', () => {
   test('the package holds code and declarations, has no dependency, and weighs little', () => {
     const files = readdirSync(installed)
     expect(files.filter(name => !/\.(js|d\.ts)$/.test(name)).toSorted()).toEqual([

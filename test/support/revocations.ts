@@ -146,9 +146,12 @@ export async function openRevocations(options: WorldOptions = {}): Promise<Revoc
   const rig = await openRig({
     ...options.rig,
     store,
-    keys: labels
-      .filter(name => !known.has(name))
-      .map(name => ({ name, custody: 'envelope', seed: seedOf(name), policy: policy(name) })),
+    keys: [
+      ...labels
+        .filter(name => !known.has(name))
+        .map(name => ({ name, custody: 'envelope' as const, seed: seedOf(name), policy: policy(name) })),
+      ...(options.rig?.keys ?? []),
+    ],
     families: (room, world) => {
       stub = options.network ?? openStubNetwork({ now: world.clock.now, ...options.stub })
       const { rpcUrl, horizonUrl } = options.urls ?? { rpcUrl: STUB_RPC, horizonUrl: STUB_HORIZON }

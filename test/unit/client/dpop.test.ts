@@ -1,4 +1,4 @@
-/** M-35: the client's proofs at the door that production has. */
+/** The client's proofs at the door that production has. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { CountersignError, type CountersignOptions } from '../../../src/client/index.ts'
@@ -20,7 +20,7 @@ const tokenFor: CountersignOptions['token'] = async ({ thumbprint }) =>
     confirmation: { jkt: await thumbprint() },
   })
 
-describe('M-35 DPoP at a real door', () => {
+describe('DPoP of the client at a real door', () => {
   test('Ed25519 and P-256: what the client signs is let in, with and without a body', async () => {
     const curves = [{ name: 'Ed25519' }, { name: 'ECDSA', namedCurve: 'P-256' }]
     for (const curve of curves) {

@@ -1,4 +1,4 @@
-/** M-35: an account for viem and a signer for ethers, over a real data plane, against the same key held by viem itself. */
+/** An account for viem and a signer for ethers, over a real data plane, against the same key held by viem itself. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { AbstractSigner, type Provider, Transaction, verifyAuthorization, verifyMessage, verifyTypedData } from 'ethers'
@@ -84,7 +84,7 @@ const kzg = {
   computeBlobKzgProof: () => new Uint8Array(48).fill(0xb0),
 }
 
-describe('M-35 EvmAccount', () => {
+describe('M-30 EvmAccount', () => {
   test('it is the key, with own members that toAccount would drop', () => {
     assert.equal(account.address, local.address)
     assert.equal(account.publicKey, local.publicKey)
@@ -198,7 +198,7 @@ describe('M-35 EvmAccount', () => {
   })
 })
 
-describe('M-35 CountersignSigner for ethers', () => {
+describe('M-30 CountersignSigner for ethers', () => {
   const signer = () => new CountersignSigner(account)
 
   test('it is an AbstractSigner with an address; connect keeps the key', async () => {

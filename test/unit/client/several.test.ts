@@ -1,4 +1,4 @@
-/** M-35: what takes several keys, people or a template, through the client, at the real routes. */
+/** What takes several keys, people or a template, through the client, at the real routes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Networks, Transaction, TransactionBuilder } from '@stellar/stellar-sdk/base'
@@ -13,7 +13,7 @@ import { EVERY_RIGHT, openRevocations, revocation } from '../../support/revocati
 const clock = { now: () => NOW, sleep: async () => {} }
 const PAYLOAD = { type: 'stellar-transaction', xdr: EXAMPLE }
 
-test('M-35 a batch: one answer each; one that may not be signed is found, and none is signed', async () => {
+test('M-24 a batch: one answer each; one that may not be signed is found, and none is signed', async () => {
   const { countersign, sent } = await openClientWorld({ unguarded: true })
   const results = await countersign.signBatch([
     { key: 'treasury', payload: PAYLOAD },
@@ -32,7 +32,7 @@ test('M-35 a batch: one answer each; one that may not be signed is found, and no
   await assert.rejects(countersign.signBatch(some), { code: 'batch/refused', retryable: false })
 })
 
-test('M-35 several keys on one envelope', async () => {
+test('M-24 several keys on one envelope', async () => {
   const families: RigOptions['families'] = room => [cosignRoutes(request => cosign(room.deps, request))]
   const { countersign, rig } = await openClientWorld({ keys: [{ name: 'ops' }], families })
   const { signedXdr, hash, results } = await countersign.cosign(['treasury', 'ops'], EXAMPLE)
@@ -49,7 +49,7 @@ test('M-35 several keys on one envelope', async () => {
   assert.equal(rig.signatures(), 2)
 })
 
-test('M-35 a proposal: opened, signed by ours and by others, ready, executed, and one that is cancelled', async () => {
+test('M-26 a proposal: opened, signed by ours and by others, ready, executed, and one that is cancelled', async () => {
   const house = await openHouse()
   const token = await house.rig.token(['propose:*', 'sign:*', 'submit:*', 'read:*'])
   const fetch = (url: string, init: RequestInit) => house.rig.http(url.slice(URL_OF_RIG.length), init)
@@ -70,7 +70,7 @@ test('M-35 a proposal: opened, signed by ours and by others, ready, executed, an
   assert.equal((await approvals.wait(second.id)).state, 'cancelled')
 })
 
-test('M-35 a template: prepared, executed and found again; an envelope of the caller’s own too', async () => {
+test('M-25 a template: prepared, executed and found again; an envelope of the caller’s own too', async () => {
   const world = await openRevocations()
   const token = await world.rig.token(EVERY_RIGHT)
   const fetch = (url: string, init: RequestInit) => world.rig.http(url.slice(URL_OF_RIG.length), init)

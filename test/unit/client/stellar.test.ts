@@ -1,4 +1,4 @@
-/** M-35: one signer for stellar-sdk and SEP-43, over a real data plane. */
+/** One signer for stellar-sdk and SEP-43, over a real data plane. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import { Account, Asset, Keypair, Networks, Operation, TransactionBuilder } from '@stellar/stellar-sdk/base'
@@ -33,7 +33,7 @@ const verifies = (xdr: string): boolean => {
   )
 }
 
-describe('M-35 StellarSigner', () => {
+describe('M-20 StellarSigner', () => {
   test('every member is its own, so a spread loses nothing, and the object cannot be changed', () => {
     const members = ['address', 'publicKey', 'networkPassphrase', 'signTransaction', 'signAuthEntry', 'signMessage']
     const more = ['getAddress', 'getNetwork', 'authorize', 'sign']

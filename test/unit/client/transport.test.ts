@@ -1,4 +1,4 @@
-/** M-35: one request, with everything that goes wrong on the way. */
+/** One request, with everything that goes wrong on the way. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ApprovalPendingError, CountersignError, createCountersign } from '../../../src/client/index.ts'
@@ -45,7 +45,7 @@ function clientFor(
 const ok = () => Response.json(SIGNED)
 const keyOf = (call: Call | undefined) => call?.headers.get('idempotency-key')
 
-describe('M-35 retries', () => {
+describe('M-51 retries of the client', () => {
   test('what may be sent again is, with the same Idempotency-Key, and at most three times', async () => {
     const { countersign, calls, slept } = clientFor([() => problem('provider/unavailable', 503), ok])
     assert.equal((await countersign.sign('a/b', PAYLOAD)).signature, 'AA==')
@@ -126,7 +126,7 @@ describe('M-35 retries', () => {
   })
 })
 
-test('M-35 an abort ends a wait at once, with the clock of this machine', async () => {
+test('an abort ends a wait at once, with the clock of this machine', async () => {
   const stop = new AbortController()
   const fetch = async (): Promise<Response> => {
     queueMicrotask(() => queueMicrotask(() => setTimeout(() => stop.abort(new Error('enough')))))
@@ -138,7 +138,7 @@ test('M-35 an abort ends a wait at once, with the clock of this machine', async 
   assert.ok(performance.now() - started < 2000)
 })
 
-describe('M-35 where a token travels', () => {
+describe('where a token travels', () => {
   test('https, or http on this machine; nothing else, and no redirect', async () => {
     for (const url of ['https://sign.example', 'http://127.0.0.1:1', 'http://localhost:2/base/', 'http://[::1]:3'])
       createCountersign({ url, token: 'abc' })
@@ -223,7 +223,7 @@ const claimsOf = (call: Call | undefined) => {
   return { header: read(header), ...read(payload) } as Record<string, unknown>
 }
 
-describe('M-35 DPoP', () => {
+describe('DPoP of the client', () => {
   test('a bound token brings a proof, any other none; the token source learns the thumbprint', async () => {
     const { countersign, calls } = clientFor([ok], {
       token: async ({ thumbprint }) => tokenWith({ cnf: { jkt: await thumbprint() } }),
@@ -285,7 +285,7 @@ describe('M-35 DPoP', () => {
   })
 })
 
-describe('M-35 what waits for people', () => {
+describe('M-26 what waits for people', () => {
   test('202 is ApprovalPendingError; SEP-43 methods throw it too', async () => {
     const body = { approvalId: 'p_1', url: '/v1/proposals/p_1' }
     const { countersign } = clientFor([() => Response.json(body, { status: 202 })])

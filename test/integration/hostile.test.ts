@@ -198,11 +198,11 @@ denied('T28 a path payment to itself through a market of its own', () =>
 denied('T28 an offer for a worthless asset', () =>
   tx([Operation.manageSellOffer({ selling: XLM, buying: new Asset('X', thief), amount: '9', price: { n: 1, d: 9 } })]),
 )
-denied('T31 a fee that drains the account', () => tx([pay('1')], { fee: 1001 }))
-denied('T31 a fee bump that drains it', () =>
+denied('M-21 a fee that drains the account', () => tx([pay('1')], { fee: 1001 }))
+denied('M-21 a fee bump that drains it', () =>
   feeBump(parts([pay('1')]), { feeSource: unmuxed(own), fee: 1_000_000_000n }).toXdr('base64'),
 )
-denied('T31 a fee bump around a payment to the thief', () =>
+denied('M-21 a fee bump around a payment to the thief', () =>
   feeBump(parts([pay('1', thief)]), { feeSource: unmuxed(own), fee: 900n }).toXdr('base64'),
 )
 
@@ -320,7 +320,7 @@ attempt('T06 a proof for the second time', 'token/invalid', async () => {
 })
 denied('M-70 T34 another payment for a sequence number that is taken', () => tx([pay('9')], { sequence: 1001n }))
 denied('M-70 T34 the same in the older spelling', () => v0(parts([pay('9')], { sequence: 1001n })).toXdr('base64'))
-denied('M-70 T31 a fee bump with another inner transaction for it', () =>
+denied('M-70 M-21 a fee bump with another inner transaction for it', () =>
   feeBump(parts([pay('9')], { sequence: 1001n }), { feeSource: unmuxed(own), fee: 900n }).toXdr('base64'),
 )
 

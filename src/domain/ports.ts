@@ -18,8 +18,12 @@ export type Fetch = (input: string, init: RequestInit) => Promise<Response>
 
 /** Read side of the registry, as the signing path uses it. */
 export interface KeyCatalogue {
-  /** The version that signs now (state active), with its bindings in order of preference. Undefined: no such key. */
-  resolve(name: string): Promise<ResolvedKey | undefined>
+  /**
+   * The version that signs now (state active), or the one that is asked for by number while it may sign, with its bindings in
+   * order of preference. Undefined: no such key, or no such version of it.
+   * @throws `key/not-active`
+   */
+  resolve(name: string, version?: number): Promise<ResolvedKey | undefined>
   /** Read again right before release. Undefined: no such version. */
   stateOf(key: string, version: number): Promise<VersionState | undefined>
   /** One read a signature (M-05). */

@@ -58,16 +58,22 @@ export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
   const gate = new Gate(plane.limits.concurrency)
   const readers = new Gate(plane.limits.concurrency)
 
+  const sign = async (c: Visited, asked: { readonly key: string; readonly version?: number }) => {
+    const body = await bodyOf(c)
+    const { replayed, headers, ...answer } = await gate.pass(() =>
+      plane.sign({ ...askingOf(c), ...asked, body, idempotencyKey: idempotencyKeyOf(c) }),
+    )
+    if (replayed) c.header('idempotency-replayed', 'true')
+    return c.json(answer, 200, headers)
+  }
+
   const routes = (app: Edge): void => {
-    app.post('/v1/keys/:key/sign', async c => {
-      const key = keyName(c.req.param('key'))
-      const body = await bodyOf(c)
-      const { replayed, headers, ...answer } = await gate.pass(() =>
-        plane.sign({ ...askingOf(c), key, body, idempotencyKey: idempotencyKeyOf(c) }),
-      )
-      if (replayed) c.header('idempotency-replayed', 'true')
-      return c.json(answer, 200, headers)
-    })
+    app.post('/v1/keys/:key/sign', c => sign(c, { key: keyName(c.req.param('key')) }))
+
+    // In the path, which proofs of possession cover; a query they do not.
+    app.post('/v1/keys/:key/versions/:version/sign', c =>
+      sign(c, { key: keyName(c.req.param('key')), version: versionNumber(c.req.param('version')) }),
+    )
 
     app.post('/v1/sign-batch', async c => {
       const body = await bodyOf(c)
@@ -114,6 +120,15 @@ export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
     },
     routes,
   )
+}
+
+function versionNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new SignerError('request/malformed', {
+    field: 'version',
+    reason: 'is not the number of a version',
+    fix: 'use the number that `GET /v1/keys` or the published keys give, without leading zeros',
+  })
 }
 
 function keyName(name: string): string {

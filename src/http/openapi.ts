@@ -99,20 +99,9 @@ const refusals = (more: Record<number, string>) =>
 
 registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
 
-registry.registerPath({
+const signing = {
   method: 'post',
-  path: '/v1/keys/{key}/sign',
-  summary: 'Sign a transaction, or what else the key may sign',
   security: [{ bearer: [] }],
-  request: {
-    params: keyParam,
-    headers: z.object({
-      'Idempotency-Key': z
-        .string()
-        .openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
-    }),
-    body: { required: true, content: { 'application/json': { schema: SignBody } } },
-  },
   responses: {
     200: answer('Signed, verified and on record.', SignAnswer),
     ...refusals({
@@ -125,6 +114,26 @@ registry.registerPath({
       504: 'the key service did not answer in time',
     }),
   },
+} as const
+const signRequest = {
+  headers: z.object({
+    'Idempotency-Key': z
+      .string()
+      .openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
+  }),
+  body: { required: true, content: { 'application/json': { schema: SignBody } } },
+}
+registry.registerPath({
+  ...signing,
+  path: '/v1/keys/{key}/sign',
+  summary: 'Sign a transaction, or what else the key may sign',
+  request: { params: keyParam, ...signRequest },
+})
+registry.registerPath({
+  ...signing,
+  path: '/v1/keys/{key}/versions/{version}/sign',
+  summary: 'The same with one version of the key, while it may sign: both sign during a rotation',
+  request: { params: keyParam.extend({ version: z.string().openapi({ example: '2' }) }), ...signRequest },
 })
 registry.registerPath({
   method: 'post',

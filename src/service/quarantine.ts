@@ -70,8 +70,8 @@ export function createQuarantine(
 
   return {
     catalogue: {
-      resolve: async name => {
-        const resolved = await catalogue.resolve(name)
+      resolve: async (name, number) => {
+        const resolved = await catalogue.resolve(name, number)
         if (resolved === undefined || !(await isMarked(name, resolved.version.version))) return resolved
         const { version } = resolved.version
         throw new SignerError('key/not-active', { key: name, version, state: 'quarantined' })

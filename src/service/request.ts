@@ -50,7 +50,11 @@ export function readPayload(body: Uint8Array, bodyBytesMax: number): { readonly 
   return json as { readonly type: string }
 }
 
-/** What an idempotency key stands for: this key and this payload, whatever the spelling of the JSON (RFC 8785). */
-export function fingerprintOf(key: string, payload: object): string {
-  return toHex(sha256(new TextEncoder().encode(canonicalize([key, payload]))))
+/**
+ * What an idempotency key stands for: this key, this payload, whatever the spelling of the JSON (RFC 8785), and the version
+ * where one was asked for by number.
+ */
+export function fingerprintOf(key: string, payload: object, version?: number): string {
+  const facts = version === undefined ? [key, payload] : [key, payload, version]
+  return toHex(sha256(new TextEncoder().encode(canonicalize(facts))))
 }

@@ -93,11 +93,11 @@ export async function understand(deps: SignDeps, request: SignRequest): Promise<
 
     const idempotencyKey = readIdempotencyKey(request.idempotencyKey)
     const payload = readPayload(request.body, deps.limits.bodyBytes)
-    const resolved = await deps.catalogue.resolve(request.key)
-    if (resolved === undefined) throw new SignerError('key/unknown', { key: request.key })
+    const resolved = await deps.catalogue.resolve(request.key, request.version)
+    if (resolved === undefined) throw new SignerError('key/unknown', { key: namedIn(request) })
     const asked = parsePayload(payload, resolved)
     deps.gateway.constrain(caller, () => deps.factsOf(resolved, asked, peer), 'sign')
-    const fingerprint = fingerprintOf(request.key, payload)
+    const fingerprint = fingerprintOf(request.key, payload, request.version)
     const entry = { scope: caller.subject, key: idempotencyKey, fingerprint, at: deps.clock.now() }
     const route = await deps.route(resolved, entry)
     const recheck = () => deps.gateway.recheck(caller)
@@ -187,8 +187,8 @@ const takenBy = (hash: string): string =>
  * one on its way out may still sign.
  * @throws `policy/undecided` when another policy is in force than the one that was asked
  */
-async function keyNow(deps: SignDeps, { resolved: { key } }: Job): Promise<Key> {
-  const now = await deps.catalogue.resolve(key.name).catch((error: unknown) => {
+async function keyNow(deps: SignDeps, { request, resolved: { key } }: Job): Promise<Key> {
+  const now = await deps.catalogue.resolve(key.name, request.version).catch((error: unknown) => {
     if (isSignerError(error) && error.code === 'key/not-active') return { key }
     throw error
   })
@@ -334,12 +334,11 @@ const suspectOf = ({ auditId, actor, resolved: { version }, binding }: Job): Sus
 })
 
 /** A request released before: the same answer again, as long as its version may still sign. */
-async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<SignAnswer> {
+async function replay(deps: SignDeps, retry: Job, result: StoredResult): Promise<SignAnswer> {
+  const job = await asReleased(deps, retry, result)
   const { version } = job.resolved
   const state = await deps.catalogue.stateOf(result.key, result.version)
-  if (state === undefined || !maySign(state) || result.version !== version.version) {
-    throw notActive(job, state)
-  }
+  if (state === undefined || !maySign(state)) throw notActive(job, state)
   await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
   await deps.audit.append({
     kind: 'event',
@@ -349,6 +348,14 @@ async function replay(deps: SignDeps, job: Job, result: StoredResult): Promise<S
     detail: { requestId: job.request.requestId, key: result.key, version: result.version },
   })
   return { ...answer(job, result), replayed: true }
+}
+
+/** Another version may sign by now: what was released is of the one that signed then. */
+async function asReleased(deps: SignDeps, job: Job, { key, version }: StoredResult): Promise<Job> {
+  if (version === job.resolved.version.version) return job
+  const resolved = await deps.catalogue.resolve(key, version)
+  if (resolved === undefined) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+  return { ...job, resolved, asked: parsePayload(readPayload(job.request.body, deps.limits.bodyBytes), resolved) }
 }
 
 function answer({ asked, headers, resolved: { version } }: Job, result: StoredResult): SignAnswer {
@@ -382,6 +389,8 @@ function refuse(deps: SignDeps, job: Job, error: SignerError): AnySignerError {
 
 const notActive = ({ resolved: { key, version } }: Job, state: VersionState | undefined): AnySignerError =>
   asAny(new SignerError('key/not-active', { key: key.name, version: version.version, state: state ?? 'unknown' }))
+
+const namedIn = ({ key, version }: SignRequest): string => (version === undefined ? key : `${key} version ${version}`)
 
 /** What is not ours is a fault of ours: the caller sees an incident number, the log sees the rest. */
 const typed = (deps: SignDeps, error: unknown): AnySignerError => (isSignerError(error) ? error : deps.incident(error))

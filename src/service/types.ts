@@ -37,6 +37,8 @@ export interface Asking {
 /** A sign request as it came in: nothing decoded, nothing believed. */
 export interface SignRequest extends Asking {
   readonly key: string
+  /** The one that is to sign; absent: the one that signs now. */
+  readonly version?: number
   readonly body: Uint8Array
   readonly idempotencyKey: string | undefined
 }

@@ -79,7 +79,7 @@ export function checkProposal(proposal: Proposal): Proposal {
     ...proposal,
     keys: Object.freeze([...keys]),
     needed: Object.freeze(
-      needed.map(({ account, threshold, signers }) =>
+      proposal.needed.map(({ account, threshold, signers }) =>
         Object.freeze({
           account,
           threshold,

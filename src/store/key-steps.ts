@@ -1,5 +1,5 @@
 import { SignerError } from '../domain/errors.ts'
-import type { DatedVersion, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import { type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
 import type { Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
 import {
   checkAddition,
@@ -54,7 +54,7 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
     return engine.atomic('change the state of a version', () => moveAll(key, moves, clock.now()))
   }
   return {
-    resolve: name => engine.once(() => resolve(name)),
+    resolve: (name, version) => engine.once(() => resolve(name, version)),
     stateOf: (key, version) =>
       engine.once(function* () {
         const found = yield* row(stateOf, { key, version })
@@ -89,12 +89,22 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
   }
 }
 
-export function* resolve(name: string): Step<ResolvedKey | undefined> {
+export function* resolve(name: string, version?: number): Step<ResolvedKey | undefined> {
+  if (version !== undefined) return yield* resolveVersion(name, version)
   const found = yield* rows(activeRows, { name })
   if (found.length > 0) return readVersion(found)
   const newest = yield* row(newestVersion, { name })
   if (newest === undefined) return undefined
   throw notActive(name, newest)
+}
+
+function* resolveVersion(key: string, version: number): Step<ResolvedKey | undefined> {
+  const found = yield* rows(versionRows, { key, version })
+  if (found.length === 0) return undefined
+  const resolved = readVersion(found)
+  const { state } = resolved.version
+  if (maySign(state)) return resolved
+  throw new SignerError('key/not-active', { key, version, state })
 }
 
 function* add({ key, version, binding, envelope }: Parameters<KeyRegistry['add']>[0]): Step<void> {

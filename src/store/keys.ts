@@ -13,13 +13,14 @@ export function sqliteKeys(database: DatabaseSync, engine: SqliteEngine, clock: 
   const known = untilWritten<ResolvedKey>(database)
   return {
     ...keyRegistry(engine, clock),
-    async resolve(name) {
+    async resolve(name, version) {
       const read = known()
-      const before = read.get(name)
+      const id = version === undefined ? name : `${name} ${version}` // no name has a space
+      const before = read.get(id)
       if (before !== undefined) return copyOf(before)
-      const resolved = engine.now(() => resolve(name))
+      const resolved = engine.now(() => resolve(name, version))
       if (resolved === undefined) return undefined
-      read.set(name, resolved)
+      read.set(id, resolved)
       return copyOf(resolved)
     },
   }

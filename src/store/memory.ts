@@ -1,5 +1,5 @@
 import { SignerError } from '../domain/errors.ts'
-import type { DatedVersion, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
+import { type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
 import type { AuditIndex, Clock, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import {
   checkAddition,
@@ -61,12 +61,14 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
     return inForce
   }
   const registry: KeyRegistry = {
-    async resolve(name) {
+    async resolve(name, number) {
       const versions = keys.get(name)
       if (versions === undefined) return undefined
-      const active = activeOf(versions.values())
-      if (active !== undefined) return copyResolved(active)
-      const { version, state } = ([...versions.values()].at(-1) as ResolvedKey).version
+      const found = number === undefined ? activeOf(versions.values()) : versions.get(number)
+      if (found !== undefined && maySign(found.version.state)) return copyResolved(found)
+      const told = number === undefined ? [...versions.values()].at(-1) : found
+      if (told === undefined) return undefined
+      const { version, state } = told.version
       throw new SignerError('key/not-active', { key: name, version, state })
     },
     async stateOf(key, version) {

@@ -1,4 +1,4 @@
-/** M-35: contract.Client of every stellar-sdk there is, with one line of ours, on a network that checks every signature. */
+/** Contract.Client of every stellar-sdk there is, with one line of ours, on a network that checks every signature. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import * as sdk17 from '@stellar/stellar-sdk'
 import * as sdk14 from 'stellar-sdk-14'
@@ -35,7 +35,7 @@ const clientOf = ({ contract }: Sdk, signer: StellarSigner): Promise<Escrow> =>
   contract.Client.from<Escrow>({ contractId: ESCROW, rpcUrl: world.rpcUrl, allowHttp: true, ...signer })
 
 for (const [major, sdk] of Object.entries(SDKS)) {
-  describe(`M-35 stellar-sdk ${major}`, () => {
+  describe(`M-22 stellar-sdk ${major}`, () => {
     test('one signer calls a contract: built, signed and sent', async () => {
       const before = world.escrow.get(PAYEE) ?? 0n
       const release = await (await clientOf(sdk, treasury)).release({ to: PAYEE, amount: 10n })
@@ -72,7 +72,7 @@ for (const [major, sdk] of Object.entries(SDKS)) {
   })
 }
 
-test('M-35 stellar-sdk 17: authorizations of CAP-71, which name the account', async () => {
+test('M-22 stellar-sdk 17: authorizations of CAP-71, which name the account', async () => {
   const upgraded = await openExamplesWorld({ upgradedAuth: true })
   try {
     const countersign = createCountersign({ url: upgraded.url, token: await upgraded.rig.token() })

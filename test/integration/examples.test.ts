@@ -1,4 +1,4 @@
-/** M-35: the programs of examples/, run as a user runs them, against a data plane on loopback and networks that check signatures. */
+/** The programs of examples/, run as a user runs them, against a data plane on loopback and networks that check signatures. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -50,15 +50,15 @@ const signersOf = (transaction: Pick<FeeBumpTransaction, 'hash' | 'signatures'>,
     addresses.find(address => Keypair.fromPublicKey(address).verify(transaction.hash(), signature)),
   )
 
-describe('M-35 examples', () => {
-  test('escrow release: contract.Client with one line of ours; the network takes it', async () => {
+describe('examples', () => {
+  test('M-22 escrow release: contract.Client with one line of ours; the network takes it', async () => {
     const [line = ''] = await good('escrow-release.ts', ESCROW, PAYEE, '250')
     const [hash = ''] = line.split(' ')
     expect(world.stub.accepted).toContain(hash)
     expect(world.escrow.get(PAYEE)).toBe(750n)
   }, 30_000)
 
-  test('payout batch: all signed, and the same when run again; with one that policy refuses, none', async () => {
+  test('M-24 payout batch: all signed, and the same when run again; with one that policy refuses, none', async () => {
     const { treasury } = world.addresses
     const refused = await run('payout-batch.ts', '1000', `${PAYEE}=10`, `${Keypair.random().publicKey()}=10`)
     expect([refused.code, refused.out]).toEqual([1, ['']])
@@ -72,7 +72,7 @@ describe('M-35 examples', () => {
     expect(await good('payout-batch.ts', '1000', `${PAYEE}=10`, `${PAYEE}=20.5`)).toEqual(lines)
   }, 30_000)
 
-  test('channel account and fee bump: three signatures by two keys, which the network takes', async () => {
+  test('M-21 M-24 channel account and fee bump: three signatures by two keys, which the network takes', async () => {
     const { treasury, channel } = world.addresses
     const { sequence } = world.stub.account(channel)
     const [xdr = ''] = await good('channel-fee-bump.ts', String(sequence), PAYEE, '5')
@@ -97,7 +97,7 @@ describe('M-35 examples', () => {
     expect(world.revocable.map(vault => vault.get(PAYEE))).toEqual([400n, 450n])
   }, 30_000)
 
-  test('EIP-1559 payment with viem: sent as signed, by the account of the key', async () => {
+  test('M-30 EIP-1559 payment with viem: sent as signed, by the account of the key', async () => {
     const to = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
     const [line = ''] = await good('evm-payment.ts', to, '0.01')
     const signed = Transaction.from(world.raw[0])
@@ -106,7 +106,7 @@ describe('M-35 examples', () => {
     expect(line).toContain(' success ')
   }, 30_000)
 
-  test('approval and verifier: a JWS that jose checks with the published keys, and no other', async () => {
+  test('M-35 approval and verifier: a JWS that jose checks with the published keys, and no other', async () => {
     const [jws = ''] = await good('approval.ts', 'give', 'escrow 4711', 'order-1')
     expect(await good('approval.ts', 'check', jws)).toEqual(['demo.release escrow 4711 order-1'])
     const [head = '', , tail = ''] = jws.split('.')

@@ -21,7 +21,7 @@ export {
   withAuthorizations,
 } from './build.ts'
 export { networkCodec } from './network-codec.ts'
-export { networkIdOf, passphraseOf, sameNetworkName, STELLAR_NETWORKS } from './networks.ts'
+export { networkIdOf, passphraseOf, STELLAR_NETWORKS } from './networks.ts'
 export { SIGNATURES_MAX, type StellarParsed, XDR_CHARS_MAX, XDR_DEPTH_MAX } from './parse.ts'
 export { stellarPayloads } from './payloads.ts'
 export {
@@ -32,6 +32,8 @@ export {
   withoutSignatures,
   withSignatures,
 } from './signatures.ts'
+export { addSigner, dropSigner, type SignerChange, type SignerPlan } from './signer-change.ts'
+export type { OptionsFrame } from './set-options.ts'
 export { slotOf } from './slot.ts'
 export { canBeReached, endOf, extraSignersOf, levelsOf, type Weighed, weigh, type Weights } from './weights.ts'
 

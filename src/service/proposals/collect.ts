@@ -6,7 +6,7 @@ import { judgeTogether, type Signature, signTogether, type Wanted } from '../tog
 import type { CallerLike } from '../types.ts'
 import { type ProposalDeps, proposalFor, type ProposalRequest, resolveKey } from './deps.ts'
 import { readCollect, readImport, readNothing } from './input.ts'
-import { invalid } from './open.ts'
+import { invalid, requireNoStranger } from './open.ts'
 import { tellOf, tellSigned } from './tell.ts'
 import { candidatesOf, readSignatures } from './view.ts'
 
@@ -30,6 +30,7 @@ export async function collectFromKeys<C extends CallerLike>(
     const named = readCollect(body)
     const proposal = await proposalFor(deps, caller, 'propose', id)
     note({ proposal: id, hash: proposal.hash })
+    const candidates = candidatesOf(proposal)
     const wanted: Wanted[] = []
     for (const [at, key] of (named ?? proposal.keys).entries()) {
       if (!proposal.keys.includes(key)) {
@@ -37,6 +38,10 @@ export async function collectFromKeys<C extends CallerLike>(
       }
       const { version } = await resolveKey(signing.catalogue, key)
       if (proposal.signatures.some(({ signer }) => signer === version.address)) continue
+      if (!candidates.includes(version.address)) {
+        const reason = `has the address ${version.address} now, which may sign for no account of it`
+        throw malformed(`keys[${at}]`, reason, 'open a proposal for the accounts as they are')
+      }
       const payload = { type: 'stellar-transaction', xdr: proposal.envelope }
       wanted.push({ field: `keys[${at}]`, key, payload, idempotencyKey: `${id}/${key}/${version.version}` })
     }
@@ -93,7 +98,7 @@ export async function importSignatures<C extends CallerLike>(
 async function fromEnvelope(xdr: string, proposal: Proposal) {
   const { hash, found, strange } = await readSignatures(xdr, proposal)
   if (hash !== proposal.hash) throw invalid(`is another transaction (${hash}) than the proposed one (${proposal.hash})`)
-  if (strange > 0) throw invalid(`holds ${strange} signatures that are of nobody who may sign, or twice of one`)
+  requireNoStranger({ strange })
   if (found.length === 0) throw invalid('holds no signature')
   return found
 }

@@ -78,7 +78,7 @@ async function carryOut<C extends CallerLike>(
   const node = deps.network(proposal.network)
   if (node === undefined) throw conflict(id, `no node of ${proposal.network} is configured to send it to`)
   const { ready, accounts } = weightsOf(proposal)
-  if (!ready) {
+  if (!ready && proposal.state === 'collecting' && proposal.expiresAt > signing.clock.now()) {
     const lacking = accounts.filter(({ missing }) => missing > 0)
     throw conflict(
       id,

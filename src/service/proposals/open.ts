@@ -25,7 +25,7 @@ export async function openProposal<C extends CallerLike>(
   deps: ProposalDeps<C>,
   request: TogetherRequest,
 ): Promise<Answered<Proposal>> {
-  const { signing, store } = deps
+  const { signing } = deps
   const { body } = request
   const matter = { event: 'proposal-opened', operation: 'propose', body }
   return attend(signing, request, matter, async ({ caller, peer, note }) => {
@@ -42,35 +42,57 @@ export async function openProposal<C extends CallerLike>(
     const id = idOf(caller.subject, idempotencyKey)
     const { hash } = asked
     note({ proposal: id, hash, network, keys: input.keys.join(' ') })
-    const again = await sameAgain(deps, id, hash, input.keys)
-    if (again !== undefined) return again
-
-    const now = signing.clock.now()
-    const expiresAt = expiryOf(input, viewIn(asked), deps, now)
-    const needed = await neededFor(deps, viewIn(asked), network, input.needed)
-    requireSigners(held, needed)
-    const { found, strange } = await readSignatures(input.xdr, { network, needed })
-    if (strange > 0) throw invalid(`holds ${strange} signatures that are of nobody who may sign, or twice of one`)
-
-    const proposal = { id, network, hash, envelope, summary: asked.sentence, keys: input.keys, needed }
-    const tell = deps.tells ? tellOpened(now) : undefined
-    try {
-      await store.open({ ...proposal, proposedBy: caller.subject, proposedAt: now, expiresAt }, tell)
-    } catch (error) {
-      // The same request at the same time was first.
-      const first = isSignerError(error) && error.code === 'proposal/conflict'
-      const same = first ? await sameAgain(deps, id, hash, input.keys) : undefined
-      if (same === undefined) throw error
-      return same
-    }
-    for (const { signer, signature } of found) {
-      const collected = { signer, signature, key: null, by: caller.subject, at: now }
-      await store.collect(id, collected, now, deps.tells ? tellSigned(signer, now) : undefined)
-    }
-    const opened = await store.find(id)
-    if (opened === undefined) throw new SignerError('proposal/unknown', { id })
-    return opened
+    const proposal =
+      (await sameAgain(deps, id, hash, input.keys)) ??
+      (await openAnew(deps, { id, hash, network, envelope, asked, input, held, proposedBy: caller.subject }))
+    return withBrought(deps, proposal, input.xdr, caller.subject)
   })
+}
+
+interface Anew extends Pick<Proposal, 'id' | 'hash' | 'network' | 'envelope' | 'proposedBy'> {
+  readonly asked: Asked
+  readonly input: OpenInput
+  readonly held: readonly ResolvedKey[]
+}
+
+async function openAnew(deps: ProposalDeps, { asked, input, held, ...about }: Anew): Promise<Proposal> {
+  const { signing, store } = deps
+  const { id, network, hash } = about
+  const now = signing.clock.now()
+  const expiresAt = expiryOf(input, viewIn(asked), deps, now)
+  const needed = await neededFor(deps, viewIn(asked), network, input.needed)
+  requireSigners(held, needed)
+  requireNoStranger(await readSignatures(input.xdr, { network, needed }))
+  const proposal = { ...about, summary: asked.sentence, keys: input.keys, needed, proposedAt: now, expiresAt }
+  try {
+    await store.open(proposal, deps.tells ? tellOpened(now) : undefined)
+  } catch (error) {
+    // The same request at the same time was first.
+    const isSecond = isSignerError(error) && error.code === 'proposal/conflict'
+    const first = isSecond ? await sameAgain(deps, id, hash, input.keys) : undefined
+    if (first === undefined) throw error
+    return first
+  }
+  return { ...proposal, signatures: [], state: 'collecting', leaseUntil: null, outcome: null }
+}
+
+/** With the signatures that its envelope brings along; those of a retry too, for a crash may have come between. */
+async function withBrought(deps: ProposalDeps, proposal: Proposal, xdr: string, by: string): Promise<Proposal> {
+  const { signing, store, tells } = deps
+  const now = signing.clock.now()
+  if (proposal.state !== 'collecting' || proposal.expiresAt <= now) return proposal
+  const read = await readSignatures(xdr, proposal)
+  requireNoStranger(read)
+  let after = proposal
+  for (const { signer, signature } of read.found) {
+    const collected = { signer, signature, key: null, by, at: now }
+    after = await store.collect(proposal.id, collected, now, tells ? tellSigned(signer, now) : undefined)
+  }
+  return after
+}
+
+export function requireNoStranger({ strange }: { readonly strange: number }): void {
+  if (strange > 0) throw invalid(`holds ${strange} signatures that are of nobody who may sign, or twice of one`)
 }
 
 const idOf = (subject: string, idempotencyKey: string): string =>

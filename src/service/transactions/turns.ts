@@ -16,7 +16,7 @@ export class Turns {
       return await body()
     } finally {
       done()
-      if (this.#last.get(name) === mine) this.#last.delete(name)
+      void mine.then(() => this.#last.get(name) === mine && this.#last.delete(name)) // whoever left early is not the end
     }
   }
 }

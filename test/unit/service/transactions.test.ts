@@ -439,3 +439,72 @@ test('M-25 by Horizon alone an envelope is sent and found; a call cannot be simu
   const problem = await refused(world, ONE, 'network/unavailable')
   assert.match(String(problem['reason']), /no Soroban RPC/)
 })
+
+test('M-25 a template whose keys, network or account are not as it says has nothing signed', async () => {
+  const strange = testKey('stranger').publicKey()
+  const template = batchTemplate()
+  const cases: readonly (readonly [change: Partial<typeof template>, code: string, reason?: RegExp])[] = [
+    [{ source: 'nobody' }, 'key/unknown'],
+    [{ source: 'evm' }, 'key/unsupported'],
+    [{ feeSource: 'elsewhere' }, 'key/unsupported'],
+    [{ signers: new Map([[strange, 'admin-a']]) }, 'key/mismatch', /not its address now/],
+    [{ network: 'public' }, 'network/unavailable', /no endpoint/],
+    [{ source: 'poor' }, 'transaction/rejected', /does not exist/],
+    [{ authorizes: [] }, 'transaction/rejected', /authorize revoke of C/],
+  ]
+  const world = await openRevocations({
+    templates: cases.map(([change], at) => ({ ...template, name: `case-${at}`, ...change })),
+    rig: { keys: [{ name: 'evm', chain: 'evm' }, { name: 'elsewhere', network: 'futurenet' }, { name: 'poor' }] },
+  })
+  for (const [at, [change, code, reason]] of cases.entries()) {
+    const problem = await refused(world, { ...BOTH, template: `case-${at}` }, code)
+    if (reason !== undefined) assert.match(String(problem['reason']), reason, JSON.stringify(change))
+  }
+  assert.equal(world.rig.signatures(), 0)
+
+  const unmapped = await openRevocations({
+    templates: [batchTemplate({ signers: new Map([[addressOf('admin-a'), 'admin-a']]) })],
+  })
+  const given = { ...revocation('b', 1), signer: addressOf('admin-a') }
+  const problem = await refused(unmapped, { ...BOTH, arguments: { revocations: [given] } }, 'transaction/rejected')
+  assert.match(String(problem['reason']), /has no key for that/)
+})
+
+test('M-25 keys of one envelope are of one network, each once, and one of them pays', async () => {
+  const world = await openRevocations({
+    templates: [vaultTemplate({ name: 'own', source: 'admin-a' })],
+    rig: {
+      keys: [
+        { name: 'evm', chain: 'evm' },
+        { name: 'elsewhere', network: 'futurenet' },
+      ],
+    },
+  })
+  const xdr = await built(world)
+  for (const [keys, code] of [
+    [['admin-a', 'elsewhere'], 'key/unsupported'],
+    [['evm'], 'key/unsupported'],
+    [['nobody'], 'key/unknown'],
+    [['admin-b'], 'payload/invalid'],
+    [['admin-a', 'admin-a'], 'request/malformed'],
+    [[], 'request/malformed'],
+    [['a b'], 'request/malformed'],
+  ] as const) {
+    await refused(world, { xdr, keys }, code)
+  }
+  await refused(world, { xdr: 'AAAA', keys: ['admin-a'] }, 'payload/invalid')
+  await refused(world, { xdr: 7, keys: ['admin-a'] }, 'request/malformed')
+  assert.equal(world.rig.signatures(), 0)
+})
+
+test('M-25 what was sent and got into no ledger before its time has ended is refused for good', async () => {
+  const world = await openRevocations()
+  world.stub.lies('submit', 'unreachable')
+  await refused(world, BOTH, 'network/unavailable', { key: 'stuck' })
+  const digest = (await intentsOf(world)).at(-1)?.digest ?? ''
+  assert.equal((await bodyOf(await world.pass(world.get(`/v1/transactions/${digest}`))))['status'], 'pending')
+  world.rig.clock.advance(400_000)
+  const problem = await problemOf(await world.pass(world.get(`/v1/transactions/${digest}`)))
+  assert.deepEqual([problem.code, problem['hash']], ['transaction/rejected', digest])
+  assert.match(String(problem['reason']), /in no ledger/)
+})

@@ -93,12 +93,9 @@ const unquoted = (cell: string): string =>
 function addressIn({ address }: Fields, chain: Chain, account: MigrateDeps['account']): string {
   if (address === undefined) throw malformed('address', 'is missing', 'give the address of the account: the row has none')
   const found = account(chain, address)?.address
-  if (found === address) return found
-  throw malformed(
-    'address',
-    found === undefined ? `is no ${chain === 'evm' ? 'EVM' : 'Stellar'} address` : 'is not in its one spelling',
-    chain === 'evm' ? 'write 0x… in the mixed case of EIP-55' : 'write the G… address of the key',
-  )
+  if (found !== undefined) return found
+  const [what, fix] = chain === 'evm' ? ['an EVM address', '0x… in lower case or as EIP-55 has it'] : ['a Stellar address', 'the G… address']
+  throw malformed('address', `is not ${what}`, `write ${fix}`)
 }
 
 function rowOf(read: {
@@ -112,6 +109,7 @@ function rowOf(read: {
   if (!KEY_NAME.test(name)) {
     throw malformed('name', 'is not a key name', 'use 1 to 64 letters, digits, and _ . - after the first')
   }
+  if (looksSecret(name)) throw malformed('name', 'looks like a private key', 'give the columns in their order')
   const field = FIELDS[form].sealed
   const text = fields[field]
   if (text === undefined) throw malformed(field, 'is missing', 'give what is encrypted, in base64')
@@ -135,7 +133,10 @@ function refuseSecondName(names: Map<string, SourceRow>, row: SourceRow): void {
 
 /** A field that cannot be what it should be might be anything, a seed included: only what looks harmless is repeated. */
 const shown = (text: string | undefined): string | undefined =>
-  text !== undefined && KEY_NAME.test(text) && !text.startsWith('S') ? text : undefined
+  text !== undefined && KEY_NAME.test(text) && !looksSecret(text) ? text : undefined
+
+/** An `S…` seed or 64 hex digits, which would pass for a name. */
+const looksSecret = (text: string): boolean => /^S[A-Z2-7]{55}$/.test(text) || /^(0x)?[0-9A-Fa-f]{64}$/.test(text)
 
 const known = <T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never

@@ -32,6 +32,7 @@ test('config table: every setting has a meaning and a variable of its own', () =
     'issuer.key',
     'login.serverKey',
     'metadata.key',
+    'webhooks.secret',
     'providers.<name>.accessKeyId',
     'providers.<name>.secretAccessKey',
     'providers.<name>.sessionToken',

@@ -1,0 +1,144 @@
+/** How the administration of each provider is opened for its suite, and what is seen behind its back. */
+import { openAdmin } from '../../providers/admin.ts'
+import type { ProviderConfig } from '../../providers/configs.ts'
+import { openProvider } from '../../providers/index.ts'
+import type { ProviderWorld } from '../../providers/world.ts'
+import type { LocalKms } from '../../local-kms/index.ts'
+import type { EnvelopeProvider, ImportWrap, KeyAdmin, Scheme } from '../../src/domain/provider.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import type { Fetch } from '../../src/domain/ports.ts'
+import { providerWorld } from '../support/provider-world.ts'
+
+export interface AdminSubject {
+  readonly admin: KeyAdmin
+  readonly provider: EnvelopeProvider
+  readonly imports: readonly Scheme[]
+  readonly wraps: readonly ImportWrap[]
+  /** Days before destruction that the service grants, and days that it does not. */
+  readonly days: { readonly granted: number; readonly refused: readonly number[] }
+  /** What must not show in any error. */
+  readonly canaries: readonly string[]
+  /** References of imported keys that would sign, as the service itself sees them. Absent: there is no service. */
+  readonly usable?: () => readonly string[]
+  /** The same service, asked through `fetch`. Absent: nothing goes through it. */
+  readonly through?: (fetch: Fetch) => Promise<KeyAdmin>
+  close(): Promise<void>
+}
+
+/** Time passes at once, unless somebody waits for a deadline. */
+export function restlessWorld(fetch?: Fetch): ProviderWorld {
+  const world = providerWorld('development', fetch)
+  const sleep = (ms: number, signal?: AbortSignal): Promise<void> =>
+    ms < 5_000 ? new Promise(resolve => setTimeout(resolve, 1)) : world.clock.sleep(ms, signal)
+  return { ...world, clock: { ...world.clock, sleep } }
+}
+
+export async function mockAdmin(): Promise<AdminSubject> {
+  const world = restlessWorld()
+  return {
+    admin: await openAdmin({ kind: 'mock' }, world),
+    provider: (await openProvider({ kind: 'mock' }, world)) as EnvelopeProvider,
+    imports: ['ed25519', 'ecdsa-secp256k1'],
+    wraps: ['rsa-aes', 'rsa-oaep'],
+    days: { granted: 7, refused: [31, -1, 1.5] },
+    canaries: [],
+    close: async () => {},
+  }
+}
+
+interface Service {
+  readonly config: ProviderConfig
+  readonly rest: Pick<AdminSubject, 'imports' | 'wraps' | 'days' | 'canaries'>
+  usable(kms: LocalKms): readonly string[]
+}
+
+const served = async (kms: LocalKms, { config, rest, usable }: Service): Promise<AdminSubject> => ({
+  ...rest,
+  admin: await openAdmin(config, restlessWorld()),
+  provider: (await openProvider(config, restlessWorld())) as EnvelopeProvider,
+  usable: () => usable(kms),
+  through: fetch => openAdmin(config, restlessWorld(fetch)),
+  close: () => kms.close(),
+})
+
+const AWS_SECRET = 'admin/secret+access=key'
+export async function awsAdmin(): Promise<AdminSubject> {
+  const { startLocalKms } = await import('../../local-kms/index.ts')
+  const credentials = [{ accessKeyId: 'AKIAADMIN', secretAccessKey: AWS_SECRET }]
+  const kms = await startLocalKms({ faces: ['aws'], region: 'eu-central-1', sigv4: 'strict', credentials })
+  const config = {
+    kind: 'aws-kms' as const,
+    region: 'eu-central-1',
+    endpoint: kms.aws,
+    accessKeyId: new Secret('AKIAADMIN', 'id'),
+    secretAccessKey: new Secret(AWS_SECRET, 'secret'),
+  }
+  return served(kms, {
+    config,
+    rest: {
+      imports: ['ed25519', 'ecdsa-secp256k1'],
+      wraps: ['rsa-aes', 'rsa-oaep'],
+      days: { granted: 7, refused: [31, -1, 1.5, Number.NaN] },
+      canaries: [AWS_SECRET],
+    },
+    usable: ({ inspect }) =>
+      (inspect() as unknown as { keys: { metadata: { Arn: string; Origin: string; KeyState: string } }[] }).keys
+        .filter(({ metadata: { Origin, KeyState } }) => Origin === 'EXTERNAL' && KeyState === 'Enabled')
+        .map(({ metadata: { Arn } }) => Arn),
+  })
+}
+
+const PLACE = { project: 'administration', location: 'europe-west3', keyRing: 'signing' } as const
+export const gcpRestAdmin = (): Promise<AdminSubject> => gcpAdmin('rest')
+export const gcpGrpcAdmin = (): Promise<AdminSubject> => gcpAdmin('grpc')
+async function gcpAdmin(transport: 'rest' | 'grpc'): Promise<AdminSubject> {
+  const { startLocalKms } = await import('../../local-kms/index.ts')
+  const kms = await startLocalKms({ faces: ['gcp'] })
+  const parent = `projects/${PLACE.project}/locations/${PLACE.location}`
+  await fetch(`${kms.gcpRest}/v1/${parent}/keyRings?keyRingId=${PLACE.keyRing}`, { method: 'POST' })
+  const endpoint = transport === 'grpc' ? `http://${kms.gcpGrpc}` : kms.gcpRest
+  type Key = { importOnly?: boolean; versions: { name: string; state: string }[] }
+  const subject = await served(kms, {
+    config: { kind: 'gcp-kms', transport, endpoint, ...PLACE },
+    rest: {
+      imports: ['ed25519', 'ecdsa-secp256k1'],
+      wraps: ['rsa-aes', 'rsa-oaep'],
+      days: { granted: 30, refused: [31, 121, -1] },
+      canaries: [],
+    },
+    usable: ({ inspect }) =>
+      (inspect() as unknown as { gcp: { cryptoKeys: Key[] } }).gcp.cryptoKeys
+        .filter(key => key.importOnly === true)
+        .flatMap(key => key.versions)
+        .filter(({ state }) => ['ENABLED', 'PENDING_IMPORT'].includes(state))
+        .map(({ name }) => name),
+  })
+  if (transport === 'rest') return subject
+  const { through: _, ...rest } = subject
+  return rest
+}
+
+export async function vaultAdmin(): Promise<AdminSubject> {
+  const { startLocalKms } = await import('../../local-kms/index.ts')
+  const kms = await startLocalKms({ faces: ['vault'] })
+  await fetch(`${kms.vault}/v1/sys/mounts/transit`, {
+    method: 'POST',
+    headers: { 'x-vault-token': kms.vaultToken, 'content-type': 'application/json' },
+    body: '{"type":"transit"}',
+  })
+  type Key = { name: string; imported_key?: boolean; min_encryption_version: number; latest_version: number }
+  type State = { vault: { namespaces: Record<string, { mounts: Record<string, { keys?: Key[] }> }> } }
+  return served(kms, {
+    config: { kind: 'vault-transit', address: kms.vault, token: new Secret(kms.vaultToken, 'token') },
+    rest: {
+      imports: ['ed25519'],
+      wraps: ['rsa-aes'],
+      days: { granted: 0, refused: [1, 7, -1] },
+      canaries: [kms.vaultToken],
+    },
+    usable: ({ inspect }) =>
+      ((inspect() as unknown as State).vault.namespaces['']?.mounts['transit/']?.keys ?? [])
+        .filter(key => key.imported_key === true && key.min_encryption_version <= 1)
+        .map(({ name }) => name),
+  })
+}

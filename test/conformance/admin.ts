@@ -1,0 +1,245 @@
+/** The contract of `KeyAdmin` as a suite: what every service does, what it cannot do, and what is left when it fails half-way. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { secp256k1 } from '@noble/curves/secp256k1.js'
+import { toHex } from '../../src/bytes/hex.ts'
+import { sha256 } from '../../src/bytes/sha256.ts'
+import { digest32 } from '../../src/domain/brands.ts'
+import { isSignerError } from '../../src/domain/errors.ts'
+import type { Fetch } from '../../src/domain/ports.ts'
+import type { ImportKey, KeyRef, Scheme, SignInput } from '../../src/domain/provider.ts'
+import { SCHEMES } from '../../src/domain/provider.ts'
+import { SecretBytes } from '../../src/domain/secret.ts'
+import { everyText, refusal, spellings } from '../support/leaks.ts'
+import { call } from '../support/provider-world.ts'
+import type { AdminSubject } from './admin-subjects.ts'
+
+const MESSAGE = sha256(new TextEncoder().encode('an administered key'))
+export const sampleOf = (scheme: Scheme): SignInput =>
+  scheme === 'ed25519' ? { scheme, message: MESSAGE } : { scheme, digest: digest32(MESSAGE) }
+export const publicKeyOf = (scheme: Scheme, key: Uint8Array): Uint8Array =>
+  scheme === 'ed25519' ? ed25519.getPublicKey(key) : secp256k1.getPublicKey(key, false)
+
+let drawn = 0
+/** A fresh key, and all the spellings in which it might leak. */
+export function fresh(scheme: Scheme, more: Partial<ImportKey> = {}) {
+  const raw = crypto.getRandomValues(new Uint8Array(32))
+  const what: ImportKey = {
+    scheme,
+    label: `import-${++drawn}`,
+    key: new SecretBytes(raw.slice(), 'imported key'),
+    publicKey: publicKeyOf(scheme, raw),
+    ...more,
+  }
+  return { raw, what, canaries: spellings(raw) }
+}
+
+export const verifies = (scheme: Scheme, signature: Uint8Array, publicKey: Uint8Array): boolean =>
+  scheme === 'ed25519'
+    ? ed25519.verify(signature, MESSAGE, publicKey)
+    : secp256k1.verify(signature, MESSAGE, publicKey, { prehash: false })
+
+export function adminConformance(name: string, open: () => Promise<AdminSubject>): void {
+  describe(`${name}: administration`, { timeout: 60_000 }, () => {
+    let subject: AdminSubject
+    before(async () => {
+      subject = await open()
+    })
+    after(() => subject?.close())
+    const sign = (key: KeyRef, scheme: Scheme) => subject.provider.sign(key, sampleOf(scheme), call())
+
+    for (const scheme of SCHEMES) {
+      test(`M-60 M-66 ${scheme}: an imported key signs as its own seed does, or the import is refused before anything is sent`, async () => {
+        const { admin, imports, canaries } = subject
+        const added = addedTo(subject)
+        const { raw, what, canaries: own } = fresh(scheme)
+        if (!imports.includes(scheme)) {
+          await refusal(admin.importKey(what, call()), 'key/unsupported', [...canaries, ...own])
+          assert.deepEqual(added(), [])
+          return
+        }
+        // What wraps the key knows no schemes: one of them shows the other way of wrapping.
+        for (const wrap of scheme === 'ed25519' ? subject.wraps : (['rsa-aes'] as const)) {
+          const facts = await admin.importKey({ ...what, label: `${what.label}-${wrap}`, wrap }, call())
+          assert.equal(facts.scheme, scheme)
+          assert.equal(toHex(facts.publicKey), toHex(what.publicKey))
+          if (subject.usable !== undefined) assert.equal(added().length, 1, 'what is looked at behind its back shows it')
+          assert.deepEqual(await subject.provider.describe(facts.reference, call()), facts)
+          const { signature } = await sign(facts.reference, scheme)
+          assert.ok(verifies(scheme, signature, what.publicKey))
+          if (scheme === 'ed25519') assert.equal(toHex(signature), toHex(ed25519.sign(MESSAGE, raw)))
+          await admin.scheduleDestroy(facts.reference, { days: subject.days.granted }, call())
+        }
+        assert.equal(what.key.wiped, false, 'the key is the caller’s to wipe')
+        assert.deepEqual(added(), [])
+      })
+
+      test(`M-62 ${scheme}: a disabled key signs no more until it is enabled, and repeating either does no harm`, async () => {
+        const { admin, provider } = subject
+        if (!provider.can.native.includes(scheme)) return
+        const imported = subject.imports.includes(scheme)
+          ? [await admin.importKey(fresh(scheme).what, call())]
+          : []
+        for (const { reference, publicKey } of [await admin.create({ scheme, label: 'state' }, call()), ...imported]) {
+          for (let round = 0; round < 2; round++) {
+            await admin.disable(reference, call())
+            await admin.disable(reference, call())
+            await refusal(sign(reference, scheme), 'provider/refused', subject.canaries)
+            await admin.enable(reference, call())
+            await admin.enable(reference, call())
+            assert.ok(verifies(scheme, (await sign(reference, scheme)).signature, publicKey))
+          }
+        }
+      })
+
+      test(`M-60 ${scheme}: a key that is given up signs no more, at a day the service grants; others are refused`, async () => {
+        const { admin, provider, days } = subject
+        if (!provider.can.native.includes(scheme)) return
+        const { reference } = await admin.create({ scheme, label: 'end' }, call())
+        for (const refused of days.refused) {
+          await refusal(admin.scheduleDestroy(reference, { days: refused }, call()), 'key/unsupported', subject.canaries)
+        }
+        await sign(reference, scheme)
+        const from = Date.now()
+        const { at } = await admin.scheduleDestroy(reference, { days: days.granted }, call())
+        if (days.granted > 0) assert.ok(at !== undefined && at - from > (days.granted - 0.01) * 86_400_000)
+        await refusal(sign(reference, scheme), 'provider/refused', subject.canaries)
+        await refusal(admin.enable(reference, call()), 'provider/refused', subject.canaries)
+        if (days.granted === 0) return
+        assert.equal((await admin.scheduleDestroy(reference, { days: days.granted }, call())).at, at)
+      })
+    }
+
+    test('M-60 M-66 a key of another address is refused, and what the service then holds signs nothing', async () => {
+      for (const scheme of subject.imports) {
+        const other = fresh(scheme).what.publicKey
+        const { what, canaries } = fresh(scheme, { publicKey: other })
+        const added = addedTo(subject)
+        // Of a secp256k1 key the service sees both halves, and may refuse them before we do.
+        const codes = ['key/mismatch', ...(scheme === 'ed25519' ? [] : ['provider/refused' as const])] as const
+        await refusal(subject.admin.importKey(what, call()), codes, [...subject.canaries, ...canaries])
+        assert.deepEqual(added(), [])
+      }
+    })
+
+    test('M-60 what is no key, no scheme, no label, no wrapping is refused', async () => {
+      const { admin, canaries } = subject
+      const { what } = fresh('ed25519')
+      for (const bent of [
+        { ...what, scheme: 'rsa' as Scheme },
+        { ...what, wrap: 'rsa-pkcs1' as 'rsa-oaep' },
+        { ...what, key: new SecretBytes(new Uint8Array(31), 'short') },
+        { ...what, publicKey: new Uint8Array(33) },
+      ]) {
+        await refusal(admin.importKey(bent, call()), 'key/unsupported', canaries)
+      }
+      for (const wrap of (['rsa-aes', 'rsa-oaep'] as const).filter(each => !subject.wraps.includes(each))) {
+        await refusal(admin.importKey({ ...what, wrap }, call()), 'key/unsupported', canaries)
+      }
+    })
+
+    test('M-62 references that lead nowhere are refused by every method', async () => {
+      for (const reference of ['', 'nobody', '../sys/seal', 'alias/treasury', '__proto__']) {
+        for (const asked of [
+          subject.admin.disable(reference, call()),
+          subject.admin.enable(reference, call()),
+          subject.admin.scheduleDestroy(reference, { days: subject.days.granted }, call()),
+        ]) {
+          await refusal(asked, 'provider/refused', subject.canaries)
+        }
+      }
+    })
+
+    test('a call that was given up before it began does nothing', async () => {
+      const gone = () => call(AbortSignal.abort(new Error('deadline')))
+      const { what, canaries } = fresh('ed25519')
+      await refusal(subject.admin.importKey(what, gone()), 'provider/unavailable', canaries)
+      const { reference } = await subject.admin.create({ scheme: 'ed25519', label: 'gone' }, call())
+      await refusal(subject.admin.disable(reference, gone()), 'provider/unavailable')
+      await refusal(subject.admin.scheduleDestroy(reference, subject.days.granted === 0 ? { days: 0 } : { days: 7 }, gone()), 'provider/unavailable')
+      await sign(reference, 'ed25519')
+    })
+
+    faults(() => subject)
+  })
+}
+
+/** `unsent`: the request never arrives. `unheard`: it takes effect and the answer is lost. `broken`: something between answers 502. */
+const FAULTS = ['unsent', 'unheard', 'broken'] as const
+const REQUESTS_MAX = 12
+
+function faults(subject: () => AdminSubject): void {
+  for (const fault of FAULTS) {
+    test(`M-60 M-66 ${fault} at each call of an import in turn: no half-imported key is left that signs`, async context => {
+      const { through, usable, canaries } = subject()
+      if (through === undefined || usable === undefined) return context.skip('nothing goes through fetch here')
+      const added = addedTo(subject())
+      let failed = 0
+      for (let nth = 1; ; nth++) {
+        assert.ok(nth <= REQUESTS_MAX)
+        const { fetch, struck } = striking(fault, nth)
+        const admin = await through(fetch)
+        const { what, canaries: own } = fresh('ed25519')
+        const error: unknown = await admin.importKey(what, call()).then(
+          () => undefined,
+          (reason: unknown) => reason ?? 'nothing',
+        )
+        if (error === undefined) {
+          assert.equal(struck(), false, 'a fault that was met and not told')
+          break
+        }
+        failed++
+        assert.ok(isSignerError(error) && error.code.startsWith('provider/'), String(error))
+        const text = everyText(error)
+        for (const secret of [...canaries, ...own]) assert.ok(!text.includes(secret), 'a secret shows')
+        assert.deepEqual(added(), [], `left after ${fault} at request ${nth}`)
+      }
+      assert.ok(failed >= 4, `${failed} requests an import`)
+    })
+  }
+
+  test('M-60 when not even cleaning up goes through, the error names what is left and is not to be tried again', async context => {
+    const { through, usable, admin } = subject()
+    if (through === undefined || usable === undefined) return context.skip('nothing goes through fetch here')
+    const added = addedTo(subject())
+    // From some request on nothing arrives any more.
+    for (let nth = 1; nth <= REQUESTS_MAX; nth++) {
+      const { fetch } = striking('unsent', nth, Number.POSITIVE_INFINITY)
+      const error: unknown = await (await through(fetch)).importKey(fresh('ed25519').what, call()).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )
+      const [left] = added()
+      if (error === undefined) assert.fail('nothing was left at any request')
+      if (left === undefined) continue
+      assert.ok(isSignerError(error))
+      assert.equal(error.code, 'provider/ambiguous')
+      assert.ok(error.message.includes(left), error.message)
+      await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
+      return assert.deepEqual(added(), [])
+    }
+  })
+}
+
+/** @returns what would sign by now and did not when this was called. */
+function addedTo({ usable }: AdminSubject): () => readonly string[] {
+  const known = new Set(usable?.())
+  return () => (usable?.() ?? []).filter(each => !known.has(each))
+}
+
+/** Vault lists names. */
+const pinnedOf = (listed: string): KeyRef => (/[/:]/.test(listed) ? listed : `transit/${listed}@1`)
+
+function striking(fault: (typeof FAULTS)[number], nth: number, last = nth) {
+  let seen = 0
+  const fetch: Fetch = async (url, init) => {
+    seen++
+    if (seen < nth || seen > last) return globalThis.fetch(url, init)
+    if (fault === 'unsent') throw Object.assign(new TypeError('refused'), { code: 'ECONNREFUSED' })
+    if (fault === 'broken') return new Response('bad gateway', { status: 502 })
+    await (await globalThis.fetch(url, init)).arrayBuffer()
+    throw new TypeError('the connection broke')
+  }
+  return { fetch, struck: () => seen >= nth }
+}

@@ -115,7 +115,9 @@ test(`R-11 ${ENVELOPES} mutated envelopes through the HTTP edge: 400, 403, or si
 test(`R-10 ${TOKENS} mutated tokens through the HTTP edge: not one is accepted`, { timeout: LIMIT_MS }, async () => {
   const seed = 20_261_123
   const rig = await openRig({ log: 'memory' })
-  const token = await rig.token(['sign:treasury'])
+  // One token in sixteen has no letter that the two alphabets of base64 spell differently, and so no mutant of that kind.
+  let token = await rig.token(['sign:treasury'])
+  while (!/[-_]/.test(token)) token = await rig.token(['sign:treasury'])
   const [jwk] = rig.jwks.keys
   const next = createTokenMutator({ seed, token, jwk: { x: String(jwk?.x) } })
   assert.equal((await rig.sign({ token })).status, 200, 'the token they are made of is good')

@@ -89,6 +89,7 @@ test('M-73 the planes share no route that does anything', () => {
     'GET /readyz',
     'GET /openapi.json',
     'GET /problems/{code}',
+    'GET /.well-known/jwks.json', // of the issuer there, of keys that sign approvals here
     'GET /v1/keys',
     'GET /v1/keys/{key}',
   ]

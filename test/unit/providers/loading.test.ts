@@ -151,7 +151,7 @@ test('the data plane never imports the administration', () => {
     )
   }
   for (const file of loadedWith('providers/aws-kms/index.ts').files) {
-    assert.doesNotMatch(readFileSync(file, 'utf8'), /CreateKeyCommand|ScheduleKeyDeletion|ImportKeyMaterial/, file)
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /(CreateKey|ScheduleKeyDeletion|ImportKeyMaterial)Command/, file)
   }
 })
 

@@ -4,7 +4,8 @@
  *   bun examples/batch-revoke.ts VAULT,BENEFICIARY,AMOUNT,SIGNER…
  *
  * Reads COUNTERSIGN_URL and COUNTERSIGN_TOKEN. The service builds and simulates the call, has every vault's signer
- * authorize its part, signs, submits, and waits for the ledger. The same revocations are made once, however often this runs.
+ * authorize its part, signs, submits, and waits for the ledger. The same revocations are made once, however often this
+ * runs within a day: that is how long the service knows an Idempotency-Key.
  */
 import { createHash } from 'node:crypto'
 import { createCountersign } from 'countersign/client'

@@ -1,9 +1,10 @@
-import { aeskwp } from '@noble/ciphers/aes.js'
 import { equalBytes } from '../src/bytes/equal.ts'
 import { toPkcs8 } from '../src/bytes/pkcs8.ts'
+import { secretRoom } from '../src/bytes/secret-room.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../src/domain/errors.ts'
 import type { Random } from '../src/domain/ports.ts'
 import type { Call, ImportKey, ImportWrap, KeyFacts, KeyRef, Scheme } from '../src/domain/provider.ts'
+import { wrapKey } from './key-wrap.ts'
 import type { ProviderWorld } from './world.ts'
 
 /** All three services take RSA-OAEP with SHA-256, and AES-256 in RFC 5649 behind it. */
@@ -19,12 +20,16 @@ export function requireImportable(
   service: string,
   takes: { readonly schemes: readonly Scheme[]; readonly wraps?: readonly ImportWrap[] },
 ): void {
-  const unsupported = (wanted: string, reason: string) => new SignerError('key/unsupported', { key: label, wanted, reason })
+  const unsupported = (wanted: string, reason: string) =>
+    new SignerError('key/unsupported', { key: label, wanted, reason })
   if (!takes.schemes.includes(scheme)) {
-    throw unsupported(String(scheme).slice(0, 40), `${service} takes no such key; keep it as an envelope`)
+    throw unsupported((scheme as string).slice(0, 40), `${service} takes no such key; keep it as an envelope`)
   }
   if (wrap !== undefined && !(takes.wraps ?? WRAPS).includes(wrap)) {
-    throw unsupported(String(wrap).slice(0, 40), `${service} takes keys wrapped as ${(takes.wraps ?? WRAPS).join(' or ')}`)
+    throw unsupported(
+      (wrap as string).slice(0, 40),
+      `${service} takes keys wrapped as ${(takes.wraps ?? WRAPS).join(' or ')}`,
+    )
   }
   if (key.length !== 32) throw unsupported(scheme, `a private key has 32 bytes, not ${key.length}`)
   const wanted = PUBLIC_KEY_BYTES[scheme]
@@ -51,10 +56,10 @@ export async function wrapForImport(
     new Uint8Array(await crypto.subtle.encrypt({ name: 'RSA-OAEP' }, rsa, plain as Uint8Array<ArrayBuffer>))
   const pkcs8 = key.use(bytes => toPkcs8(scheme, bytes, publicKey))
   // Of the two ways, this one hands the runtime a key of one use and never the private key itself.
-  const aes = wrap === 'rsa-aes' ? random.bytes(32) : undefined
+  const aes = wrap === 'rsa-aes' ? freshKey(random) : undefined
   try {
     if (aes === undefined) return await oaep(pkcs8)
-    const material = aeskwp(aes).encrypt(pkcs8)
+    const material = wrapKey(aes, pkcs8)
     pkcs8.fill(0)
     return joined(await oaep(aes), material)
   } finally {
@@ -63,16 +68,26 @@ export async function wrapForImport(
   }
 }
 
+function freshKey(random: Random): Uint8Array {
+  const [drawn, room] = [random.bytes(32), secretRoom(32)]
+  room.set(drawn)
+  drawn.fill(0)
+  return room
+}
+
 async function rsaKey(spki: Uint8Array, bits: number): Promise<CryptoKey | undefined> {
   const algorithm = { name: 'RSA-OAEP', hash: 'SHA-256' }
   try {
-    const key = await crypto.subtle.importKey('spki', spki as Uint8Array<ArrayBuffer>, algorithm, false, ['encrypt'])
-    const { modulusLength, publicExponent } = key.algorithm as RsaHashedKeyAlgorithm
+    const key = await crypto.subtle.importKey('spki', spki as Uint8Array<ArrayBuffer>, algorithm, true, ['encrypt'])
+    // WebCrypto lets bytes follow the key; written again, it is all there is.
+    if (!equalBytes(new Uint8Array(await crypto.subtle.exportKey('spki', key)), spki)) return undefined
+    const { modulusLength, publicExponent } = key.algorithm as RsaAlgorithm
     return modulusLength === bits && equalBytes(publicExponent, F4) ? key : undefined
   } catch {
     return undefined
   }
 }
+type RsaAlgorithm = CryptoKey['algorithm'] & { modulusLength: number; publicExponent: Uint8Array }
 const F4 = new Uint8Array([1, 0, 1])
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -126,5 +141,9 @@ function withRest(error: AnySignerError, left: KeyRef): SignerError {
 export function requireDays(key: KeyRef, days: number, daysMax: number): void {
   if (Number.isSafeInteger(days) && days >= 0 && days <= daysMax) return
   const reason = `days is a whole number from 0 to ${daysMax} here`
-  throw new SignerError('key/unsupported', { key, wanted: `destruction after ${String(days).slice(0, 20)} days`, reason })
+  throw new SignerError('key/unsupported', {
+    key,
+    wanted: `destruction after ${String(days).slice(0, 20)} days`,
+    reason,
+  })
 }

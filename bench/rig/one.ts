@@ -102,7 +102,8 @@ async function register(
 ): Promise<void> {
   const name = keyName(way, custody)
   const provider = nameOf(way)
-  const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy }
+  // The ways are compared over the same keys.
+  const key = { name, chain: 'stellar' as const, network: 'testnet', provider, policy, shared: true }
   const there = way.face === undefined ? undefined : REFERENCES[way.face]
   if (custody === 'native') {
     await (there === undefined ? createNative(deps, key) : adopt(deps, key, there.native))

@@ -122,9 +122,6 @@ export async function kmsRequest(
   return { response: { statusCode: answer.status, headers: Object.fromEntries(answer.headers), body } }
 }
 
-/** Their answer is a status; the body is empty or `{}`. */
-const WITHOUT_OUTPUT: ReadonlySet<Operation['name']> = new Set(['DisableKey', 'EnableKey'])
-
 function noteHeaders(record: CallRecord, { status, headers }: Answer): void {
   record.status = status
   const requestId = headers.get('x-amzn-requestid') ?? ''
@@ -139,7 +136,7 @@ function noteHeaders(record: CallRecord, { status, headers }: Answer): void {
 
 function acceptAnswer(answer: Answer, record: CallRecord): Uint8Array {
   if (record.operation.name === 'Decrypt') return liftPlaintext(answer, record)
-  if (answer.body.length === 0 && WITHOUT_OUTPUT.has(record.operation.name)) return answer.body
+  if (answer.body.length === 0 && record.operation.silent === true) return answer.body
   requireAwsJson(answer)
   scanObject(answer.body)
   return answer.body

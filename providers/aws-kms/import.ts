@@ -1,6 +1,13 @@
 import { GetParametersForImportCommand, ImportKeyMaterialCommand } from '@aws-sdk/client-kms'
 import { isSignerError, SignerError } from '../../src/domain/errors.ts'
-import { type Call, type ImportKey, type ImportWrap, type KeyFacts, type KeyRef, SCHEMES } from '../../src/domain/provider.ts'
+import {
+  type Call,
+  type ImportKey,
+  type ImportWrap,
+  type KeyFacts,
+  type KeyRef,
+  SCHEMES,
+} from '../../src/domain/provider.ts'
 import { abandon, requireImportable, requireImported, wrapForImport } from '../key-import.ts'
 import type { ProviderWorld } from '../world.ts'
 import { describeKey } from './describe.ts'
@@ -40,7 +47,9 @@ export async function importKey(parts: ImportParts, what: ImportKey, call: Call)
     requireImported(what, SERVICE, facts)
     return facts
   } catch (cause) {
-    return abandon(parts.world, { left: arn, requestId: call.requestId, cause }, own => scheduleDestroy(parts, arn, 0, own))
+    return abandon(parts.world, { left: arn, requestId: call.requestId, cause }, own =>
+      scheduleDestroy(parts, arn, 0, own),
+    )
   }
 }
 

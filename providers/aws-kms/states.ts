@@ -28,7 +28,7 @@ export async function setState(
   call: Call,
 ): Promise<void> {
   requireArn(name, operation, key)
-  await client.attempt({ name: operation, kind: 'read' }, call, (kms, options) =>
+  await client.attempt({ name: operation, kind: 'read', silent: true }, call, (kms, options) =>
     operation === 'DisableKey'
       ? kms.send(new DisableKeyCommand({ KeyId: key }), options)
       : kms.send(new EnableKeyCommand({ KeyId: key }), options),

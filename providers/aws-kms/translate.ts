@@ -11,6 +11,7 @@ import {
 } from '../judgement.ts'
 import { TransportError } from '../one-fetch.ts'
 import { CredentialError } from './credential-error.ts'
+import type { OperationName } from './operation-names.ts'
 
 /** One row a scheme: what AWS calls it. `as const`, so that the SDK's own unions check the spelling. */
 export const SPELLING = {
@@ -50,19 +51,10 @@ export const bytesOf = (member: unknown): Uint8Array | undefined =>
   member instanceof Uint8Array && member.length > 0 ? Uint8Array.from(member) : undefined
 
 export type Operation = {
-  readonly name:
-    | 'Sign'
-    | 'Encrypt'
-    | 'Decrypt'
-    | 'GetPublicKey'
-    | 'DescribeKey'
-    | 'CreateKey'
-    | 'GetParametersForImport'
-    | 'ImportKeyMaterial'
-    | 'DisableKey'
-    | 'EnableKey'
-    | 'ScheduleKeyDeletion'
+  readonly name: OperationName
   readonly kind: OperationKind
+  /** True for those that answer with a status alone; the body is empty or `{}`. */
+  readonly silent?: true
 }
 
 export interface Failure {
@@ -189,7 +181,7 @@ function judge(failure: Failure): Row {
   if (answered) {
     const known = ERRORS.get(nameOf(error))
     if (known === undefined) return judgeStatus(failure)
-    if (known[0] === 'unreadable' && operation.name === 'ImportKeyMaterial') return UNWRAPPABLE
+    if (known[0] === 'unreadable' && operation.name.startsWith('Import')) return UNWRAPPABLE
     // An error of Decrypt in answer to something else is no answer to what was asked.
     if (known[0] === 'unreadable' && operation.name !== 'Decrypt') return ['malformed', 'an error of another operation']
     if (known === EXPIRED && failure.renewed === true) return RENEWED

@@ -27,24 +27,23 @@ const ANSWER_BYTES_MAX = 256 * 1024
 const DEADLINE_MS = 10 * 60_000
 
 /** The library's method, the member that names the resource, and where the method lives. */
-const ROWS: Readonly<
-  Record<OperationName, { method: string; names: string; iam?: true; list?: true; update?: true }>
-> = {
-  AsymmetricSign: { method: 'asymmetricSign', names: 'name' },
-  GetPublicKey: { method: 'getPublicKey', names: 'name' },
-  Encrypt: { method: 'encrypt', names: 'name' },
-  Decrypt: { method: 'decrypt', names: 'name' },
-  GetCryptoKey: { method: 'getCryptoKey', names: 'name' },
-  GetCryptoKeyVersion: { method: 'getCryptoKeyVersion', names: 'name' },
-  ListCryptoKeyVersions: { method: 'listCryptoKeyVersions', names: 'parent', list: true },
-  CreateCryptoKey: { method: 'createCryptoKey', names: 'parent' },
-  CreateImportJob: { method: 'createImportJob', names: 'parent' },
-  GetImportJob: { method: 'getImportJob', names: 'name' },
-  ImportCryptoKeyVersion: { method: 'importCryptoKeyVersion', names: 'parent' },
-  UpdateCryptoKeyVersion: { method: 'updateCryptoKeyVersion', names: 'crypto_key_version.name', update: true },
-  DestroyCryptoKeyVersion: { method: 'destroyCryptoKeyVersion', names: 'name' },
-  TestIamPermissions: { method: 'testIamPermissions', names: 'resource', iam: true },
-}
+const ROWS: Readonly<Record<OperationName, { method: string; names: string; iam?: true; list?: true; update?: true }>> =
+  {
+    AsymmetricSign: { method: 'asymmetricSign', names: 'name' },
+    GetPublicKey: { method: 'getPublicKey', names: 'name' },
+    Encrypt: { method: 'encrypt', names: 'name' },
+    Decrypt: { method: 'decrypt', names: 'name' },
+    GetCryptoKey: { method: 'getCryptoKey', names: 'name' },
+    GetCryptoKeyVersion: { method: 'getCryptoKeyVersion', names: 'name' },
+    ListCryptoKeyVersions: { method: 'listCryptoKeyVersions', names: 'parent', list: true },
+    CreateCryptoKey: { method: 'createCryptoKey', names: 'parent' },
+    CreateImportJob: { method: 'createImportJob', names: 'parent' },
+    GetImportJob: { method: 'getImportJob', names: 'name' },
+    ImportCryptoKeyVersion: { method: 'importCryptoKeyVersion', names: 'parent' },
+    UpdateCryptoKeyVersion: { method: 'updateCryptoKeyVersion', names: 'crypto_key_version.name', update: true },
+    DestroyCryptoKeyVersion: { method: 'destroyCryptoKeyVersion', names: 'name' },
+    TestIamPermissions: { method: 'testIamPermissions', names: 'resource', iam: true },
+  }
 
 type Inner = (request: object, options: object) => Promise<unknown[]> & { cancel(): void }
 

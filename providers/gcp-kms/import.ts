@@ -1,6 +1,13 @@
 import { spkiFromPem } from '../../src/bytes/pem.ts'
 import { isSignerError, SignerError } from '../../src/domain/errors.ts'
-import { type Call, type ImportKey, type ImportWrap, type KeyFacts, type KeyRef, SCHEMES } from '../../src/domain/provider.ts'
+import {
+  type Call,
+  type ImportKey,
+  type ImportWrap,
+  type KeyFacts,
+  type KeyRef,
+  SCHEMES,
+} from '../../src/domain/provider.ts'
 import { abandon, requireImportable, requireImported, wrapForImport } from '../key-import.ts'
 import type { ProviderWorld } from '../world.ts'
 import { describeKey } from './describe.ts'
@@ -55,7 +62,12 @@ async function wrapped(parts: ImportParts, what: ImportKey, id: string, call: Ca
   const importJob = `${ring}/importJobs/${id}`
   const fields = { importJob: { importMethod: METHODS[what.wrap ?? 'rsa-aes'], protectionLevel } }
   const made = await wire.attempt(OPERATIONS.createJob, { name: ring, importJobId: id, fields }, call)
-  const { answer, about } = await settled(parts, { operation: OPERATIONS.job, name: importJob, until: 'ACTIVE' }, call, made)
+  const { answer, about } = await settled(
+    parts,
+    { operation: OPERATIONS.job, name: importJob, until: 'ACTIVE' },
+    call,
+    made,
+  )
   if (textIn(answer.message, 'importMethod') !== fields.importJob.importMethod) {
     throw malformed(about, 'the import job is not the one that was asked for')
   }

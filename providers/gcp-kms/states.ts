@@ -32,7 +32,12 @@ export async function setState(
  * The key ring's owner chose how long a version waits when the key was made, and nobody can choose again: a key that waits
  * less than asked is not given up. A version that waits already keeps its day.
  */
-export async function destroy({ wire, name: provider }: Parts, key: KeyRef, days: number, call: Call): Promise<Destruction> {
+export async function destroy(
+  { wire, name: provider }: Parts,
+  key: KeyRef,
+  days: number,
+  call: Call,
+): Promise<Destruction> {
   requireVersion(provider, 'DestroyCryptoKeyVersion', key)
   requireDays(key, days, WINDOW_DAYS_MAX)
   if (days > 0) await requireWindow({ wire, name: provider }, key, days, call)

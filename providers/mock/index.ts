@@ -9,7 +9,8 @@ import { openSoftwareKey, type SoftwareKey } from '../software/key.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { MockConfig } from './config.ts'
 import { importWrappingKey, seal, unseal } from './envelope.ts'
-import { developmentSecret, parseReference } from './keys.ts'
+import { houseOf, requireEnabled } from './house.ts'
+import { developmentSecret, isImported, parseReference } from './keys.ts'
 
 export { assertMayServe, type Place } from '../may-serve.ts'
 export { developmentSecret, devPublicKey, reference as devReference } from './keys.ts'
@@ -34,7 +35,10 @@ export async function create(config: MockConfig, world: ProviderWorld): Promise<
   refuseProduction(world.environment, 'The mock provider', 'set the provider to aws-kms')
   const name = config.name ?? config.kind
   let closed = false
+  const house = houseOf(world)
   const signing = memoised(async (key: KeyRef): Promise<SoftwareKey> => {
+    const brought = isImported(key) ? house.imported.get(key) : undefined
+    if (brought !== undefined) return brought
     const { use, label } = parseReference(name, key)
     if (use === 'wrapping') throw notForSigning(key)
     const opened = await openSoftwareKey(use, developmentSecret(use, label))
@@ -58,12 +62,14 @@ export async function create(config: MockConfig, world: ProviderWorld): Promise<
     async describe(key, call) {
       requireLive(name, call, closed)
       const { scheme, publicKey } = await signing.get(key)
+      requireEnabled(name, house, key)
       return { reference: key, scheme, publicKey: publicKey.slice(), protection: 'software' }
     },
 
     async sign(key, input, call) {
       requireLive(name, call, closed)
       const opened = await signing.get(key)
+      requireEnabled(name, house, key)
       requireInput(key, opened.scheme, input)
       return { signature: await opened.sign(input) }
     },

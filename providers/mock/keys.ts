@@ -42,6 +42,14 @@ export function reference(use: Use, label: string): KeyRef {
   return `mock/${use}/${label}/${check(use, label)}`
 }
 
+/** `mock/USE/imported-LABEL/CHECK`, where the check is of the public key: this one's private key is not public. */
+export function importedReference(scheme: Scheme, label: string, publicKey: Uint8Array): KeyRef {
+  return `mock/${scheme}/${IMPORTED}${label}/${toHex(sha256(publicKey).subarray(0, 4))}`
+}
+/** No label has a colon, so that no development key has such a reference. */
+const IMPORTED = 'imported:'
+export const isImported = (key: KeyRef): boolean => key.split('/')[2]?.startsWith(IMPORTED) === true
+
 /** @throws `provider/refused` for a reference this provider did not make. */
 export function parseReference(provider: string, key: KeyRef): { use: Use; label: string } {
   const [scheme, use, label, sum, ...rest] = key.split('/')

@@ -46,7 +46,12 @@ export async function disable(client: VaultClient, key: KeyRef, call: Call): Pro
   if (held.first <= held.version) await raise(client, key, held, call)
 }
 
-async function raise(client: VaultClient, key: KeyRef, { name, version, latest, first }: Held, call: Call): Promise<void> {
+async function raise(
+  client: VaultClient,
+  key: KeyRef,
+  { name, version, latest, first }: Held,
+  call: Call,
+): Promise<void> {
   if (first < version) {
     const reason = `Transit stops a version only with all before it, and version ${first} may still sign`
     throw new SignerError('key/unsupported', { key, wanted: 'disable', reason })
@@ -73,7 +78,11 @@ export async function enable(client: VaultClient, key: KeyRef, call: Call): Prom
 export async function destroy(client: VaultClient, key: KeyRef, days: number, call: Call): Promise<Destruction> {
   if (days !== 0) {
     const reason = 'Transit does not wait: what it gives up is gone at once; ask for 0 days, once nothing needs the key'
-    throw new SignerError('key/unsupported', { key, wanted: `destruction after ${String(days).slice(0, 20)} days`, reason })
+    throw new SignerError('key/unsupported', {
+      key,
+      wanted: `destruction after ${String(days).slice(0, 20)} days`,
+      reason,
+    })
   }
   const held = await hold(client, 'DeleteKey', key, call)
   const { name, version, latest, first } = held

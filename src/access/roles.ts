@@ -37,7 +37,16 @@ export const ROLE_PERMISSIONS = {
   /** Judges what others ask for or propose. */
   approver: ['policies:approve', 'approvals:decide', 'keys:read', 'policies:read', 'status:read'],
   /** Keeps the service running: who may call it, and over which binding it signs. */
-  operator: ['tokens:issue', 'tokens:read', 'tokens:revoke', 'flags:set', 'keys:revoke', 'keys:read', 'policies:read', 'status:read'],
+  operator: [
+    'tokens:issue',
+    'tokens:read',
+    'tokens:revoke',
+    'flags:set',
+    'keys:revoke',
+    'keys:read',
+    'policies:read',
+    'status:read',
+  ],
   /** Sees everything, changes nothing. */
   auditor: ['audit:read', 'admins:read', 'keys:read', 'policies:read', 'tokens:read', 'status:read'],
   'key-admin': ['keys:create', 'keys:bind', 'keys:restore', 'keys:revoke', 'keys:read', 'policies:read', 'status:read'],

@@ -35,7 +35,7 @@ export const approval: PayloadParser = (payload, { key, version, chain, network 
   }
   const bytes = new TextEncoder().encode(signingInput)
   const view = viewOf(claims, network)
-  const sentence = `Approve ${claims.action} of ${JSON.stringify(claims.sub)} for ${claims.aud} until ${isoOf(claims.exp)}`
+  const sentence = sentenceOf(claims)
   return {
     type: 'approval',
     input: row.toSign(bytes),
@@ -126,6 +126,19 @@ const viewOf = ({ action, aud, sub, iat, exp, jti, details = {} }: ApprovalClaim
     correlationId: jti,
     details,
   }) satisfies ExecutionApprovalView
+
+/** Names what else is approved, as far as a line holds it: nobody should say yes to a subject alone when an amount goes with it. */
+function sentenceOf({ action, sub, aud, exp, jti, details }: ApprovalClaims): string {
+  const what = `Approve ${action} of ${JSON.stringify(sub)} for ${aud} until ${isoOf(exp)}, correlation id ${jti}`
+  if (details === undefined) return what
+  // Letters that turn the order of others would tell a reader something else.
+  const text = canonicalJson(details).replaceAll(/[^\x20-\x7e]/g, unit => `\\u${hexUnit(unit)}`)
+  const hidden = text.length - DETAILS_SHOWN
+  return `${what}, with ${hidden > 0 ? `${text.slice(0, DETAILS_SHOWN)} and ${hidden} more characters` : text}`
+}
+
+const DETAILS_SHOWN = 1_000
+const hexUnit = (unit: string): string => unit.charCodeAt(0).toString(16).padStart(4, '0')
 
 const isoOf = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 

@@ -5,8 +5,21 @@ import type { World } from '../domain/ports.ts'
 import type { Chain } from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import type { LocalAdmins } from '../service/control/local-admins.ts'
+import type { Inventory } from '../service/inventory.ts'
 import type { KeyView, PlaceView } from '../service/keys.ts'
+import type { RunOptions } from '../service/migrate/run.ts'
+import type { SeedJob, SeedReport } from '../service/migrate/seed.ts'
+import type { BlobsJob, PassphraseRowsJob } from '../service/migrate/sources.ts'
+import type { MigrationReport } from '../service/migrate/types.ts'
 import type { Revocation } from '../service/revoke.ts'
+import type {
+  NextVersion,
+  RotationStep,
+  RotationView,
+  SignerTransaction,
+  SignerWish,
+  StepWish,
+} from '../service/rotate/index.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
 export interface Terminal {
@@ -36,6 +49,9 @@ export interface Services {
   dev(options: DevOptions): Promise<DevRunning>
   localKms(options: LocalKmsFlags): Promise<Running>
   openKeys(config: Config): Promise<KeyRoom>
+  openMigration(config: Config): Promise<MigrationRoom>
+  openInventory(config: Config): Promise<InventoryRoom>
+  openRotation(config: Config): Promise<RotationRoom>
   openAdmins(config: Config): Promise<AdminRoom>
   /** Flags of routing, beside a running service or without one. */
   openFlags(config: Config, file: string | undefined): Promise<FlagRoom>
@@ -171,6 +187,8 @@ export interface KeyRoom {
   create(options: CreateKey): Promise<KeyView>
   adopt(options: AdoptKey): Promise<KeyView>
   importSeed(options: ImportSeed): Promise<KeyView>
+  /** A seed as a signing key of the key service itself. Wipes the seed. */
+  importNative(options: ImportNative): Promise<KeyView>
   importCiphertext(options: ImportCiphertext): Promise<KeyView>
   /** A row of another platform, opened with its passphrase and wrapped anew. Wipes the passphrase. */
   importPassphraseRow(options: ImportPassphraseRow): Promise<KeyView>
@@ -187,6 +205,36 @@ export interface KeyRoom {
   close(): Promise<void>
 }
 
+/** Keys of other platforms, on their way into the registry. Owns the store while it is open. */
+export interface MigrationRoom {
+  /** Wipes the seed. */
+  seed(job: SeedJob): Promise<SeedReport>
+  /** Wipes the passphrase. */
+  passphraseRows(job: PassphraseRowsJob, options: RunOptions): Promise<MigrationReport>
+  blobs(job: BlobsJob, options: RunOptions): Promise<MigrationReport>
+  close(): Promise<void>
+}
+
+export interface InventoryRoom {
+  /** @param ask  whether key services are asked what protects their keys */
+  take(options: { readonly ask: boolean }): Promise<Inventory>
+  close(): Promise<void>
+}
+
+export type RotationReport = RotationView & { readonly changed?: boolean }
+
+/** Steps of rotations, as `KeyRoom` alone in its store unless that is shared. */
+export interface RotationRoom {
+  status(name: string): Promise<RotationReport>
+  begin(name: string, wish: NextVersion): Promise<RotationReport>
+  step(name: string, step: RotationStep, wish: StepWish): Promise<RotationReport>
+  /** The transaction that changes the signers of the account. @param wish  without `state` the network is asked */
+  signers(name: string, wish: SignersWish): Promise<SignerTransaction>
+  close(): Promise<void>
+}
+
+export type SignersWish = Omit<SignerWish, 'account' | 'free'> & { readonly account?: string; readonly state?: string }
+
 /** Administrators, for the owner of the machine. Owns the store while it is open, unless the store is shared. */
 export interface AdminRoom extends LocalAdmins {
   close(): Promise<void>
@@ -199,6 +247,8 @@ export interface NewKey {
   readonly provider: string
   /** Policy document as JSON text; absent: the strict default, which allows nothing. */
   readonly policy?: string
+  /** True: its public key may be behind another name on this network too. */
+  readonly shared?: boolean
 }
 export type BindKey = { readonly name: string; readonly provider: string } & (
   | { readonly reference: string }
@@ -211,6 +261,7 @@ export type ImportSeed = NewKey & {
   readonly seed: Uint8Array
   readonly address?: string
 }
+export type ImportNative = NewKey & { readonly seed: Uint8Array; readonly address?: string }
 export type ImportPassphraseRow = NewKey & {
   readonly row: Uint8Array
   readonly passphrase: Uint8Array

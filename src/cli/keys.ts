@@ -4,6 +4,7 @@ import type { KeyView } from '../service/keys.ts'
 import { SEED_BYTES_MAX } from './address.ts'
 import type { BindKey, CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
 import { readInput, readText, usage } from './input.ts'
+import { inventoryCommand } from './keys-inventory.ts'
 import { columns, given, json } from './options.ts'
 
 interface Common {
@@ -16,6 +17,7 @@ interface NewFlags extends Common {
   readonly network?: string
   readonly provider: string
   readonly policy?: string
+  readonly shared?: boolean
 }
 interface CreateFlags extends NewFlags {
   readonly custody: 'native' | 'envelope'
@@ -29,6 +31,7 @@ interface ImportFlags extends NewFlags {
   readonly passphraseFile?: string
   readonly wrappingKey?: string
   readonly address?: string
+  readonly native?: boolean
 }
 
 const CIPHERTEXT_BYTES_MAX = 6144 // AWS KMS takes no longer ciphertext
@@ -41,7 +44,8 @@ Examples:
   countersign keys create treasury --provider aws --network public --policy treasury.json
   countersign keys import treasury --provider aws --reference alias/treasury
   countersign keys create deployer --chain evm --network base --provider aws
-  countersign keys import legacy --provider aws --seed-file - < seed.txt`
+  countersign keys import legacy --provider aws --seed-file - < seed.txt
+  countersign keys import treasury --provider aws --seed-file seed.txt --native --address G…`
 
 export function keysCommand(program: Command, context: CliContext): void {
   const keys = program
@@ -71,6 +75,7 @@ export function keysCommand(program: Command, context: CliContext): void {
       '--seed-file <file>',
       'envelope: file with the S… seed, or the hex of an EVM key (or - for stdin); wrapped, verified, never stored in clear',
     )
+    .option('--native', 'with --seed-file: into the key service itself, which signs with it from then on (not wrapped)')
     .option('--ciphertext-file <file>', 'envelope: an existing ciphertext with the context {"pubkey": address}')
     .option(
       '--passphrase-row <file>',
@@ -95,6 +100,8 @@ export function keysCommand(program: Command, context: CliContext): void {
       if (flags.json) return context.terminal.out(json({ keys: list }))
       for (const key of list) await context.terminal.out(`${row(key)}\n`)
     })
+
+  inventoryCommand(keys, context)
 
   common(keys.command('show').argument('<name>'))
     .description('show one key and its policy')
@@ -165,13 +172,17 @@ function forNewKey(command: Command): Command {
     )
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
+    .option(
+      '--shared',
+      'the public key may be behind another name on this network too; both policies hold together then',
+    )
 }
 
 async function newKey({ terminal }: CliContext, name: string, flags: NewFlags): Promise<NewKey> {
-  const { chain, network = chain === 'evm' ? 'sepolia' : 'testnet', provider, policy: path } = flags
+  const { chain, network = chain === 'evm' ? 'sepolia' : 'testnet', provider, policy: path, shared } = flags
   const policy =
     path === undefined ? undefined : await readText(terminal, { field: '--policy', path, bytesMax: POLICY_BYTES_MAX })
-  return { name, chain, network, provider, ...given({ policy }) }
+  return { name, chain, network, provider, ...given({ policy, shared }) }
 }
 
 interface Import {
@@ -196,17 +207,19 @@ async function importOne(context: CliContext, { room, config, name, flags }: Imp
   if (passphraseRow === undefined && passphraseFile !== undefined) {
     throw usage('--passphrase-file', 'opens nothing here', 'leave it out, or add --passphrase-row')
   }
+  if (flags.native === true && (seedFile === undefined || wrappingKey !== undefined)) {
+    const how = seedFile === undefined ? 'brings a seed into the key service, and none is given' : 'wraps nothing'
+    throw usage('--native', how, 'give --seed-file, and no --wrapping-key')
+  }
   if (reference !== undefined) {
     if (wrappingKey === undefined) return room.adopt({ ...base, reference, ...given({ address }) })
     throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out')
   }
   if (seedFile !== undefined) {
     const input = { field: '--seed-file', path: seedFile, bytesMax: SEED_BYTES_MAX }
-    return room.importSeed({
-      ...base,
-      seed: await readInput(context.terminal, input),
-      ...given({ wrappingKey, address }),
-    })
+    const seed = await readInput(context.terminal, input)
+    if (flags.native === true) return room.importNative({ ...base, seed, ...given({ address }) })
+    return room.importSeed({ ...base, seed, ...given({ wrappingKey, address }) })
   }
   if (passphraseRow !== undefined) {
     const read = await passphraseRowInput(context, passphraseRow, passphraseFile, address)

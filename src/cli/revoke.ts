@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { httpClient } from '../client/http.ts'
+import { httpClient, type RevokedReply } from '../client/http.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
 import { countOption, given, json, printable } from './options.ts'
@@ -18,6 +18,8 @@ interface Flags {
 
 const WORDS = `
 Once it has answered, nothing of the key is released by any instance that shares the store, requests under way included.
+Then its key service is told to sign no more with it, as far as the service can and nobody else needs what lies there; the
+answer says what came of that, and whatever it is, the revocation stands.
 Nobody's consent is needed, and nobody takes it back alone. The session token of an operator or key-admin is read from
 COUNTERSIGN_TOKEN, never from the command line.
 
@@ -46,7 +48,7 @@ export function revokeCommand(program: Command, context: CliContext): void {
       const done = flags.local === true ? await locally(key, wish, flags) : await remotely(key, wish, flags)
       const [revoked, now] = [done.revoked.join(', '), done.now.length]
       const text = `${key}: revoked version ${revoked}${now === 0 ? ' (it was before)' : ''}`
-      await terminal.out(flags.json ? json(done) : `${printable(text)}\n`)
+      await terminal.out(flags.json ? json(done) : `${[text, ...placeLines(done.places)].map(printable).join('\n')}\n`)
     })
 
   type Wish = { readonly reason: string; readonly version?: number }
@@ -68,6 +70,13 @@ export function revokeCommand(program: Command, context: CliContext): void {
     return httpClient({ url, token: () => token, fetch: world.fetch }).revoke(key, wish, idempotencyKey)
   }
 }
+
+/** Where the key service still signs with it, somebody has to go there. */
+const placeLines = (places: RevokedReply['places'] = []): readonly string[] =>
+  places.map(({ version, binding, provider, outcome, reason }) => {
+    const what = outcome === 'disabled' ? 'disabled' : outcome === 'left' ? 'not touched' : 'NOT disabled'
+    return `  version ${version} at ${provider} (${binding}): ${what}${reason === undefined ? '' : `: ${reason}`}`
+  })
 
 function oneLine(reason: string): string {
   if (/^[^\p{Cc}]{1,500}$/u.test(reason)) return reason

@@ -14,9 +14,11 @@ import { keygenCommand } from './keygen.ts'
 import { keysCommand } from './keys.ts'
 import { localKmsCommand } from './local-kms.ts'
 import { loginCommand } from './login.ts'
+import { migrateCommand } from './migrate.ts'
 import { json } from './options.ts'
 import { policyCommand } from './policy.ts'
 import { revokeCommand } from './revoke.ts'
+import { rotateCommand } from './rotate.ts'
 import { serveCommand } from './serve.ts'
 import { signCommand } from './sign.ts'
 import { addStellarCommands, PLUGIN, stellarCommand } from './stellar.ts'
@@ -83,7 +85,9 @@ const COMMANDS = [
   signCommand,
   stellarCommand,
   keysCommand,
+  migrateCommand,
   revokeCommand,
+  rotateCommand,
   flagsCommand,
   policyCommand,
   adminsCommand,

@@ -20,6 +20,20 @@ export class ProblemError extends Error {
   }
 }
 
+export interface RevokedReply {
+  readonly key: string
+  readonly revoked: readonly number[]
+  readonly now: readonly number[]
+  /** What became of the key where it lies: `disabled`, `left` or `failed`; absent where nobody asked. */
+  readonly places?: readonly {
+    readonly version: number
+    readonly binding: string
+    readonly provider: string
+    readonly outcome: string
+    readonly reason?: string
+  }[]
+}
+
 export interface SignReply {
   readonly signature: string
   readonly publicKey: string
@@ -147,11 +161,13 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
       key: string,
       wish: { readonly version?: number; readonly reason: string },
       idempotencyKey: string,
-    ): Promise<{ readonly key: string; readonly revoked: readonly number[]; readonly now: readonly number[] }> => {
+    ): Promise<RevokedReply> => {
       const headers = { ...JSON_BODY, 'idempotency-key': idempotencyKey }
-      const { revoked, now } = await call('POST', `${path(key)}/revoke`, headers, JSON.stringify(wish))
-      if (Array.isArray(revoked) && Array.isArray(now))
-        return { key, revoked: revoked.map(Number), now: now.map(Number) }
+      const { revoked, now, places } = await call('POST', `${path(key)}/revoke`, headers, JSON.stringify(wish))
+      if (Array.isArray(revoked) && Array.isArray(now)) {
+        const told = Array.isArray(places) ? { places: places.map(placeOf) } : {}
+        return { key, revoked: revoked.map(Number), now: now.map(Number), ...told }
+      }
       throw unreachable(base, 'its answer does not say what was revoked')
     },
     /** Control plane. What an address has to sign to log in. */
@@ -227,4 +243,17 @@ function unreachable(base: string, what: string, cause?: unknown): ProblemError 
   const title = `${base}: ${what}. Is the service running, and is COUNTERSIGN_URL right?`
   const problem = { code: 'service/unreachable', status: 0, title, retryable: true, requestId: '' }
   return new ProblemError(problem, { cause })
+}
+
+/** Told to people: what is not text stays away. */
+function placeOf(told: unknown): NonNullable<RevokedReply['places']>[number] {
+  const place: Json = typeof told === 'object' && told !== null ? (told as Json) : {}
+  const text = (member: string): string => (typeof place[member] === 'string' ? place[member] : '')
+  return {
+    version: Number(place['version']),
+    binding: text('binding'),
+    provider: text('provider'),
+    outcome: text('outcome'),
+    ...(text('reason') === '' ? {} : { reason: text('reason') }),
+  }
 }

@@ -3,6 +3,7 @@ import { type Approvals, createApprovals } from './approvals.ts'
 import { createAsker } from './asker.ts'
 import { clientError } from './errors.ts'
 import { createEvmAccount, type EvmAccount } from './evm.ts'
+import { sameButSigned } from './stellar-envelope.ts'
 import { createStellarSigner, type StellarSigner } from './stellar.ts'
 import { createTransactions, type Transactions } from './transactions.ts'
 import { createTransport, type TransportOptions } from './transport.ts'
@@ -112,9 +113,11 @@ export function createCountersign(options: CountersignOptions): Countersign {
       const { results } = await change<Several>('/v1/sign-batch', { requests }, [], more)
       return Array.isArray(results) ? results : no('results')
     },
-    cosign: (keys, xdr, more) => {
+    cosign: async (keys, xdr, more) => {
       const body = { keys, payload: { type: 'stellar-transaction', xdr } }
-      return change('/v1/cosign', body, ['signedXdr', 'hash'], more)
+      const answer = await change<Cosigned>('/v1/cosign', body, ['signedXdr', 'hash'], more)
+      sameButSigned(xdr, answer.signedXdr)
+      return answer
     },
     approve: async (name, approval, more) => {
       // Every try of this call is the same request, so the time stands still for it.
@@ -130,6 +133,7 @@ export function createCountersign(options: CountersignOptions): Countersign {
 
 const KEY = ['name', 'chain', 'network', 'address', 'publicKey']
 const SIGNED = ['signature', 'publicKey', 'address', 'hash', 'requestId']
+type Cosigned = Awaited<ReturnType<Countersign['cosign']>>
 interface Several {
   readonly results?: OneOfSeveral[]
 }

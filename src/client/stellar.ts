@@ -1,5 +1,6 @@
 import { fromBase64, toBase64, toHex } from './bytes.ts'
 import { ApprovalPendingError, CountersignError, clientError } from './errors.ts'
+import { sameButSigned } from './stellar-envelope.ts'
 import { networkOf, passphraseOf } from './stellar-networks.ts'
 import type { Payload, Signed } from './types.ts'
 
@@ -89,7 +90,7 @@ export function createStellarSigner({ address, network, sign }: StellarSignerPar
           throw clientError('client/options', 'This signer does not submit: send the signed envelope to your RPC')
         }
         const { signedXdr } = await sign({ type: 'stellar-transaction', xdr })
-        return { signedTxXdr: present(signedXdr) }
+        return { signedTxXdr: sameButSigned(xdr, signedXdr) }
       }),
     signAuthEntry: (preimage, opts = {}) =>
       reply({ signedAuthEntry: '' }, async () => {
@@ -130,11 +131,6 @@ function passphraseIn(transaction: object): Opts {
 function same(hash: string, wanted: Uint8Array): void {
   if (hash === toHex(wanted)) return
   throw clientError('client/options', 'What was signed is not what was given: is it built for the network of the key?')
-}
-
-function present(xdr: unknown): string {
-  if (typeof xdr === 'string') return xdr
-  throw clientError('client/answer', 'The answer holds no signed envelope')
 }
 
 const STATUS: Readonly<Record<number, number>> = { 400: -3, 422: -3, 401: -4, 403: -4, 502: -2, 503: -2, 504: -2 }

@@ -17,7 +17,7 @@ interface Ready {
   readonly dataUrl: string
   readonly token: string
   readonly localKms: { readonly aws: string }
-  readonly keys: readonly { readonly name: string; readonly address: string }[]
+  readonly keys: readonly { readonly name: string; readonly chain: string; readonly address: string }[]
 }
 
 /** Runs `dev` as a process of its own, so that client and service do not share one event loop, and measures against it. */
@@ -67,7 +67,11 @@ async function openRig(runtime: Runtime, version: string, signal: AbortSignal): 
     const get = async <T>(url: string): Promise<T> => (await (await fetch(url, {})).json()) as T
     const payload = { type: 'stellar-transaction', xdr: EXAMPLE_XDR }
     const asked = parseFor(payload, { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '' })
-    const keys = new Map(ready.keys.map(({ name, address }) => [name, Keypair.fromPublicKey(address)]))
+    const keys = new Map(
+      ready.keys
+        .filter(({ chain }) => chain === 'stellar')
+        .map(({ name, address }) => [name, Keypair.fromPublicKey(address)]),
+    )
     const hash = fromHex(asked.hash) ?? new Uint8Array()
     return {
       kms: ready.localKms.aws,

@@ -54,6 +54,38 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },
+    openMigration: async config => {
+      const logger = loggerAt('warn')
+      await refuseUnsafe('keys', config, environment, logger)
+      harden(runtime, logger, false)
+      const [{ openMigrationRoom }, { roomSettings }] = await Promise.all([
+        import('./migrate.ts'),
+        import('./settings.ts'),
+      ])
+      return openMigrationRoom(roomSettings(config), world)
+    },
+    openInventory: async config => {
+      await refuseUnsafe('keys', config, environment, loggerAt('warn')) // credentials go to the key services
+      const [{ openInventory }, { roomSettings }] = await Promise.all([
+        import('./inventory.ts'),
+        import('./settings.ts'),
+      ])
+      const { cryptoPeriodDays } = config.keys
+      return openInventory(
+        { ...roomSettings(config), ...(cryptoPeriodDays === undefined ? {} : { cryptoPeriodDays }) },
+        world,
+      )
+    },
+    openRotation: async config => {
+      const logger = loggerAt('warn')
+      await refuseUnsafe('keys', config, environment, logger)
+      harden(runtime, logger, false)
+      const [{ openRotationRoom }, { roomSettings }] = await Promise.all([
+        import('./rotation.ts'),
+        import('./settings.ts'),
+      ])
+      return openRotationRoom({ ...roomSettings(config), networks: config.networks }, world)
+    },
     openAdmins: async config => {
       await refuseUnsafe('keys', config, environment, loggerAt('warn'))
       const [{ openAdminRoom }, { roomSettings }] = await Promise.all([import('./admins.ts'), import('./settings.ts')])

@@ -15,9 +15,10 @@ import { controlPlane } from '../http/control.ts'
 import { type ControlParts, withBreakGlass } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
 import { revokeKey } from '../service/revoke.ts'
+import { beginRotation, rotationStep } from '../service/rotate/index.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
-import { registerDeps } from './keys.ts'
+import { disableIn, registerDeps } from './keys.ts'
 import type { Issuers } from './issuers.ts'
 import { openLoginKey } from './own-keys.ts'
 import { auditPath } from './places.ts'
@@ -62,11 +63,25 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
     keys: store.keys,
     restore: async (name, actor) => {
       // The proof is a signature, and this plane signs nothing: it takes one that is served beside the data plane.
-      if (gateway.plane === 'control') throw nothingSigned(name)
+      if (gateway.plane === 'control') throw nothingSigned(name, 'restore')
       return restoreKey({ ...registerDeps(room, world, environment), actor }, name)
     },
     revoke: (name, wish, actor) =>
-      revokeKey({ registry: store.keys, audit: room.audit, random: world.random, actor }, name, wish),
+      revokeKey(
+        { registry: store.keys, audit: room.audit, random: world.random, actor, disable: disableIn(room, world) },
+        name,
+        wish,
+      ),
+    rotate: async (name, { step, provider, newAccount }, actor) => {
+      const deps = { ...registerDeps(room, world, environment), actor }
+      // A new version signs a challenge before it is made, and again before it signs anything else.
+      if (gateway.plane === 'control' && (step === 'begin' || step === 'open')) throw nothingSigned(name, 'rotate')
+      if (step !== 'begin') {
+        return (await rotationStep(deps, name, step, { newAccount: newAccount === true })).changed
+      }
+      await beginRotation(deps, name, provider === undefined ? {} : { provider })
+      return true
+    },
     // Before who asks is looked at, and what records name: behind a listed proxy, the client it speaks for.
     clientOf: visit => door.enter({ peer: visit.peer, sent: visit }),
     authenticate: visit => issuers.sessions.read(visit.headers.get('authorization') ?? undefined),
@@ -88,13 +103,11 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
   return controlPlane(withBreakGlass(control, { rule, challenges: store.challenges, watch: office }))
 }
 
-const nothingSigned = (key: string) =>
-  new SignerError('key/unsupported', {
-    key,
-    wanted: 'restore',
-    reason:
-      'this process has the control plane alone and signs nothing: run `countersign keys restore` where keys sign',
-  })
+const nothingSigned = (key: string, wanted: 'restore' | 'rotate') => {
+  const command = wanted === 'restore' ? 'keys restore' : wanted
+  const reason = `this process has the control plane alone and signs nothing: run \`countersign ${command}\` where keys sign`
+  return new SignerError('key/unsupported', { key, wanted, reason })
+}
 
 async function openLogin(
   { gateway, environment, dataDirectory }: ControlSettings,

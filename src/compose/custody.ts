@@ -60,9 +60,17 @@ export function custodyOf(
   return createCustody({ provider, readRow, engines, attempts, keyOpened })
 }
 
+/** @throws `request/malformed` for 32 bytes that are no private key of the curve */
 export async function publicKeyOf(seed: SecretBytes, scheme: Scheme = 'ed25519'): Promise<Uint8Array> {
   const engine = await engines(scheme)
-  return seed.use(bytes => engine.publicKey(bytes))
+  try {
+    return await seed.use(bytes => engine.publicKey(bytes))
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    const [, fix] = SEED_FORMS[scheme]
+    const reason = 'holds 32 bytes that are no private key of this curve: they are out of range'
+    throw new SignerError('request/malformed', { field: seed.label, reason, fix }, { cause })
+  }
 }
 
 /** @param pin the public key that the seed must give */

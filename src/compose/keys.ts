@@ -7,15 +7,15 @@ import { canonicalAddress } from '../config/key-mapping.ts'
 import { SignerError } from '../domain/errors.ts'
 import { type Chain, type ResolvedKey, SCHEME_OF } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
-import type { KeyRef } from '../domain/provider.ts'
+import type { Call, KeyRef } from '../domain/provider.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { addBinding, restoreBinding } from '../service/bind.ts'
 import { type KeyView, placesOf, viewOf } from '../service/keys.ts'
 import { checkNetwork } from '../service/networks.ts'
 import { addressOf } from '../service/payloads.ts'
-import { adopt, adoptCiphertext, createNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
+import { adopt, adoptCiphertext, createNative, importNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
-import { revokeKey } from '../service/revoke.ts'
+import { type RevokeDeps, revokeKey } from '../service/revoke.ts'
 import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
@@ -23,10 +23,15 @@ import { type Environment, openRoom, type Room, type RoomSettings } from './room
 
 /** An operator waits longer than a caller. */
 const OPERATOR_LIMITS = { deadlineMs: 15_000, tries: 3 }
+/** An import is half a dozen requests, and a service may have to make the key that it wraps with first. */
+const IMPORT_LIMITS = { deadlineMs: 120_000, tries: 1 }
+/** Whoever revokes waits for the answer; the revocation itself does not wait for this. */
+const DISABLE_LIMITS = { deadlineMs: 5_000, tries: 3 }
 
 /** Registration against an open room: by a command, or by `dev` for its demo keys. */
 export function registerDeps(room: Room, world: World, environment: Environment): RegisterDeps {
   const attempts = attemptsOf(world, OPERATOR_LIMITS)
+  const patient = attemptsOf(world, IMPORT_LIMITS)
   return {
     registry: room.store.keys,
     audit: room.audit,
@@ -35,9 +40,10 @@ export function registerDeps(room: Room, world: World, environment: Environment)
     actor: LOCAL_OPERATOR,
     provider: room.provider,
     admin: room.admin,
-    call: run => {
+    call: (run, patience) => {
       const requestId = randomId(world.random, 'r')
-      return attempts({ provider: 'key service', key: 'registration', requestId, effect: 'read', run })
+      const remote = patience === undefined ? attempts : patient
+      return remote({ provider: 'key service', key: 'registration', requestId, effect: 'read', run })
     },
     publicKeyOf,
     trial: (key, row, input) => {
@@ -52,6 +58,17 @@ export function registerDeps(room: Room, world: World, environment: Environment)
       return { text, hash }
     },
     checkNetwork,
+  }
+}
+
+/** Stops a key at its key service: for whoever revokes. */
+export function disableIn(room: Room, world: World): Required<RevokeDeps>['disable'] {
+  const attempts = attemptsOf(world, DISABLE_LIMITS)
+  return async ({ provider, reference }) => {
+    const admin = await room.admin(provider)
+    const requestId = randomId(world.random, 'r')
+    const run = (call: Call): Promise<void> => admin.disable(reference, call)
+    await attempts({ provider, key: reference, requestId, effect: 'read', run })
   }
 }
 
@@ -85,6 +102,15 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
         adopt(deps, key, address === undefined ? reference : await pinned(deps, key, reference, address)),
       ),
     importSeed,
+    importNative: async ({ seed: file, address, ...key }) => {
+      const seed = seedOfFile(file, `seed of ${key.name}`, SCHEME_OF[key.chain])
+      try {
+        await requireLasting(room, key)
+        return await register(() => importNative(deps, key, { seed, ...(address === undefined ? {} : { address }) }))
+      } finally {
+        seed.wipe()
+      }
+    },
     importPassphraseRow: async ({ row, passphrase, ...key }) => {
       try {
         publicKeyOfAddress(key, key.address)
@@ -105,7 +131,7 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown, bindings: placesOf(resolved) }
     },
     restore: name => register(() => restoreKey(deps, name)),
-    revoke: (name, wish) => revokeKey(deps, name, wish),
+    revoke: (name, wish) => revokeKey({ ...deps, disable: disableIn(room, world) }, name, wish),
     bind: async place => {
       const { name, provider } = place
       const chain = (await room.store.keys.resolve(name))?.key.chain ?? 'stellar'
@@ -118,6 +144,14 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
     restoreBinding: async (name, binding) => withPlaces(await restoreBinding(deps, name, binding)),
     close: room.close,
   }
+}
+
+/** @throws `key/unsupported` for a provider in this process, which a command takes with it when it ends */
+async function requireLasting(room: Room, { name, provider }: NewKey): Promise<void> {
+  const { can, name: called } = await room.provider(provider)
+  if (can.production) return
+  const reason = `${called} keeps keys in the process that imports them, and this one ends with the command; import the seed without --native`
+  throw new SignerError('key/unsupported', { key: name, wanted: 'import', reason })
 }
 
 const withPlaces = (key: ResolvedKey) => ({ ...viewOf(key), bindings: placesOf(key) })

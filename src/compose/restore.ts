@@ -5,6 +5,7 @@ import { restoreControl } from './restore-control.ts'
 import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
 import { preparedIn } from '../service/transactions/journal.ts'
 import { REVOCABLE } from '../service/revoke.ts'
+import { movesOfRecord } from '../service/rotate/index.ts'
 import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
 
 /** Puts back into the store what the log holds and a crash kept out of it, in the order of the log. */
@@ -15,6 +16,7 @@ export function replayInto(
   return async (record: AuditRecord): Promise<void> => {
     await restore(record)
     await restoreQuarantine(store, record)
+    await restoreRotation(store, record)
     await restoreControl(store, record)
     const transaction = preparedIn(record)
     if (transaction !== undefined) await store.transactions.restore(transaction.entry, transaction.prepared)
@@ -37,9 +39,30 @@ async function restoreQuarantine(
     if (record.event === 'key-revoked') await keys.setState(key, version, 'revoked', REVOCABLE)
     if (record.event === 'key-restored' && !shared) await keys.setState(key, version, 'active', ['quarantined'])
   } catch (error) {
-    if (!isSignerError(error) || error.code !== 'key/unknown') throw error // a key that is not there cannot sign
+    if (!hasMovedOn(error)) throw error
   }
 }
+
+/**
+ * A step of a rotation that was on record when the process died, and is not in the registry. Each version moves only from
+ * the state that it was in then, so what came later stays. In a shared store whoever lives on may have done otherwise.
+ */
+async function restoreRotation(
+  { keys, shared }: { readonly keys: Pick<KeyRegistry, 'setStates'>; readonly shared: boolean },
+  record: AuditRecord,
+): Promise<void> {
+  const step = shared ? undefined : movesOfRecord(record)
+  if (step === undefined) return
+  try {
+    await keys.setStates(step.key, step.moves)
+  } catch (error) {
+    if (!hasMovedOn(error)) throw error
+  }
+}
+
+/** The key is not there, and cannot sign; or another version is the one that signs, and this one stays as it is. */
+const hasMovedOn = (error: unknown): boolean =>
+  isSignerError(error) && (error.code === 'key/unknown' || error.code === 'key/unsupported')
 
 /** Rebuilds idempotency entries, and what signatures use up, from intents and outcomes, in the order of the log. */
 export function restorer(idempotency: RestorableIdempotency, claims: RestorableClaims) {

@@ -102,6 +102,10 @@ const keys = z.strictObject({
     .default({})
     .describe('address to key of the key service: `reference`, or `provider:reference`'),
   mappingFile: text(4096).optional().describe('file with more of them: one JSON object, or TOML for a name in .toml'),
+  cryptoPeriodDays: whole(1, 36_500)
+    .optional()
+    .describe('how long a version of a key should sign before `keys inventory` calls it overdue; left out: for ever')
+    .meta({ unit: 'days' }),
 })
 
 const flags = z.strictObject({

@@ -73,7 +73,7 @@ const DEVELOPMENT_KINDS: ReadonlyMap<string, readonly string[]> = new Map([
 ])
 
 export const MIGRATE =
-  'move the key into a key service: `countersign keys import NAME --provider aws-kms` keeps it encrypted under a wrapping key and opens it for one call at a time; better, `countersign keys create NAME --provider aws-kms`, whose key never leaves the service, and make it a signer of the account. Then unset the variable'
+  'move the key into a key service: `countersign migrate env NAME --provider aws-kms --seed-file -` keeps it encrypted under a wrapping key and opens it for one call at a time; better, `countersign keys create NAME --provider aws-kms`, whose key never leaves the service, and make it a signer of the account. Then unset the variable'
 
 /**
  * Whether this process may start. Table-driven: every rule looks at one thing and says yes or no, and all findings are

@@ -3,39 +3,9 @@
  * that cannot be wiped. Five forms are known, each of a fixed length with a fixed beginning; anything else is refused.
  */
 import { equalBytes } from '../bytes/equal.ts'
-import { fromHex } from '../bytes/hex.ts'
+import { type Frame, PKCS8_FRAMES } from '../bytes/pkcs8.ts'
 import { secretRoom } from '../bytes/secret-room.ts'
 import type { Scheme } from '../domain/provider.ts'
-
-/** A DER frame that is constant but for the key: bytes before the 32 of the seed, and before the public key if any. */
-interface Frame {
-  readonly head: Uint8Array
-  readonly middle: Uint8Array
-  readonly publicKeyLength: number
-}
-
-const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array()
-const none = new Uint8Array()
-
-/** RFC 8410 §7 (version 1 without, version 2 with the public key); RFC 5208 around RFC 5915, as OpenSSL and AWS write it. */
-const FRAMES: Readonly<Record<Scheme, readonly Frame[]>> = {
-  ed25519: [
-    { head: hex('302e020100300506032b657004220420'), middle: none, publicKeyLength: 0 },
-    { head: hex('3051020101300506032b657004220420'), middle: hex('812100'), publicKeyLength: 32 },
-  ],
-  'ecdsa-secp256k1': [
-    {
-      head: hex('303e020100301006072a8648ce3d020106052b8104000a042730250201010420'),
-      middle: none,
-      publicKeyLength: 0,
-    },
-    {
-      head: hex('308184020100301006072a8648ce3d020106052b8104000a046d306b0201010420'),
-      middle: hex('a144034200'),
-      publicKeyLength: 65,
-    },
-  ],
-}
 
 export interface OpenedSeed {
   /** 32 bytes; a view of the plaintext, or room of our own that `wipe` clears. */
@@ -60,7 +30,7 @@ export function openSeed(scheme: Scheme, plaintext: Uint8Array): OpenedSeed | un
     const opened = fromHexText(plaintext)
     if (opened !== undefined) return opened
   }
-  for (const frame of FRAMES[scheme]) {
+  for (const frame of PKCS8_FRAMES[scheme]) {
     const opened = fromFrame(frame, plaintext)
     if (opened !== undefined) return opened
   }

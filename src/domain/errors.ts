@@ -45,6 +45,8 @@ export interface ErrorDetail {
   'key/exists': { key: string; reason?: string }
   'key/unsupported': { key: string; wanted: string; reason: string }
   'key/not-active': { key: string; version: number; state: string }
+  /** A step of a rotation that may not come now; nothing was changed. */
+  'key/rotation': { key: string; reason: string }
   /** The stored public key, address or reference no longer agrees with what the key service says. Quarantine the key. */
   'key/mismatch': { key: string; reason: string }
 

@@ -100,7 +100,7 @@ const refusals = (more: Record<number, string>) =>
 registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
 
 const signing = {
-  method: 'post',
+  method: 'post' as const,
   security: [{ bearer: [] }],
   responses: {
     200: answer('Signed, verified and on record.', SignAnswer),
@@ -114,7 +114,7 @@ const signing = {
       504: 'the key service did not answer in time',
     }),
   },
-} as const
+}
 const signRequest = {
   headers: z.object({
     'Idempotency-Key': z

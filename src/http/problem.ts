@@ -229,6 +229,13 @@ export const PROBLEMS = {
     meaning: 'Its state is neither active nor overlap: it is pending, quarantined, retired, revoked or destroyed.',
     fix: 'Ask an operator; one in quarantine may be restored, a revoked version never signs again.',
   },
+  'key/rotation': {
+    status: 409,
+    title: 'This step of a rotation may not come now',
+    meaning:
+      'Another rotation is under way, somebody else was first, or the key is not where this step begins. Nothing was changed.',
+    fix: 'Look with `countersign rotate KEY --status`; it says what may come next.',
+  },
   'key/mismatch': {
     status: 503,
     title: 'The key is in quarantine',

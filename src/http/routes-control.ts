@@ -22,10 +22,12 @@ import {
   queryAudit,
   revoke,
   revokeToken,
+  rotate,
   showAdmin,
   showChange,
   showKey,
   showPolicy,
+  showRotation,
   showStatus,
   withdrawChange,
 } from '../service/control/index.ts'
@@ -154,6 +156,40 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
       refusals: NO_KEY,
     },
     (parts, granted, { object, body }) => revoke(parts, granted, { key: object, ...body }),
+  ),
+  route(
+    {
+      method: 'GET',
+      path: '/v1/keys/{key}/rotation',
+      name: 'keys.rotation',
+      summary: 'Where the rotation of a key stands, and what may come next',
+      needs: 'keys:read',
+      param: 'key',
+      answer: s.RotationAnswer,
+      refusals: NO_KEY,
+    },
+    (parts, _, { object }) => showRotation(parts, object),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/v1/keys/{key}/rotation',
+      name: 'keys.rotate',
+      summary: 'One step of a rotation: both versions change at one stroke, or nothing does',
+      needs: 'keys:create',
+      writes: true,
+      param: 'key',
+      body: s.RotateBody,
+      answer: s.RotatedAnswer,
+      refusals: {
+        ...NO_KEY,
+        409: 'this step may not come now',
+        502: 'the key service refused or answered wrongly',
+        504: 'it did not answer in time',
+      },
+    },
+    (parts, granted, { object, body }) => rotate(parts, granted, { key: object, ...body }),
+    (parts, _, { object }) => showRotation(parts, object),
   ),
   route(
     {

@@ -79,7 +79,9 @@ export const proposalRoutes =
 async function requestOf(c: Visited, { bodyOf }: RouteTools): Promise<Pick<ProposalRequest, 'id' | 'body'>> {
   const id = c.req.param('proposal') ?? ''
   const { headers } = c.req.raw
-  const isBare = headers.get('content-type') === null && (headers.get('content-length') ?? '0') === '0'
+  // Without a body; one that comes in chunks has no length either.
+  const isEmpty = (headers.get('content-length') ?? '0') === '0' && headers.get('transfer-encoding') === null
+  const isBare = isEmpty && headers.get('content-type') === null
   return { id, body: isBare ? new Uint8Array() : await bodyOf(c) }
 }
 

@@ -113,6 +113,58 @@ export const RevocationAnswer = z.strictObject({
   key: z.string(),
   revoked: z.array(z.int()).describe('Versions that are revoked now.'),
   now: z.array(z.int()).describe('Those of them that this request revoked.'),
+  places: z
+    .array(
+      z.strictObject({
+        version: z.int(),
+        binding: z.string(),
+        provider: z.string(),
+        outcome: z
+          .enum(['disabled', 'left', 'failed'])
+          .describe('Disabled at its key service; left, since others need what lies there; or asked for in vain.'),
+        reason: z.string().optional(),
+      }),
+    )
+    .describe('What became of each place of these versions. In every case nothing is signed with it here.')
+    .optional(),
+})
+export const RotateBody = z
+  .strictObject({
+    step: z
+      .enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
+      .describe('Make the next version; have it sign; take that back; retire the old one; give the new one up.'),
+    provider: text(64, 'With begin: another key service than the one of the newest version.').optional(),
+    newAccount: z.boolean().describe('With open: the account changes with the key.').optional(),
+  })
+  .refine(({ step, provider }) => step === 'begin' || provider === undefined, {
+    message: 'is for begin',
+    path: ['provider'],
+  })
+  .refine(({ step, newAccount }) => step === 'open' || newAccount === undefined, {
+    message: 'is for open',
+    path: ['newAccount'],
+  })
+const step = z.enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
+export const RotationAnswer = z.strictObject({
+  key: z.string(),
+  chain: z.string(),
+  network: z.string(),
+  phase: z.enum(['none', 'waiting', 'overlap']).describe('A version waits for its turn; or two may sign.'),
+  versions: z.array(
+    z.strictObject({
+      version: z.int(),
+      state: z.string(),
+      address: z.string(),
+      provider: z.string(),
+      custody: z.string(),
+      times: z.record(z.string(), z.string()).describe('When it came into its states.'),
+    }),
+  ),
+  next: z.array(step).describe('Steps that may come now.'),
+  notes: z.array(z.string()).describe('What stands in the way, or is to be done elsewhere first.'),
+})
+export const RotatedAnswer = RotationAnswer.extend({
+  changed: z.boolean().describe('False: it was done before.').optional(),
 })
 export const KeysAnswer = z.strictObject({ keys: z.array(Key) })
 const Place = z.strictObject({

@@ -7,6 +7,8 @@ import type { AccountState } from '../domain/stellar-network.ts'
 export interface StellarCodec {
   /** Hex; what the network calls the transaction. */
   hashOf(envelope: string): string
+  /** Of a fee bump: the hash of the transaction in it; undefined for every other. */
+  innerHashOf(envelope: string): string | undefined
   /** Ledger key of an account. */
   accountKey(address: string): string
   /** Of LedgerEntryData. */

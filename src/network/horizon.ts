@@ -1,7 +1,7 @@
 import type { AccountState, Submission, TransactionStatus } from '../domain/stellar-network.ts'
 import type { StellarCodec } from './codec.ts'
-import { type Exchange, exchange, type Reply } from './exchange.ts'
-import { type Answer, malformed, reader } from './reading.ts'
+import { type Exchange, exchange, type Reply, unavailable } from './exchange.ts'
+import { type Answer, malformed, meaningOf, reader } from './reading.ts'
 import { rejection, sameHash, settled } from './rpc.ts'
 
 /** A node that speaks Horizon. It cannot simulate. @see https://developers.stellar.org/docs/data/apis/horizon/api-reference */
@@ -48,7 +48,7 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
 
     async submit(envelope, signal) {
       const hash = codec.hashOf(envelope)
-      const { json } = await exchange(
+      const { status, json } = await exchange(
         parts,
         {
           url: `${base}/transactions_async`,
@@ -61,8 +61,12 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
       )
       const found = reader(network, json)
       if (found.maybe('tx_status') === undefined && found.maybe('type') !== undefined) {
-        // A problem of Horizon itself: what was sent is no transaction, or it does not accept any now.
-        return { kind: 'rejected', code: 'malformed', reason: 'Horizon does not take it' }
+        // A problem of Horizon itself. What it could not read it has refused; when it is behind or closed it has refused nothing.
+        if (status === 503) throw unavailable(network, 'it answers with status 503')
+        if (found.text('type').endsWith('transaction_malformed')) {
+          return { kind: 'rejected', code: 'malformed', reason: meaningOf('txMalformed') }
+        }
+        throw malformed(network, `it answers with status ${status}`)
       }
       sameHash(network, found.text('hash'), hash)
       switch (found.text('tx_status')) {
@@ -82,10 +86,10 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
       const { status, json } = await get(`/transactions/${hash}`, signal)
       if (status === 404) return { kind: 'unknown', latestLedger: (await latestLedger(signal)).sequence }
       const found = reader(network, json)
-      sameHash(network, found.text('hash'), hash)
       const success = (found.value as { readonly successful?: unknown }).successful
       if (typeof success !== 'boolean') throw malformed(network, 'successful in the answer is not true or false')
       return settled(network, codec, hash, {
+        named: found.text('hash'),
         envelope: found.base64('envelope_xdr'),
         result: found.base64('result_xdr'),
         ...(found.maybe('result_meta_xdr') === undefined ? {} : { meta: found.base64('result_meta_xdr') }),

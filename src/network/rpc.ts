@@ -87,12 +87,16 @@ export function rpcNode(parts: Exchange, url: string, codec: StellarCodec): RpcN
       const found = await ask('getTransaction', { hash }, signal)
       const latestLedger = found.whole('latestLedger')
       const status = found.text('status')
-      if (found.maybe('txHash') !== undefined) sameHash(network, found.text('txHash'), hash)
-      if (status === 'NOT_FOUND') return { kind: 'unknown', latestLedger }
+      const named = found.maybe('txHash') === undefined ? undefined : found.text('txHash')
+      if (status === 'NOT_FOUND') {
+        if (named !== undefined) sameHash(network, named, hash)
+        return { kind: 'unknown', latestLedger }
+      }
       if (status !== 'SUCCESS' && status !== 'FAILED') {
         throw malformed(network, 'the status of a transaction is none that there is')
       }
       return settled(network, codec, hash, {
+        ...(named === undefined ? {} : { named }),
         envelope: found.base64('envelopeXdr'),
         result: found.base64('resultXdr'),
         ...(found.maybe('resultMetaXdr') === undefined ? {} : { meta: found.base64('resultMetaXdr') }),
@@ -166,6 +170,8 @@ export function rejection(network: string, codec: StellarCodec, result: string):
 }
 
 interface Settled {
+  /** The hash that the answer gives it, where it does. */
+  readonly named?: string
   readonly envelope: string
   readonly result: string
   readonly meta?: string
@@ -173,18 +179,25 @@ interface Settled {
   readonly ledger: number
 }
 
-/** A transaction in a ledger: the envelope must be the one that was asked for, and its result must say what the status says. */
+/**
+ * A transaction in a ledger: the envelope must be the one that was asked for, and its result must say what the status says.
+ * Anybody may have put it into a fee bump; then nodes answer with that one.
+ */
 export function settled(network: string, codec: StellarCodec, hash: string, found: Settled): TransactionStatus {
-  sameHash(
-    network,
-    decoded(network, 'the envelope', () => codec.hashOf(found.envelope)),
-    hash,
-  )
+  const outer = decoded(network, 'the envelope', () => codec.hashOf(found.envelope))
+  const bumped = outer !== hash
+  if (bumped)
+    sameHash(network, decoded(network, 'the envelope', () => codec.innerHashOf(found.envelope)) ?? outer, hash)
+  if (found.named !== undefined && found.named !== outer) sameHash(network, found.named, hash)
   const { code, success } = decoded(network, 'the result', () => codec.resultCode(found.result))
   if (success !== found.success) throw malformed(network, 'the result of a transaction contradicts its status')
   const { ledger, meta } = found
   if (ledger === 0) throw malformed(network, 'the ledger of a transaction is missing')
-  if (!success) return { kind: 'failed', ledger, code }
+  if (!success) {
+    // A fee bump of somebody else that failed by itself says nothing of the transaction in it, which may run without it.
+    const byItself = bumped && !code.startsWith('txFeeBumpInnerFailed: txFailed')
+    return byItself ? { kind: 'unknown', latestLedger: ledger } : { kind: 'failed', ledger, code }
+  }
   const result = meta === undefined ? undefined : decoded(network, 'the meta data', () => codec.returned(meta))
   return { kind: 'success', ledger, ...(result === undefined ? {} : { result }) }
 }

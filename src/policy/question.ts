@@ -10,6 +10,11 @@ export interface Facts {
   readonly now: number
   /** G… or 0x… of the key that would sign. */
   readonly keyAddress: string
+  /**
+   * The key, whose versions share what they spend: during a rotation two of them sign for one account. Absent where no key is
+   * registered: then its address stands for it.
+   */
+  readonly keyName?: string
   /** The network the key is bound to. */
   readonly keyNetwork: string
   /** The last closed ledger, where somebody knows it. */

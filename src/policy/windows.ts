@@ -54,4 +54,4 @@ function sumsOf({ asset: wanted, destination }: SpendWindow, question: Question)
 }
 
 const counterOf = ({ seconds }: SpendWindow, counted: string, { facts }: Question): string =>
-  `spent|${facts.keyNetwork}|${facts.keyAddress}|${seconds}|${counted}`
+  `spent|${facts.keyNetwork}|${facts.keyName ?? facts.keyAddress}|${seconds}|${counted}`

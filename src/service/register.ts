@@ -2,6 +2,7 @@ import { randomId } from '../bytes/ids.ts'
 import { equalBytes } from '../bytes/equal.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { checkPin } from '../bytes/verify.ts'
+import { chainIdOf } from '../chains/evm/index.ts'
 import { networkIdOf } from '../chains/stellar/index.ts'
 import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
@@ -42,8 +43,8 @@ export interface RegisterDeps {
   readonly actor: AuditActor
   provider(name: string): Promise<KeyProvider>
   admin(name: string): Promise<KeyAdmin>
-  /** Deadline and retries around one remote call. */
-  call<T>(body: (call: Call) => Promise<T>): Promise<T>
+  /** Deadline and retries around one remote call. `patient`: a minute or two and one try, for what takes several requests. */
+  call<T>(body: (call: Call) => Promise<T>, patience?: 'patient'): Promise<T>
   /** Derives the public key in the engine that wipes. */
   publicKeyOf(seed: SecretBytes, scheme: Scheme): Promise<Uint8Array>
   /** Signs as the path of a signature would, with a key that is not registered yet. */
@@ -64,6 +65,8 @@ export interface NewKey {
   readonly network: string
   readonly provider: string
   readonly policy?: string
+  /** True: its public key may be behind another name on this network too. Whoever says so answers for what both policies allow together. */
+  readonly shared?: boolean
 }
 
 /** A signing key made inside the key service; the private key never exists outside it. */
@@ -78,6 +81,66 @@ export async function createNative(deps: RegisterDeps, key: NewKey): Promise<Res
 export async function adopt(deps: RegisterDeps, key: NewKey, reference: KeyRef): Promise<ResolvedKey> {
   const provider = await prepare(deps, key)
   return registerNative(deps, key, provider, await deps.call(call => provider.describe(reference, call)))
+}
+
+/**
+ * A seed brought into the key service as a signing key of its own; it leaves this process only under the service's import key.
+ * Takes ownership of the seed and wipes it. When the key cannot be registered after all, the service is told to give it up.
+ */
+export async function importNative(
+  deps: RegisterDeps,
+  key: NewKey,
+  { seed, address }: { readonly seed: SecretBytes; readonly address?: string },
+): Promise<ResolvedKey> {
+  const scheme = SCHEME_OF[key.chain]
+  try {
+    const provider = await prepare(deps, key)
+    if (!provider.can.native.includes(scheme)) {
+      const reason = `${provider.name} does not sign ${scheme} itself; import the key without --native`
+      throw new SignerError('key/unsupported', { key: key.name, wanted: scheme, reason })
+    }
+    const publicKey = await deps.publicKeyOf(seed, scheme)
+    sameAddress(key, address, addressOf(key.chain, publicKey))
+    // All that could stand in the way afterwards, before the key service has the key.
+    if (deps.isPublished(publicKey)) throw published(key.name)
+    await refuseShared(deps.registry, key, publicKey)
+    const admin = await deps.admin(key.provider)
+    const facts = await ended(deps, call => admin.importKey({ scheme, label: key.name, key: seed, publicKey }, call))
+    seed.wipe()
+    try {
+      return await registerNative(deps, key, provider, facts)
+    } catch (error) {
+      await giveUp(deps, key, admin, facts.reference)
+      throw error
+    }
+  } finally {
+    seed.wipe()
+  }
+}
+
+/** What an import does at its end, or after its deadline, decides what is there; so nobody goes on before. */
+async function ended(deps: RegisterDeps, body: (call: Call) => Promise<KeyFacts>): Promise<KeyFacts> {
+  let running: Promise<KeyFacts> | undefined
+  const run = (call: Call): Promise<KeyFacts> => {
+    running = body(call)
+    return running
+  }
+  try {
+    return await deps.call(run, 'patient')
+  } catch (error) {
+    if (running === undefined) throw error
+    return running
+  }
+}
+
+/** Only where the registry says that nobody refers to it; a store that does not answer may have taken the row. */
+async function giveUp(deps: RegisterDeps, key: NewKey, admin: KeyAdmin, reference: KeyRef): Promise<void> {
+  try {
+    if ((await deps.registry.resolve(key.name)) !== undefined) return
+    await deps.call(call => admin.scheduleDestroy(reference, { days: 0 }, call))
+  } catch {
+    // What went wrong before is what the operator hears.
+  }
 }
 
 /** A fresh seed, or one handed in, wrapped by the key service. Takes ownership of the seed and wipes it. */
@@ -212,6 +275,7 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
         provider: asked.provider,
         custody: made.custody,
         reference: made.reference,
+        ...(asked.shared === true ? { shared: true } : {}),
       },
     })
   await record('key-registering') // on record before the key can sign
@@ -221,29 +285,32 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
 }
 
 /**
- * One Stellar key, one name: under a second name it would have a second policy and windows of its own, and what is signed
- * without naming its account (legacy Soroban authorizations) would be good for both. Whatever state the other is in: a key
- * that was revoked must not come back under a new name. Networks are compared by their id, for one may have two names.
+ * On one network, one public key has one name: under a second name it would have a second policy, and what is signed without
+ * naming its account (legacy Soroban authorizations) would be good for both. Whatever state the other is in: a key that was
+ * revoked must not come back under a new name. Networks are compared by their id, for one may have two names; an EVM key may
+ * have a name on each chain, as its account has a life on each.
  * @throws `key/exists` with the other key's name
  */
 export async function refuseShared(
   registry: Pick<KeyRegistry, 'versions'>,
-  asked: Pick<NewKey, 'name' | 'chain' | 'network'>,
+  asked: Pick<NewKey, 'name' | 'chain' | 'network' | 'shared'>,
   publicKey: Uint8Array,
 ): Promise<void> {
-  if (asked.chain !== 'stellar') return
-  const network = networkIdOf(asked.network)
+  if (asked.shared === true) return
   const other = (await registry.versions()).find(
     ({ key, version }) =>
-      key.chain === 'stellar' &&
+      key.chain === asked.chain &&
       key.name !== asked.name &&
       equalBytes(version.publicKey, publicKey) &&
-      equalBytes(networkIdOf(key.network), network),
+      sameNetwork(asked.chain, key.network, asked.network),
   )
   if (other === undefined) return
-  const reason = `its public key is version ${other.version.version} of ${other.key.name} on this network already; sign with ${other.key.name}, add another place to it with \`countersign keys bind\`, or make a fresh key`
+  const reason = `its public key is version ${other.version.version} of ${other.key.name} on this network already; sign with ${other.key.name}, add another place to it with \`countersign keys bind\`, make a fresh key, or say --shared`
   throw new SignerError('key/exists', { key: asked.name, reason })
 }
+
+const sameNetwork = (chain: Chain, a: string, b: string): boolean =>
+  chain === 'stellar' ? equalBytes(networkIdOf(a), networkIdOf(b)) : chainIdOf(a) === chainIdOf(b)
 
 /**
  * A message no chain can mistake for its own: it is longer than a transaction hash and begins with its purpose. Of a

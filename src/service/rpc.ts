@@ -1,31 +1,22 @@
-import { randomId } from '../bytes/ids.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { chainIdOf } from '../chains/evm/index.ts'
-import type { AuditActor } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, malformed, SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
-import type { KeyCatalogue } from '../domain/ports.ts'
-import { identify } from './admit.ts'
-import { earlyRefusal } from './records.ts'
-import { fingerprintOf } from './request.ts'
 import { PAYLOAD_OF, type RpcPayload } from './rpc-methods.ts'
+import {
+  admitRpc,
+  askingFor,
+  listedKeys,
+  recordRefused,
+  type RpcDeps,
+  type RpcRequest,
+  type RpcVisit,
+} from './rpc-visit.ts'
 import { sign } from './sign.ts'
-import type { Asking, CallerLike, SignDeps } from './types.ts'
+import type { CallerLike, SignRequest } from './types.ts'
 
 /** Calls in one body. */
 export const RPC_BATCH_MAX = 20
-
-export interface RpcRequest extends Asking {
-  readonly body: Uint8Array
-  readonly idempotencyKey: string | undefined
-}
-
-export interface RpcDeps<Caller extends CallerLike> extends SignDeps<Caller> {
-  readonly keys: Pick<KeyCatalogue, 'list'>
-  readonly version: string
-  /** Bytes; blobs make transactions large. */
-  readonly rpcBytes: number
-}
 
 type Id = string | number | null
 
@@ -49,121 +40,102 @@ export async function answerRpc<Caller extends CallerLike>(
   deps: RpcDeps<Caller>,
   request: RpcRequest,
 ): Promise<RpcReplies> {
-  const caller = await admitRpc(deps, request)
+  const visit = await admitRpc(deps, request)
   let body: unknown
   try {
     body = parseStrictJson(request.body)
-  } catch {
+  } catch (error) {
+    recordRefused(visit, error)
     return { replies: { id: null, error: 'parse' } }
   }
-  const known: RpcDeps<Caller> = {
-    ...deps,
-    authenticate: async () => caller,
-    limits: { ...deps.limits, bodyBytes: deps.rpcBytes },
+  if (!Array.isArray(body)) return { replies: await answerOne(visit, body, '') }
+  if (body.length === 0 || body.length > RPC_BATCH_MAX) {
+    recordRefused(visit, notRpc(`a batch of ${body.length}`))
+    return { replies: { id: null, error: 'invalid' } }
   }
-  if (!Array.isArray(body)) return { replies: await answerOne(known, caller, request, body, '') }
-  if (body.length === 0 || body.length > RPC_BATCH_MAX) return { replies: { id: null, error: 'invalid' } }
   const replies: RpcReply[] = []
   for (const [at, call] of body.entries()) {
-    const reply = await answerOne(known, caller, request, call, `/${at + 1}`)
+    const reply = await answerOne(visit, call, `/${at + 1}`)
     if (reply !== undefined) replies.push(reply)
   }
   return { replies: replies.length === 0 ? undefined : replies }
 }
 
-/** Who asks is known, and counted once, before anything of the body is read. */
-export async function admitRpc<Caller extends CallerLike>(deps: RpcDeps<Caller>, request: RpcRequest): Promise<Caller> {
-  let actor: AuditActor = { subject: 'unknown', peer: request.peer }
-  try {
-    const { caller, peer } = await identify(deps, request, found => {
-      actor = found
-    })
-    await deps.gateway.admit(caller, peer, undefined)
-    return caller
-  } catch (error) {
-    const refusal = isSignerError(error) ? error : deps.incident(error)
-    const about = { auditId: randomId(deps.random, 'a'), requestId: request.requestId, actor, operation: 'rpc' }
-    deps.recordRefusal(earlyRefusal({ ...about, key: '*' }, refusal))
-    throw refusal
-  }
-}
-
 async function answerOne<Caller extends CallerLike>(
-  deps: RpcDeps<Caller>,
-  caller: Caller,
-  request: RpcRequest,
+  visit: RpcVisit<Caller>,
   call: unknown,
   suffix: string,
 ): Promise<RpcReply | undefined> {
   const understood = readCall(call)
-  if (understood === undefined) return { id: null, error: 'invalid' }
+  if (understood === undefined) {
+    recordRefused(visit, notRpc('a call'))
+    return { id: idIn(call), error: 'invalid' }
+  }
   const { id = null, method, params } = understood
   const reply = await (async (): Promise<RpcReply> => {
     try {
-      return { id, result: await resultOf(deps, caller, request, { method, params, suffix }) }
+      return { id, result: await resultOf(visit, { method, params, suffix }) }
     } catch (error) {
       if (error instanceof UnknownMethod) return { id, error: { unknownMethod: method } }
-      return { id, error: isSignerError(error) ? error : deps.incident(error) }
+      return { id, error: isSignerError(error) ? error : visit.deps.incident(error) }
     }
   })()
   return understood.id === undefined ? undefined : reply // a notification
 }
 
+const notRpc = (what: string) =>
+  malformed('', `${what} is not JSON-RPC 2.0`, 'send {"jsonrpc":"2.0","id":1,"method":"…","params":[…]}')
+
 class UnknownMethod extends Error {}
 
 interface Call {
   readonly method: string
-  readonly params: readonly unknown[]
+  /** By position, or by name, which no method here takes. */
+  readonly params: readonly unknown[] | undefined
 }
 
 function readCall(call: unknown): (Call & { readonly id?: Id }) | undefined {
-  if (call === null || typeof call !== 'object' || Array.isArray(call)) return undefined
-  const { jsonrpc, id, method, params = [], ...more } = call as Record<string, unknown>
-  const isId = id === undefined || id === null || typeof id === 'string' || typeof id === 'number'
-  if (jsonrpc !== '2.0' || typeof method !== 'string' || method.length > 100 || !Array.isArray(params)) return undefined
-  if (!isId || Object.keys(more).length > 0) return undefined
-  return { method, params, ...(id === undefined ? {} : { id }) }
+  if (!isObject(call)) return undefined
+  const { jsonrpc, id, method, params = [], ...more } = call
+  if (jsonrpc !== '2.0' || typeof method !== 'string' || method.length > 100) return undefined
+  if (!(id === undefined || isId(id)) || Object.keys(more).length > 0) return undefined
+  if (!Array.isArray(params) && !isObject(params)) return undefined
+  return { method, params: Array.isArray(params) ? params : undefined, ...(id === undefined ? {} : { id }) }
 }
 
+/** For the answer to a call that is none: clients find their question by it. */
+const idIn = (call: unknown): Id => (isObject(call) && isId(call['id']) ? call['id'] : null)
+
+const isId = (id: unknown): id is Id => id === null || typeof id === 'string' || typeof id === 'number'
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value)
+
 async function resultOf<Caller extends CallerLike>(
-  deps: RpcDeps<Caller>,
-  caller: Caller,
-  request: RpcRequest,
+  visit: RpcVisit<Caller>,
   { method, params, suffix }: Call & { readonly suffix: string },
 ): Promise<unknown> {
+  const { deps } = visit
   switch (method) {
     case 'health_status':
     case 'web3_clientVersion':
       return method === 'health_status' ? deps.version : `Countersign/${deps.version}`
     case 'eth_accounts':
     case 'eth_requestAccounts':
-      return (await signingKeys(deps, caller)).map(({ version }) => version.address)
+      return (await listedKeys(visit)).map(({ version }) => version.address)
     case 'eth_chainId':
     case 'net_version':
-      return chainOf(await signingKeys(deps, caller), method)
+      return chainOf(await visit.keys(), method)
     default: {
       const read = PAYLOAD_OF.get(method)
-      if (read === undefined) throw new UnknownMethod()
-      return signed(deps, caller, request, read(params), suffix)
+      if (read === undefined) {
+        recordRefused(visit, new SignerError('request/unknown-route', { method: 'POST', path: '/rpc' }))
+        throw new UnknownMethod()
+      }
+      const { wanted, answer } = await wantedOf(visit, read, params, suffix)
+      return answer(await sign(deps, wanted))
     }
   }
-}
-
-/** EVM keys that this caller may have sign. Of others there is no trace. */
-export async function signingKeys<Caller extends CallerLike>(
-  deps: RpcDeps<Caller>,
-  caller: Caller,
-): Promise<readonly ResolvedKey[]> {
-  const may = ({ key }: ResolvedKey): boolean => {
-    try {
-      deps.authorize(caller, 'sign', key.name)
-      return true
-    } catch {
-      return false
-    }
-  }
-  const keys = await deps.keys.list()
-  return keys.filter(held => held.key.chain === 'evm' && held.version.state === 'active' && may(held))
 }
 
 /** Clients ask which chain they are on before they sign; keys of several chains have no one answer. */
@@ -177,27 +149,39 @@ function chainOf(keys: readonly ResolvedKey[], method: string): string {
   return method === 'net_version' ? id.toString() : `0x${id.toString(16)}`
 }
 
-async function signed<Caller extends CallerLike>(
-  deps: RpcDeps<Caller>,
-  caller: Caller,
-  request: RpcRequest,
-  { address, chainId, payload, answer }: RpcPayload,
+interface Wanted {
+  readonly wanted: SignRequest
+  readonly answer: RpcPayload['answer']
+}
+
+/** Which version of which key is to sign what. The version is part of it: an address is that of one, whatever signs by now. */
+async function wantedOf<Caller extends CallerLike>(
+  visit: RpcVisit<Caller>,
+  read: (params: readonly unknown[]) => RpcPayload,
+  params: readonly unknown[] | undefined,
   suffix: string,
-): Promise<unknown> {
-  const held = (await signingKeys(deps, caller)).filter(({ version }) => sameAddress(version.address, address))
+): Promise<Wanted> {
+  const { request, keys } = visit
+  try {
+    if (params === undefined) throw malformed('params', 'are by name', 'send them by position, as a list')
+    const { address, chainId, payload, answer } = read(params)
+    const { key, version } = chosenOf(await keys(), address, chainId)
+    const wanted = askingFor(request, { key: key.name, version: version.version, payload }, { prefix: 'rpc', suffix })
+    return { wanted, answer }
+  } catch (error) {
+    throw recordRefused(visit, error)
+  }
+}
+
+function chosenOf(keys: readonly ResolvedKey[], address: string, chainId: bigint | undefined): ResolvedKey {
+  const held = keys.filter(({ version }) => sameAddress(version.address, address))
   const [first, ...others] = held
   if (first === undefined) {
     throw new SignerError('access/denied', { action: 'sign', reason: `no key of the token has the address ${address}` })
   }
   const chosen = others.length === 0 ? first : held.find(one => chainId === chainIdOf(one.key.network))
-  if (chosen === undefined) {
-    throw malformed('chainId', 'several keys have this address, each on another chain', 'name the chain in the request')
-  }
-  const key = chosen.key.name
-  const idempotencyKey =
-    request.idempotencyKey === undefined ? `rpc-${fingerprintOf(key, payload)}` : `${request.idempotencyKey}${suffix}`
-  const body = new TextEncoder().encode(JSON.stringify(payload))
-  return answer(await sign(deps, { ...request, key, body, idempotencyKey }))
+  if (chosen !== undefined) return chosen
+  throw malformed('chainId', 'several keys have this address, each on another chain', 'name the chain in the request')
 }
 
 const sameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()

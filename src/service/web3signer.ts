@@ -4,17 +4,23 @@ import { fromHex, toHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import { malformed, SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
-import { fingerprintOf } from './request.ts'
-import { admitRpc, type RpcDeps, type RpcRequest, signingKeys } from './rpc.ts'
+import {
+  admitRpc,
+  askingFor,
+  listedKeys,
+  recordRefused,
+  type RpcDeps,
+  type RpcRequest,
+  type RpcVisit,
+} from './rpc-visit.ts'
 import { sign } from './sign.ts'
-import type { CallerLike } from './types.ts'
+import type { CallerLike, SignRequest } from './types.ts'
 
 /** How Web3Signer names a key: the public key, 64 bytes in hex without the leading 04. */
 const identifierOf = ({ version }: ResolvedKey): string => `0x${toHex(version.publicKey.subarray(1))}`
 
 export async function web3PublicKeys<C extends CallerLike>(deps: RpcDeps<C>, request: RpcRequest): Promise<string[]> {
-  const caller = await admitRpc(deps, request)
-  return (await signingKeys(deps, caller)).map(identifierOf)
+  return (await listedKeys(await admitRpc(deps, request))).map(identifierOf)
 }
 
 /**
@@ -30,20 +36,34 @@ export async function web3Sign<C extends CallerLike>(
   deps: RpcDeps<C>,
   request: RpcRequest & { readonly identifier: string },
 ): Promise<string> {
-  const caller = await admitRpc(deps, request)
-  const wanted = request.identifier.toLowerCase().replace(/^0x/, '').padStart(130, '04')
-  const held = (await signingKeys(deps, caller)).find(({ version }) => toHex(version.publicKey) === wanted)
-  if (held === undefined) {
-    throw new SignerError('access/denied', { action: 'sign', reason: 'no key of the token has this public key' })
-  }
-  const key = held.key.name
-  const payload = payloadOf(dataOf(request.body))
-  const idempotencyKey = request.idempotencyKey ?? `web3-${fingerprintOf(key, payload)}`
-  const body = new TextEncoder().encode(JSON.stringify(payload))
-  const known = { ...deps, authenticate: async () => caller, limits: { ...deps.limits, bodyBytes: deps.rpcBytes } }
-  const { evmSignature } = await sign(known, { ...request, key, body, idempotencyKey })
+  const visit = await admitRpc(deps, request)
+  const { evmSignature } = await sign(visit.deps, await wantedOf(visit, request))
   if (evmSignature === undefined) throw new SignerError('signature/malformed', { reason: 'it has no EVM form' })
   return evmSignature
+}
+
+async function wantedOf<C extends CallerLike>(
+  visit: RpcVisit<C>,
+  request: RpcRequest & { readonly identifier: string },
+): Promise<SignRequest> {
+  try {
+    const wanted = publicKeyIn(request.identifier)
+    const held = (await visit.keys()).find(({ version }) => toHex(version.publicKey) === wanted)
+    if (held === undefined) {
+      throw new SignerError('access/denied', { action: 'sign', reason: 'no key of the token has this public key' })
+    }
+    const { key, version } = held
+    const payload = payloadOf(dataOf(request.body))
+    return askingFor(request, { key: key.name, version: version.version, payload }, { prefix: 'web3' })
+  } catch (error) {
+    throw recordRefused(visit, error)
+  }
+}
+
+/** As this program writes it, 65 bytes in hex; whatever else it is, it is no key's. */
+function publicKeyIn(identifier: string): string {
+  const digits = identifier.toLowerCase().replace(/^0x/, '')
+  return digits.length === 128 ? `04${digits}` : digits
 }
 
 const FIX = 'send {"data":"0x…"}'

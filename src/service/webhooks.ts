@@ -96,12 +96,11 @@ async function later(
   const now = world.clock.now()
   logger.warn('webhook-not-delivered', { notice: id, event, tries, problem })
   if (now - at < GIVE_UP_MS) return queue.postpone(id, now + waitMs(tries, world))
-  // On record before it is forgotten.
+  // On record before it is forgotten, so while nothing can be recorded it is kept.
+  if (audit.state.kind !== 'open') return queue.postpone(id, now + waitMs(tries, world))
   const detail = { notice: id, notified: event, tries, problem }
-  if (audit.state.kind === 'open') {
-    const auditId = randomId(world.random, 'a')
-    await audit.append({ kind: 'event', auditId, event: 'webhook-given-up', actor, detail })
-  }
+  const auditId = randomId(world.random, 'a')
+  await audit.append({ kind: 'event', auditId, event: 'webhook-given-up', actor, detail })
   await queue.end(id)
 }
 

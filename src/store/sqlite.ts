@@ -10,10 +10,10 @@ import { claimStore, holdOrphans } from './claims.ts'
 import { releaseOrphans, sqliteIdempotency } from './idempotency.ts'
 import { sqliteKeys } from './keys.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { attempt } from './prepared.ts'
+import { answering, attempt } from './prepared.ts'
 import { noticeQueue, proposalStore } from './proposals.ts'
 import { older, refuseNewer } from './refusals.ts'
-import { sqliteEngine } from './sqlite-engine.ts'
+import { type SqliteEngine, sqliteEngine } from './sqlite-engine.ts'
 import { asStart, privateFile } from './sqlite-files.ts'
 import type { Store } from './store.ts'
 import { challengeStore, tokenLedger } from './tokens.ts'
@@ -62,7 +62,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
       await engine.atomic('free the leases of a dead process', freeLeases)
     }
     const store = {
-      keys: sqliteKeys(database, engine, options.clock),
+      keys: sqliteKeys(database, durably(database, engine), options.clock),
       idempotency: sqliteIdempotency(database, options.keptMs),
       auditIndex: sqliteAuditIndex(database),
       admins: adminStore(engine),
@@ -72,7 +72,7 @@ export async function openSqliteStore(options: SqliteOptions): Promise<Store> {
       proposals: proposalStore(engine),
       notices: noticeQueue(engine),
       claims: claimStore(engine),
-      transactions: transactionStore(engine),
+      transactions: transactionStore(engine, durably(database, engine)),
       shared: false,
       orphans: owner === undefined ? 0 : releaseOrphans(database),
     }
@@ -105,6 +105,20 @@ function enterWal(database: DatabaseSync): void {
     }
   }
 }
+
+/**
+ * The registry changes seldom, and people act on what they were told of it: a new signer stands on a chain then, or a
+ * verifier trusts a key. So a change of it is on the disk before it is acknowledged, and no power cut takes it back.
+ */
+const durably = (database: DatabaseSync, engine: SqliteEngine): SqliteEngine => ({
+  ...engine,
+  atomic: async (action, step) => {
+    answering(action, () => database.exec('PRAGMA synchronous = FULL'))
+    const done = engine.atomic(action, step) // over when it returns: nothing in it waits
+    attempt(() => database.exec('PRAGMA synchronous = NORMAL'))
+    return done
+  },
+})
 
 const closer = (database: DatabaseSync | undefined, owner: DatabaseSync | undefined) => {
   let open = true

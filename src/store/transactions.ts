@@ -10,12 +10,16 @@ import type {
 import type { TransactionsTable } from './schema.ts'
 import { change, type Engine, lock, query, type Row, row, type Step } from './steps.ts'
 
-/** One row for each idempotency key under which a transaction was asked for. */
-export function transactionStore(engine: Engine): TransactionStore {
+/**
+ * One row for each idempotency key under which a transaction was asked for.
+ * @param durable for what must outlive a power cut before it is signed: the log has it too, but a head that is noted in
+ *                between keeps the log from being read from there
+ */
+export function transactionStore(engine: Engine, durable = engine): TransactionStore {
   return {
     begin: (entry, leaseUntil) => engine.atomic('begin a transaction', () => begin(entry, leaseUntil)),
     prepare: (entry, leaseUntil, prepared) =>
-      engine.once(function* () {
+      durable.atomic('keep a prepared transaction', function* () {
         const text = JSON.stringify(prepared)
         own(yield* change(putPrepared, { ...ownerOf(entry), lease_until: leaseUntil, prepared: text }))
       }),

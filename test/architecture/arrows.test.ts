@@ -194,7 +194,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@google-cloud/kms': ['providers/gcp-kms', 'local-kms/gcp', 'bench'],
   '@grpc/grpc-js': ['providers/gcp-kms', 'local-kms/gcp', 'bench'],
   '@hono/zod-openapi': ['src/http'],
-  '@noble/ciphers': ['src/custody', 'providers/mock', 'providers/passphrase', 'local-kms'],
+  '@noble/ciphers': ['src/custody', 'providers/key-wrap.ts', 'providers/mock', 'providers/passphrase', 'local-kms'],
   '@noble/curves': ['src/access', 'src/bytes', 'src/custody', 'src/chains/evm', 'providers', 'local-kms'],
   '@noble/hashes': ['src', 'providers', 'local-kms'],
   // A peer of the one below, named so that it is pinned and installed; nobody imports it.

@@ -15,6 +15,7 @@ import { everyText, refusal, spellings } from '../support/leaks.ts'
 import { call } from '../support/provider-world.ts'
 import type { AdminSubject } from './admin-subjects.ts'
 
+const LONG = process.env['COUNTERSIGN_TEST_LONG'] !== undefined
 const MESSAGE = sha256(new TextEncoder().encode('an administered key'))
 export const sampleOf = (scheme: Scheme): SignInput =>
   scheme === 'ed25519' ? { scheme, message: MESSAGE } : { scheme, digest: digest32(MESSAGE) }
@@ -60,11 +61,13 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
           return
         }
         // What wraps the key knows no schemes: one of them shows the other way of wrapping.
-        for (const wrap of scheme === 'ed25519' ? subject.wraps : (['rsa-aes'] as const)) {
+        const both = scheme === 'ed25519' && (LONG || subject.through !== undefined)
+        for (const wrap of both ? subject.wraps : (['rsa-aes'] as const)) {
           const facts = await admin.importKey({ ...what, label: `${what.label}-${wrap}`, wrap }, call())
           assert.equal(facts.scheme, scheme)
           assert.equal(toHex(facts.publicKey), toHex(what.publicKey))
-          if (subject.usable !== undefined) assert.equal(added().length, 1, 'what is looked at behind its back shows it')
+          if (subject.usable !== undefined)
+            assert.equal(added().length, 1, 'what is looked at behind its back shows it')
           assert.deepEqual(await subject.provider.describe(facts.reference, call()), facts)
           const { signature } = await sign(facts.reference, scheme)
           assert.ok(verifies(scheme, signature, what.publicKey))
@@ -78,9 +81,9 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
       test(`M-62 ${scheme}: a disabled key signs no more until it is enabled, and repeating either does no harm`, async () => {
         const { admin, provider } = subject
         if (!provider.can.native.includes(scheme)) return
-        const imported = subject.imports.includes(scheme)
-          ? [await admin.importKey(fresh(scheme).what, call())]
-          : []
+        // Where a version is stopped by making another, an imported key must have leave to.
+        const apart = scheme === 'ed25519' && (LONG || subject.imports.length === 1)
+        const imported = apart ? [await admin.importKey(fresh(scheme).what, call())] : []
         for (const { reference, publicKey } of [await admin.create({ scheme, label: 'state' }, call()), ...imported]) {
           for (let round = 0; round < 2; round++) {
             await admin.disable(reference, call())
@@ -98,7 +101,11 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
         if (!provider.can.native.includes(scheme)) return
         const { reference } = await admin.create({ scheme, label: 'end' }, call())
         for (const refused of days.refused) {
-          await refusal(admin.scheduleDestroy(reference, { days: refused }, call()), 'key/unsupported', subject.canaries)
+          await refusal(
+            admin.scheduleDestroy(reference, { days: refused }, call()),
+            'key/unsupported',
+            subject.canaries,
+          )
         }
         await sign(reference, scheme)
         const from = Date.now()
@@ -112,7 +119,7 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
     }
 
     test('M-60 M-66 a key of another address is refused, and what the service then holds signs nothing', async () => {
-      for (const scheme of subject.imports) {
+      for (const scheme of LONG ? subject.imports : (['ed25519'] as const)) {
         const other = fresh(scheme).what.publicKey
         const { what, canaries } = fresh(scheme, { publicKey: other })
         const added = addedTo(subject)
@@ -157,7 +164,10 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
       await refusal(subject.admin.importKey(what, gone()), 'provider/unavailable', canaries)
       const { reference } = await subject.admin.create({ scheme: 'ed25519', label: 'gone' }, call())
       await refusal(subject.admin.disable(reference, gone()), 'provider/unavailable')
-      await refusal(subject.admin.scheduleDestroy(reference, subject.days.granted === 0 ? { days: 0 } : { days: 7 }, gone()), 'provider/unavailable')
+      await refusal(
+        subject.admin.scheduleDestroy(reference, subject.days.granted === 0 ? { days: 0 } : { days: 7 }, gone()),
+        'provider/unavailable',
+      )
       await sign(reference, 'ed25519')
     })
 
@@ -165,61 +175,77 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
   })
 }
 
-/** `unsent`: the request never arrives. `unheard`: it takes effect and the answer is lost. `broken`: something between answers 502. */
-const FAULTS = ['unsent', 'unheard', 'broken'] as const
-const REQUESTS_MAX = 12
+/**
+ * `unsent`: the request never arrives. `unheard`: it takes effect and the answer is lost. `broken`: something between answers
+ * 502. `hollow`: it takes effect, and the answer says nothing. The emulator makes an RSA key for most imports, so the last two
+ * wait for the long run where that costs anything.
+ */
+const FAULTS = ['unsent', 'unheard', 'broken', 'hollow'] as const
 
 function faults(subject: () => AdminSubject): void {
+  /** How many requests an import is, counted once. */
+  let requests = 0
+  const skip = 'nothing goes through fetch here'
+
   for (const fault of FAULTS) {
     test(`M-60 M-66 ${fault} at each call of an import in turn: no half-imported key is left that signs`, async context => {
-      const { through, usable, canaries } = subject()
-      if (through === undefined || usable === undefined) return context.skip('nothing goes through fetch here')
+      const { through, canaries, imports, admin } = subject()
+      if (through === undefined) return context.skip(skip)
+      const quick = imports.length === 1 || fault === 'unsent' || fault === 'unheard'
+      if (!LONG && !quick) return context.skip('in the long run')
+      requests ||= await counted(subject())
+      assert.ok(requests >= 4, `${requests} requests an import`)
       const added = addedTo(subject())
-      let failed = 0
-      for (let nth = 1; ; nth++) {
-        assert.ok(nth <= REQUESTS_MAX)
-        const { fetch, struck } = striking(fault, nth)
-        const admin = await through(fetch)
+      // Before the import itself nothing can be left that signs: for services where every try costs a key, the long run looks.
+      const first = LONG || imports.length === 1 ? 1 : requests - 1
+      for (let nth = first; nth <= requests; nth++) {
+        const { fetch } = striking(fault, nth)
         const { what, canaries: own } = fresh('ed25519')
-        const error: unknown = await admin.importKey(what, call()).then(
-          () => undefined,
-          (reason: unknown) => reason ?? 'nothing',
-        )
-        if (error === undefined) {
-          assert.equal(struck(), false, 'a fault that was met and not told')
-          break
+        const error = await caught((await through(fetch)).importKey(what, call()))
+        if (error === undefined && fault === 'hollow') {
+          // An answer that nothing was wanted from: the key is there, and was looked at.
+          for (const left of added()) await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
+          continue
         }
-        failed++
-        assert.ok(isSignerError(error) && error.code.startsWith('provider/'), String(error))
+        assert.ok(isSignerError(error) && /^(provider|key)\//.test(error.code), String(error))
         const text = everyText(error)
         for (const secret of [...canaries, ...own]) assert.ok(!text.includes(secret), 'a secret shows')
         assert.deepEqual(added(), [], `left after ${fault} at request ${nth}`)
       }
-      assert.ok(failed >= 4, `${failed} requests an import`)
     })
   }
 
   test('M-60 when not even cleaning up goes through, the error names what is left and is not to be tried again', async context => {
-    const { through, usable, admin } = subject()
-    if (through === undefined || usable === undefined) return context.skip('nothing goes through fetch here')
+    const { through, admin } = subject()
+    if (through === undefined) return context.skip(skip)
+    requests ||= await counted(subject())
     const added = addedTo(subject())
-    // From some request on nothing arrives any more.
-    for (let nth = 1; nth <= REQUESTS_MAX; nth++) {
-      const { fetch } = striking('unsent', nth, Number.POSITIVE_INFINITY)
-      const error: unknown = await (await through(fetch)).importKey(fresh('ed25519').what, call()).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      )
-      const [left] = added()
-      if (error === undefined) assert.fail('nothing was left at any request')
-      if (left === undefined) continue
-      assert.ok(isSignerError(error))
-      assert.equal(error.code, 'provider/ambiguous')
-      assert.ok(error.message.includes(left), error.message)
-      await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
-      return assert.deepEqual(added(), [])
-    }
+    // The import is done, and from the look at it on nothing arrives any more.
+    const { fetch } = striking('unsent', requests, Number.POSITIVE_INFINITY)
+    const error = await caught((await through(fetch)).importKey(fresh('ed25519').what, call()))
+    const [left = 'nothing'] = added()
+    assert.ok(isSignerError(error))
+    assert.equal(error.code, 'provider/ambiguous')
+    assert.ok(error.message.includes(left), error.message)
+    await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
+    assert.deepEqual(added(), [])
   })
+}
+
+const caught = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (reason: unknown) => reason ?? 'nothing',
+  )
+
+async function counted({ through, admin }: AdminSubject): Promise<number> {
+  const { fetch, seen } = striking('unsent', Number.POSITIVE_INFINITY)
+  const made = await through?.(fetch)
+  const count = made?.importKey(fresh('ed25519').what, call()).then(async ({ reference }) => {
+    await admin.scheduleDestroy(reference, { days: 0 }, call())
+    return seen()
+  })
+  return (await count) ?? 0
 }
 
 /** @returns what would sign by now and did not when this was called. */
@@ -238,8 +264,10 @@ function striking(fault: (typeof FAULTS)[number], nth: number, last = nth) {
     if (seen < nth || seen > last) return globalThis.fetch(url, init)
     if (fault === 'unsent') throw Object.assign(new TypeError('refused'), { code: 'ECONNREFUSED' })
     if (fault === 'broken') return new Response('bad gateway', { status: 502 })
-    await (await globalThis.fetch(url, init)).arrayBuffer()
+    const answer = await globalThis.fetch(url, init)
+    await answer.arrayBuffer()
+    if (fault === 'hollow') return new Response('{}', { headers: answer.headers })
     throw new TypeError('the connection broke')
   }
-  return { fetch, struck: () => seen >= nth }
+  return { fetch, seen: () => seen }
 }

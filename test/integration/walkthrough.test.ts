@@ -28,7 +28,8 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'A token that only its owner can use': 'M-41 DPoP: good once, for one request, from the holder of the key',
   'Take it back': 'M-41 a token that was taken back is refused at the next request',
   'How often': 'M-45 limits are said in headers and hold, and the log verifies afterwards',
-  'In an emergency': 'T62 a quorum of custodians opens break-glass: it disables an administrator, gives out no token, and is loud',
+  'In an emergency':
+    'T62 a quorum of custodians opens break-glass: it disables an administrator, gives out no token, and is loud',
 }
 const APART = 'The planes apart'
 

@@ -9,6 +9,9 @@ import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
 import { revokeKey } from '../../src/service/revoke.ts'
+import { beginRotation, rotationStep } from '../../src/service/rotate/index.ts'
+import { realWorld } from '../../src/runtime/world.ts'
+import { create as openMock } from '../../providers/mock/index.ts'
 import type { Role } from '../../src/domain/admins.ts'
 import type { AuditLog, AuditRecord, OutcomeEntry } from '../../src/domain/audit.ts'
 import { SignerError } from '../../src/domain/errors.ts'
@@ -21,6 +24,7 @@ import { openMemoryStore } from '../../src/store/memory.ts'
 import type { Store } from '../../src/store/store.ts'
 import { manualClock, type ManualClock } from './audit-world.ts'
 import { memoryLogger, NOW } from './rig.ts'
+import { rotationDeps } from './rotations.ts'
 
 export interface Person {
   readonly address: string
@@ -122,6 +126,13 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
       throw new SignerError('key/unsupported', { key: name, wanted: 'restore', reason: `it is ${state}` })
     },
     revoke: (name, wish, actor) => revokeKey({ registry: keys, audit, random, actor }, name, wish),
+    rotate: async (name, { step, newAccount = false }, actor) => {
+      const provider = await openMock({ kind: 'mock' }, { ...realWorld(), environment: 'development' })
+      const deps = { ...rotationDeps({ store, log, provider }), actor }
+      if (step !== 'begin') return (await rotationStep(deps, name, step, { newAccount })).changed
+      await beginRotation(deps, name)
+      return true
+    },
     authenticate: async ({ headers }) => {
       const header = headers.get('authorization')
       if (header === null) throw new SignerError('token/missing', { reason: 'send a token' })

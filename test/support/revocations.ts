@@ -60,6 +60,8 @@ export interface WorldOptions {
   readonly urls?: { readonly rpcUrl: string; readonly horizonUrl: string }
   /** Another plane on the same network. */
   readonly network?: StubNetwork
+  /** The last closed ledger, as the network was heard of; nobody knows unless told. */
+  readonly ledger?: number
 }
 
 export const batchTemplate = (change: Partial<TransactionTemplate> = {}): TransactionTemplate => ({
@@ -165,7 +167,7 @@ export async function openRevocations(options: WorldOptions = {}): Promise<Revoc
         clock: world.clock,
       })
       const transactions = openTransactions({
-        room,
+        room: { ...room, reading: { ...room.reading, ledgerOf: () => options.ledger } },
         store: store.transactions,
         networks: new Map([['testnet', network]]),
         templates: new Map(templates.map(template => [template.name, template])),

@@ -5,7 +5,7 @@
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { StrKey } from '@stellar/stellar-sdk/base'
+import { StrKey, xdr } from '@stellar/stellar-sdk/base'
 import { accountKeyOf } from '../../src/chains/stellar/account-entry.ts'
 import { networkCodec } from '../../src/chains/stellar/network-codec.ts'
 import { networkIdOf, passphraseOf } from '../../src/chains/stellar/networks.ts'
@@ -16,7 +16,8 @@ export type Question = 'passphrase' | 'ledger' | 'account' | 'simulate' | 'submi
 
 /**
  * What comes instead of an honest answer, once for each time it is named. `lost`: it is done, and the answer never comes.
- * `foreign-auth`: one more authorization than the call needs. `dear`: resources cost 100 million stroops.
+ * `foreign-auth`: one more authorization than the call needs; `auth-twice`: each of them under two nonces. `dear`: resources
+ * cost 100 million stroops.
  */
 export type Lie =
   | 'honest'
@@ -39,6 +40,7 @@ export type Lie =
   | 'restore'
   | 'dear'
   | 'foreign-auth'
+  | 'auth-twice'
 
 export interface StubOptions {
   readonly network?: string
@@ -69,6 +71,7 @@ export const STUB_HORIZON = 'http://127.0.0.1/horizon'
 
 const OTHER_HASH = 'ab'.repeat(32)
 const NO_HASH = '0'.repeat(64)
+const LEDGER_MS = 5_000
 
 export function openStubNetwork(options: StubOptions): StubNetwork {
   const { network = 'testnet', now, closesAfter = 1 } = options
@@ -100,8 +103,12 @@ export function openStubNetwork(options: StubOptions): StubNetwork {
     return found
   }
 
+  /** Ledgers close whether or not there is something in them. */
+  const opened = now()
+  const latest = (): number => ledger.sequence + Math.floor((now() - opened) / LEDGER_MS)
+
   const closing = () => ({
-    latestLedger: ledger.sequence,
+    latestLedger: latest(),
     latestLedgerCloseTime: String(Math.floor(now() / 1000)),
     oldestLedger: 1,
     oldestLedgerCloseTime: '1',
@@ -132,7 +139,9 @@ export function openStubNetwork(options: StubOptions): StubNetwork {
           return { latestLedger: ledger.sequence, error: 'HostError: Error(Contract, #3)\n\u0000bad' }
         const simulation = ledger.simulate(params['transaction'] as string, lie === 'foreign-auth')
         if ('error' in simulation) return { latestLedger: ledger.sequence, error: simulation.error }
-        const { transactionData, auth, result } = simulation
+        const { transactionData, result } = simulation
+        const auth =
+          lie === 'auth-twice' ? simulation.auth.flatMap(each => [each, underAnotherNonce(each)]) : simulation.auth
         const minResourceFee = lie === 'dear' ? '100000000' : String(simulation.minResourceFee)
         return {
           latestLedger: ledger.sequence,
@@ -235,7 +244,7 @@ export function openStubNetwork(options: StubOptions): StubNetwork {
       default:
         return Response.json({
           network_passphrase: lie === 'other-network' ? 'Some Other Network ; 2020' : passphraseOf(network),
-          history_latest_ledger: ledger.sequence,
+          history_latest_ledger: latest(),
           history_latest_ledger_closed_at: new Date(now()).toISOString(),
         })
     }
@@ -277,6 +286,18 @@ function methodOf(method: string, params: { hash?: string }): Question {
   const question = params.hash === NO_HASH ? 'ledger' : METHODS[method]
   if (question === undefined) throw new Error(`the stub does not know ${method}`)
   return question
+}
+
+function underAnotherNonce(text: string): string {
+  const entry = xdr.SorobanAuthorizationEntry.fromXdr(text, 'base64')
+  const { credentials } = entry
+  if (credentials.type !== 'sorobanCredentialsAddress') throw new Error('the stub lies about plain credentials only')
+  const { address, nonce, signatureExpirationLedger, signature } = credentials.address
+  const other = { address, nonce: nonce + 1n, signatureExpirationLedger, signature }
+  return new xdr.SorobanAuthorizationEntry({
+    credentials: xdr.SorobanCredentials.sorobanCredentialsAddress(new xdr.SorobanAddressCredentials(other)),
+    rootInvocation: entry.rootInvocation,
+  }).toXdr('base64')
 }
 
 const never = (): Promise<never> => new Promise(() => {})

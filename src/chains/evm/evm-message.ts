@@ -8,6 +8,8 @@ import { recoverable } from './signature.ts'
 import { quoted } from './texts.ts'
 
 const FIELDS = new Set(['type', 'message', 'hex'])
+/** As long as a policy may grant. What is longer is not hashed first. */
+const MESSAGE_BYTES_MAX = 65_536
 
 /**
  * `{type: 'evm-message', message: 'text'}`, signed as its UTF-8, or `{…, hex: '0x…'}` for any bytes. The prefix of EIP-191
@@ -39,9 +41,17 @@ export const evmMessage: PayloadParser = (payload, { network, address }) => {
 
 function messageOf(payload: Readonly<Record<string, unknown>>): Uint8Array {
   const { message, hex } = fieldsOf(payload, FIELDS, '', 'an evm-message')
-  if (hex === undefined) return new TextEncoder().encode(textOf(message, 'message'))
+  if (hex === undefined)
+    return new TextEncoder().encode(within(textOf(message, 'message'), MESSAGE_BYTES_MAX, 'message'))
   if (message !== undefined) throw refuse('hex', 'stands beside message: send one of them')
-  return fromHex(bytesOf(hex, 'hex').slice(2)) ?? new Uint8Array()
+  return (
+    fromHex(bytesOf(within(textOf(hex, 'hex'), 2 + 2 * MESSAGE_BYTES_MAX, 'hex'), 'hex').slice(2)) ?? new Uint8Array()
+  )
+}
+
+function within(text: string, most: number, at: string): string {
+  if (text.length > most) throw refuse(at, `has ${text.length} characters; ${most} is the limit`)
+  return text
 }
 
 function textIn(bytes: Uint8Array): string | undefined {

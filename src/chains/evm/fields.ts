@@ -7,6 +7,8 @@ import { refuse } from '../stellar/refusal.ts'
 export type Fields = Readonly<Record<string, unknown>>
 
 const NAME_CHARS_MAX = 64
+/** Accounts of an access list, and storage slots of one of them: each address costs a hash. */
+export const ACCESS_LIST_MAX = 10_000
 
 /** The one spelling of the signer: 0x and pairs of digits in lower case. */
 export const hexOf = (bytes: Uint8Array): Hex => `0x${toHex(bytes)}`

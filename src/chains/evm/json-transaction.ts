@@ -1,12 +1,21 @@
 import type { Hex } from 'viem'
 import { refuse } from '../stellar/refusal.ts'
 import { AUTHORIZATIONS_MAX, signedAuthorizationOf } from './authorization.ts'
-import { addressOf, bytesOf, type Fields, fieldsOf, inside, isFields, listOf, quantityOf } from './fields.ts'
+import {
+  ACCESS_LIST_MAX,
+  addressOf,
+  bytesOf,
+  type Fields,
+  fieldsOf,
+  inside,
+  isFields,
+  listOf,
+  quantityOf,
+} from './fields.ts'
 import type { AccessListEntry, EvmTransaction, EvmType } from './model.ts'
 import { matchedHashes, sidecarOf, versionedHashesOf } from './sidecar.ts'
 
 const AT = 'transaction'
-const LIST_MAX = 10_000
 
 const COMMON = ['type', 'chainId', 'from', 'nonce', 'to', 'value', 'data', 'input', 'gas', 'gasLimit']
 const FEE_MARKET = [...COMMON, 'maxFeePerGas', 'maxPriorityFeePerGas', 'accessList']
@@ -93,12 +102,14 @@ function gasOf({ gas, gasLimit }: Fields): bigint {
 const ENTRY = new Set(['address', 'storageKeys'])
 
 const accessListOf = (value: unknown, at: string): readonly AccessListEntry[] =>
-  listOf(value, at, LIST_MAX).map((each, place) => {
+  listOf(value, at, ACCESS_LIST_MAX).map((each, place) => {
     const { address, storageKeys } = fieldsOf(each, ENTRY, `${at}[${place}]`, 'an access list')
     const keys = `${at}[${place}].storageKeys`
     return {
       address: addressOf(address, `${at}[${place}].address`),
-      storageKeys: listOf(storageKeys, keys, LIST_MAX).map((key, index) => bytesOf(key, `${keys}[${index}]`, 32)),
+      storageKeys: listOf(storageKeys, keys, ACCESS_LIST_MAX).map((key, index) =>
+        bytesOf(key, `${keys}[${index}]`, 32),
+      ),
     }
   })
 

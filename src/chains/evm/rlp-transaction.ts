@@ -2,7 +2,7 @@ import type { Hex } from 'viem'
 import { fromRlp } from 'viem/utils'
 import { refuse } from '../stellar/refusal.ts'
 import { AUTHORIZATIONS_MAX, checked, checkedSigned, parityOf, word } from './authorization.ts'
-import { addressOf, below, bytesOf, listOf } from './fields.ts'
+import { ACCESS_LIST_MAX, addressOf, below, bytesOf, listOf } from './fields.ts'
 import { encodeForNetwork } from './encode.ts'
 import type { AccessListEntry, EvmTransaction, EvmType, SignedAuthorization } from './model.ts'
 import { matchedHashes, sidecarOf, versionedHashesOf } from './sidecar.ts'
@@ -182,13 +182,15 @@ function integerAt(item: Item | undefined, name: string, bits = 256): bigint {
 }
 
 const accessListAt = (item: Item | undefined): readonly AccessListEntry[] =>
-  listAt(item, 'accessList').map((each, at) => {
-    const [address, keys, ...rest] = listAt(each, `accessList[${at}]`)
+  listOf(listAt(item, 'accessList'), `${AT}.accessList`, ACCESS_LIST_MAX).map((each, at) => {
+    const [address, keys, ...rest] = listAt(each as Item, `accessList[${at}]`)
     if (rest.length > 0) throw refuse(`${AT}.accessList[${at}]`, 'has more than an address and its keys')
     return {
       address: addressOf(address, `${AT}.accessList[${at}].address`),
-      storageKeys: listAt(keys, `accessList[${at}].storageKeys`).map((key, place) =>
-        bytesOf(key, `${AT}.accessList[${at}].storageKeys[${place}]`, 32),
-      ),
+      storageKeys: listOf(
+        listAt(keys, `accessList[${at}].storageKeys`),
+        `${AT}.accessList[${at}].storageKeys`,
+        ACCESS_LIST_MAX,
+      ).map((key, place) => bytesOf(key, `${AT}.accessList[${at}].storageKeys[${place}]`, 32)),
     }
   })

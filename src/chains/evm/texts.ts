@@ -9,14 +9,18 @@ const ZERO_ADDRESS = '0x0000000000000000000000000000000000000000'
  * out is counted.
  */
 export function quoted(text: string): string {
-  const letters = Array.from(text)
-  const shown = letters.slice(0, TEXT_CHARS_MAX).map(letter => {
-    const code = letter.codePointAt(0) ?? 0
-    if (letter === '"' || letter === '\\') return `\\${letter}`
-    return code >= 0x20 && code < 0x7f ? letter : `\\u{${code.toString(16)}}`
-  })
-  const left = letters.length - shown.length
-  return `"${shown.join('')}"${left > 0 ? ` and ${left} more characters` : ''}`
+  let [shown, count] = ['', 0]
+  for (const letter of text) {
+    if (count++ < TEXT_CHARS_MAX) shown += shownLetter(letter)
+  }
+  const left = count - TEXT_CHARS_MAX
+  return `"${shown}"${left > 0 ? ` and ${left} more characters` : ''}`
+}
+
+function shownLetter(letter: string): string {
+  const code = letter.codePointAt(0) ?? 0
+  if (letter === '"' || letter === '\\') return `\\${letter}`
+  return code >= 0x20 && code < 0x7f ? letter : `\\u{${code.toString(16)}}`
 }
 
 /** Hex that may be long. */

@@ -33,7 +33,6 @@ export {
   withSignatures,
 } from './signatures.ts'
 export { addSigner, dropSigner, type SignerChange, type SignerPlan } from './signer-change.ts'
-export type { OptionsFrame } from './set-options.ts'
 export { slotOf } from './slot.ts'
 export { canBeReached, endOf, extraSignersOf, levelsOf, type Weighed, weigh, type Weights } from './weights.ts'
 

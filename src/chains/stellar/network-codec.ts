@@ -9,6 +9,8 @@ import { readEnvelope } from './parse.ts'
 interface StellarCodec {
   /** Hex; what the network calls the transaction. */
   hashOf(envelope: string): string
+  /** Of a fee bump: the hash of the transaction in it; undefined for every other. */
+  innerHashOf(envelope: string): string | undefined
   accountKey(address: string): string
   account(data: string): AccountState
   /** Of a TransactionResult, such as `txBadSeq`, or of the first operation that failed: `txFailed: invokeHostFunctionTrapped`. */
@@ -22,6 +24,12 @@ export function networkCodec(network: string): StellarCodec {
   passphraseOf(network)
   return {
     hashOf: text => toHex(readEnvelope(text, network).hash),
+    innerHashOf: text => {
+      const { envelope } = readEnvelope(text, network)
+      if (envelope.type !== 'envelopeTypeTxFeeBump') return undefined
+      const inner = xdr.TransactionEnvelope.envelopeTypeTx(envelope.feeBump.tx.innerTx.v1)
+      return toHex(readEnvelope(inner.toXdr('base64'), network).hash)
+    },
     accountKey: accountKeyOf,
     account: readAccountEntry,
     resultCode: text => codeOf(exactly(text, bytes => xdr.TransactionResult.fromXdr(bytes))),

@@ -103,7 +103,10 @@ export function addSigner(change: SignerChange, frame: OptionsFrame): SignerPlan
   if (harm !== undefined) return harm
   if (there === weight) return { kind: 'done', reason: `${to} is a signer with weight ${weight}` }
   if (account.signers.filter(({ key }) => key !== account.address).length >= SIGNERS_MAX) {
-    return refused('too-many-signers', `the account has ${SIGNERS_MAX} signers, and none more may be added: drop one first`)
+    return refused(
+      'too-many-signers',
+      `the account has ${SIGNERS_MAX} signers, and none more may be added: drop one first`,
+    )
   }
   if (free !== undefined && free < SIGNER_RESERVE + BigInt(frame.fee)) {
     const wanted = SIGNER_RESERVE + BigInt(frame.fee)
@@ -149,7 +152,8 @@ function commonFault(change: SignerChange, frame: OptionsFrame): Refused | undef
   if (account === undefined) return refused('no-account', 'the account does not exist on this network')
   const broken = brokenState(account)
   if (broken !== undefined) return refused('malformed', broken)
-  if (!isKey(from)) return refused('old-not-key', 'the old signer is no public key (G…): hashes and pre-authorized transactions stay')
+  if (!isKey(from))
+    return refused('old-not-key', 'the old signer is no public key (G…): hashes and pre-authorized transactions stay')
   if (!isKey(to)) return refused('new-not-key', 'the new signer is no public key (G…)')
   if (from === to) return refused('same-key', 'the new signer is the old one')
   if (to === account.address) {
@@ -159,7 +163,10 @@ function commonFault(change: SignerChange, frame: OptionsFrame): Refused | undef
     return refused('fee', `a fee of ${frame.fee} stroops is not possible: 100 is the least`)
   }
   if (frame.sequence <= account.sequence || frame.sequence >= 2n ** 63n) {
-    return refused('sequence-used', `sequence ${frame.sequence} cannot follow ${account.sequence}, the one of the account`)
+    return refused(
+      'sequence-used',
+      `sequence ${frame.sequence} cannot follow ${account.sequence}, the one of the account`,
+    )
   }
   return undefined
 }
@@ -169,9 +176,11 @@ function brokenState({ address, sequence, thresholds, signers }: AccountState): 
   if (!isKey(address)) return 'the account has no address'
   if (typeof sequence !== 'bigint' || sequence < 0n) return 'its sequence number is none'
   const level = LEVELS.find(each => !isWeight(thresholds[each]))
-  if (level !== undefined) return `its ${level} threshold is ${thresholds[level]}, not a whole number from 0 to ${WEIGHT_MAX}`
+  if (level !== undefined)
+    return `its ${level} threshold is ${thresholds[level]}, not a whole number from 0 to ${WEIGHT_MAX}`
   const wrong = signers.find(({ weight }) => !isWeight(weight))
-  if (wrong !== undefined) return `the weight of ${wrong.key} is ${wrong.weight}, not a whole number from 0 to ${WEIGHT_MAX}`
+  if (wrong !== undefined)
+    return `the weight of ${wrong.key} is ${wrong.weight}, not a whole number from 0 to ${WEIGHT_MAX}`
   if (new Set(signers.map(({ key }) => key)).size < signers.length) return 'one signer is listed twice'
   return undefined
 }
@@ -220,7 +229,9 @@ function notesOf(account: AccountState, weight: number): readonly string[] {
   const high = needed(account, 'high')
   const uncounted = account.signers.length - keysOf(account).length
   return [
-    ...(weight >= high ? [] : [`It needs signatures of weight ${high}, and the key has ${weight}: others must sign too.`]),
+    ...(weight >= high
+      ? []
+      : [`It needs signatures of weight ${high}, and the key has ${weight}: others must sign too.`]),
     ...(uncounted === 0 ? [] : [`${uncounted} of its signers are no keys (T…, X…, P…) and were not counted.`]),
   ]
 }

@@ -14,6 +14,8 @@ export interface EvmFacts {
   readonly now: number
   /** Of the key that would sign: 0x… or G…. */
   readonly keyAddress: string
+  /** The key, whose versions share what they spend. */
+  readonly keyName?: string | undefined
   /** The network the key is bound to. */
   readonly keyNetwork: string
   /** The chain the key is pinned to; absent for a key that is not of an EVM chain. */

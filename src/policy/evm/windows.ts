@@ -27,7 +27,7 @@ export function spendsOf({ evm }: EvmRules, view: EvmView, facts: EvmFacts): rea
   const windows = evm?.windows ?? []
   if (windows.length === 0) return []
   const outgoing = outgoingOf(view)
-  const account = `evm/${facts.keyChainId ?? facts.keyNetwork}/${facts.keyAddress.toLowerCase()}`
+  const account = `evm/${facts.keyChainId ?? facts.keyNetwork}/${facts.keyName ?? facts.keyAddress.toLowerCase()}`
   return windows.flatMap(window => claimsOf(window, outgoing, account))
 }
 

@@ -23,5 +23,6 @@ export { endQuarantine, keyInShort, listKeys, revoke, showKey, showPolicy } from
 export { challenge, openSessionFor } from './login.ts'
 export { checkPolicy, diffPolicy, explainPolicy } from './policies.ts'
 export type { ControlParts, Visit } from './ports.ts'
+export { rotate, showRotation } from './rotation.ts'
 export { showStatus } from './status.ts'
 export { issuedBefore, issueToken, listTokens, revokeToken } from './tokens.ts'

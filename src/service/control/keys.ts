@@ -69,8 +69,9 @@ export async function revoke(
   { actor }: Granted,
   { key, ...wish }: { readonly key: string; readonly version?: number | undefined; readonly reason: string },
 ): Promise<Done> {
-  const { revoked, now } = await parts.revoke(key, wish, actor)
-  return { answer: { key, revoked, now }, facts: { revoked: revoked.join(' '), now: now.join(' ') } }
+  const { revoked, now, places } = await parts.revoke(key, wish, actor)
+  const facts = { revoked: revoked.join(' '), now: now.join(' ') }
+  return { answer: { key, revoked, now, ...(places === undefined ? {} : { places }) }, facts }
 }
 
 /** @throws `key/mismatch`: a row that is no policy any more was changed behind our back */

@@ -10,6 +10,7 @@ import type { ClaimStore } from '../../domain/claims.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../../domain/ports.ts'
 import type { Revocation } from '../revoke.ts'
+import type { RotationStep } from '../rotate/moves.ts'
 import type { BreakGlass } from './break-glass.ts'
 
 /** A request as it came in, for those who check who sent it: nothing decoded, nothing believed. */
@@ -35,6 +36,14 @@ export interface Visitor {
   readonly tokenId?: string
 }
 
+export interface RotationWish {
+  readonly step: 'begin' | RotationStep
+  /** With `begin`: where the new version is made; absent: where the newest is. */
+  readonly provider?: string | undefined
+  /** With `open`: the account changes with the key. */
+  readonly newAccount?: boolean | undefined
+}
+
 export interface ControlParts {
   readonly world: Pick<World, 'clock' | 'random'>
   readonly logger: Logger
@@ -51,7 +60,7 @@ export interface ControlParts {
   readonly admins: AdminStore
   readonly tokens: TokenLedger
   readonly changes: ChangeStore
-  readonly keys: Pick<KeyCatalogue, 'list'>
+  readonly keys: Pick<KeyCatalogue, 'list' | 'versions'>
   /** Out of quarantine, once the key has proved itself; records who asked. @throws as `restoreKey` */
   restore(name: string, actor: AuditActor): Promise<ResolvedKey>
   /** Stops a key at once; records who asked. @throws as `revokeKey` */
@@ -60,6 +69,8 @@ export interface ControlParts {
     wish: { readonly version?: number | undefined; readonly reason: string },
     actor: AuditActor,
   ): Promise<Revocation>
+  /** One step of a rotation; records who asked. @returns whether anything changed. @throws as `rotationStep` */
+  rotate(name: string, wish: RotationWish, actor: AuditActor): Promise<boolean>
   /** Address of the client, where a listed proxy names another than the socket. @throws `access/denied` */
   clientOf?(visit: Visit): string
   /** @throws `token/missing`, `token/invalid` */

@@ -1,5 +1,5 @@
 import { fromBase64 } from '../../bytes/base64.ts'
-import { parseStrictJson } from '../../bytes/json.ts'
+import { type Json, parseStrictJson } from '../../bytes/json.ts'
 import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import { type Chain, KEY_NAME } from '../../domain/key.ts'
 import type { LineProblem, MigrateDeps, ReadRows, SourceRow } from './types.ts'
@@ -66,21 +66,38 @@ function linesOf(file: Uint8Array): { line: number; text: string }[] {
 }
 
 function fieldsOfJson(text: string, form: RowForm): Fields {
-  if (text.length > LINE_CHARACTERS_MAX) throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
-  const value = parseStrictJson(new TextEncoder().encode(text), { maxDepth: 1 })
+  if (text.length > LINE_CHARACTERS_MAX)
+    throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
+  const value = jsonOf(text)
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw malformed('line', 'is no JSON object', 'write one object a line')
   }
   for (const [field, each] of Object.entries(value)) {
-    if (!FIELDS[form].all.includes(field)) throw malformed(field.slice(0, 80), 'is unknown', `use ${FIELDS[form].all.join(', ')}`)
+    if (!FIELDS[form].all.includes(field))
+      throw malformed(
+        shown(field) ?? 'line',
+        shown(field) === undefined ? 'has an unknown field' : 'is unknown',
+        `use ${FIELDS[form].all.join(', ')}`,
+      )
     if (typeof each !== 'string') throw malformed(field, 'is no text', 'write it in double quotes')
   }
   return value as Fields
 }
 
+/** The parser's errors name the member they stopped at, and a member may be called anything. */
+function jsonOf(text: string): Json {
+  try {
+    return parseStrictJson(new TextEncoder().encode(text), { maxDepth: 1 })
+  } catch (error) {
+    if (!isSignerError(error) || error.code !== 'request/malformed') throw error
+    throw malformed('line', error.detail.reason, error.detail.fix)
+  }
+}
+
 /** Neither base64 nor an address nor a name holds a comma or a quote, so quotes around a whole field are all there can be. */
 function fieldsOfCsv(text: string, form: RowForm): Fields {
-  if (text.length > LINE_CHARACTERS_MAX) throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
+  if (text.length > LINE_CHARACTERS_MAX)
+    throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
   const cells = text.split(',').map(cell => unquoted(cell.trim()))
   const { all } = FIELDS[form]
   if (cells.length > all.length) throw malformed('line', `has ${cells.length} columns`, `use ${all.join(',')}`)
@@ -91,10 +108,14 @@ const unquoted = (cell: string): string =>
   cell.length >= 2 && cell.startsWith('"') && cell.endsWith('"') ? cell.slice(1, -1) : cell
 
 function addressIn({ address }: Fields, chain: Chain, account: MigrateDeps['account']): string {
-  if (address === undefined) throw malformed('address', 'is missing', 'give the address of the account: the row has none')
+  if (address === undefined)
+    throw malformed('address', 'is missing', 'give the address of the account: the row has none')
   const found = account(chain, address)?.address
   if (found !== undefined) return found
-  const [what, fix] = chain === 'evm' ? ['an EVM address', '0x… in lower case or as EIP-55 has it'] : ['a Stellar address', 'the G… address']
+  const [what, fix] =
+    chain === 'evm'
+      ? ['an EVM address', '0x… in lower case or as EIP-55 has it']
+      : ['a Stellar address', 'the G… address']
   throw malformed('address', `is not ${what}`, `write ${fix}`)
 }
 
@@ -113,8 +134,13 @@ function rowOf(read: {
   const field = FIELDS[form].sealed
   const text = fields[field]
   if (text === undefined) throw malformed(field, 'is missing', 'give what is encrypted, in base64')
+  if (looksSecret(text)) {
+    // It would go to the key service as it is.
+    throw malformed(field, 'looks like a private key in clear', 'move it with `countersign migrate env`')
+  }
   const bytes = fromBase64(text)
-  if (bytes === undefined || bytes.length === 0) throw malformed(field, 'is not standard base64', 'copy the whole value')
+  if (bytes === undefined || bytes.length === 0)
+    throw malformed(field, 'is not standard base64', 'copy the whole value')
   if (form === 'passphrase-rows' && bytes.length <= 28) {
     throw malformed(field, `holds ${bytes.length} bytes, and nonce and tag alone are 28`, 'copy the whole value')
   }
@@ -136,7 +162,8 @@ const shown = (text: string | undefined): string | undefined =>
   text !== undefined && KEY_NAME.test(text) && !looksSecret(text) ? text : undefined
 
 /** An `S…` seed or 64 hex digits, which would pass for a name. */
-const looksSecret = (text: string): boolean => /^S[A-Z2-7]{55}$/.test(text) || /^(0x)?[0-9A-Fa-f]{64}$/.test(text)
+export const looksSecret = (text: string): boolean =>
+  /^S[A-Z2-7]{55}$/.test(text) || /^(0x)?[0-9A-Fa-f]{64}$/.test(text)
 
 const known = <T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never

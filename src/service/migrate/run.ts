@@ -1,9 +1,19 @@
 import { randomId } from '../../bytes/ids.ts'
 import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../../domain/errors.ts'
+import { type Custody, SCHEME_OF } from '../../domain/key.ts'
 import { canEnvelope } from '../../domain/provider.ts'
 import { checklistOf } from './checklist.ts'
 import { present, rarelyRead } from './known-keys.ts'
-import type { LineProblem, MigrateDeps, MigrationReport, Progress, ReadRows, Source, SourceRow, Target } from './types.ts'
+import type {
+  LineProblem,
+  MigrateDeps,
+  MigrationReport,
+  Progress,
+  ReadRows,
+  Source,
+  SourceRow,
+  Target,
+} from './types.ts'
 
 export interface RunOptions {
   readonly dryRun: boolean
@@ -80,12 +90,7 @@ export async function migrateRows(
   }
 }
 
-async function once(
-  deps: MigrateDeps,
-  target: Target,
-  row: SourceRow,
-  move: Move,
-): Promise<'present' | 'migrated'> {
+async function once(deps: MigrateDeps, target: Target, row: SourceRow, move: Move): Promise<'present' | 'migrated'> {
   if ((await present(deps.registry, target, row)) !== undefined) return 'present'
   try {
     await move(deps, row)
@@ -100,14 +105,18 @@ async function once(
 }
 
 /** What would fail for every row alike fails before the first. */
-export async function checkTarget(deps: MigrateDeps, target: Target, custody = 'envelope'): Promise<void> {
+export async function checkTarget(deps: MigrateDeps, target: Target, custody: Custody = 'envelope'): Promise<void> {
   deps.checkNetwork(target.chain, target.network)
   deps.policy(target.policy)
   const provider = await deps.provider(target.provider)
   deps.mayServe(target, provider)
-  if (custody === 'native' || canEnvelope(provider)) return
-  const reason = `${provider.name} does not wrap keys`
-  throw new SignerError('key/unsupported', { key: target.provider, wanted: 'envelope', reason })
+  const scheme = SCHEME_OF[target.chain]
+  if (custody === 'native' ? provider.can.native.includes(scheme) : canEnvelope(provider)) return
+  const [wanted, reason] =
+    custody === 'native'
+      ? [scheme, `${provider.name} does not sign ${scheme} itself; use --custody envelope`]
+      : ['envelope', `${provider.name} does not wrap keys`]
+  throw new SignerError('key/unsupported', { key: target.provider, wanted, reason })
 }
 
 export const record = (

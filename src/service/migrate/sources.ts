@@ -3,12 +3,27 @@ import { openPassphraseRow } from '../../custody/index.ts'
 import { SignerError } from '../../domain/errors.ts'
 import { SCHEME_OF } from '../../domain/key.ts'
 import type { KeyRef } from '../../domain/provider.ts'
-import type { SecretBytes } from '../../domain/secret.ts'
 import { addressOf } from '../payloads.ts'
 import { adoptCiphertext, provePossession, refuseShared, wrapSeed } from '../register.ts'
 import { readRows } from './read-rows.ts'
 import { migrateRows, type Move, type RunOptions } from './run.ts'
 import type { MigrateDeps, MigrationReport, SourceRow, Target } from './types.ts'
+
+export interface PassphraseRowsJob {
+  readonly target: Target
+  /** One key a line. */
+  readonly file: Uint8Array
+  /** Taken and wiped. */
+  readonly passphrase: Uint8Array
+  readonly wrappingKey: KeyRef
+}
+
+export interface BlobsJob {
+  readonly target: Target
+  readonly file: Uint8Array
+  /** For lines that name none. */
+  readonly wrappingKey?: KeyRef
+}
 
 /**
  * Rows of another platform, each an AES-128-GCM ciphertext under one passphrase, wrapped anew one by one. Wipes the
@@ -17,7 +32,7 @@ import type { MigrateDeps, MigrationReport, SourceRow, Target } from './types.ts
  */
 export async function migratePassphraseRows(
   deps: MigrateDeps,
-  job: { readonly target: Target; readonly file: Uint8Array; readonly passphrase: Uint8Array; readonly wrappingKey: KeyRef },
+  job: PassphraseRowsJob,
   options: RunOptions,
 ): Promise<MigrationReport> {
   const { target, passphrase, wrappingKey } = job
@@ -25,8 +40,9 @@ export async function migratePassphraseRows(
     const opened = openPassphraseRow(row.sealed, copyOf(passphrase))
     const seed = inside.seedOf(opened, `seed of ${row.name}`, SCHEME_OF[target.chain])
     try {
-      if (options.dryRun) await checkSeed(inside, target, row, seed)
-      else await wrapSeed(inside, { ...target, name: row.name }, { seed, wrappingKey, address: row.address })
+      if (options.dryRun) {
+        await checkSeed(inside, target, row, await inside.publicKeyOf(seed, SCHEME_OF[target.chain]))
+      } else await wrapSeed(inside, { ...target, name: row.name }, { seed, wrappingKey, address: row.address })
     } finally {
       seed.wipe()
     }
@@ -42,37 +58,35 @@ export async function migratePassphraseRows(
 /**
  * Ciphertexts of a key service, each bound to `{"pubkey": address}` alone, as they are: one decryption each proves that the
  * address is right.
- * @param wrappingKey  for lines that name none
  * @throws as `readRows` and `migrateRows`; `key/unsupported` for an EVM address, which does not hold its public key
  */
-export function migrateBlobs(
-  deps: MigrateDeps,
-  job: { readonly target: Target; readonly file: Uint8Array; readonly wrappingKey?: KeyRef },
-  options: RunOptions,
-): Promise<MigrationReport> {
+export function migrateBlobs(deps: MigrateDeps, job: BlobsJob, options: RunOptions): Promise<MigrationReport> {
   const { target } = job
   const move: Move = async (inside, row) => {
     const key = { ...target, name: row.name }
     const publicKey = publicKeyOf(inside, target, row)
     const wrappingKey = wrappingKeyOf(row, job.wrappingKey)
-    if (!options.dryRun) return void (await adoptCiphertext(inside, key, { wrappingKey, ciphertext: row.sealed, publicKey }))
+    if (!options.dryRun)
+      return void (await adoptCiphertext(inside, key, { wrappingKey, ciphertext: row.sealed, publicKey }))
     await checkBlob(inside, target, row, { wrappingKey, publicKey })
   }
   const read = readRows(job.file, 'kms-blob', { chain: target.chain, account: deps.account })
   return migrateRows(deps, { source: 'kms-blob', target, read, move }, options)
 }
 
-/** As `wrapSeed` would, without the key service. */
+/** What `wrapSeed` would say of the seed before it asks the key service. @returns its address */
 export async function checkSeed(
   deps: MigrateDeps,
   target: Target,
   wanted: { readonly name: string; readonly address?: string },
-  seed: SecretBytes,
+  publicKey: Uint8Array,
 ): Promise<string> {
-  const publicKey = await deps.publicKeyOf(seed, SCHEME_OF[target.chain])
   const address = addressOf(target.chain, publicKey)
   if (wanted.address !== undefined && wanted.address !== address) {
-    throw new SignerError('key/mismatch', { key: wanted.name, reason: `the seed gives ${address}, not ${wanted.address}` })
+    throw new SignerError('key/mismatch', {
+      key: wanted.name,
+      reason: `the seed gives ${address}, not ${wanted.address}`,
+    })
   }
   await refuseTaken(deps, target, wanted.name, publicKey)
   return address
@@ -97,7 +111,14 @@ async function checkBlob(
   const { chain, network, provider } = target
   const key = { name, chain, network, policy: '', policyHash: '', createdAt: deps.clock.now() }
   const version = { key: name, version: 1, scheme: SCHEME_OF[chain], publicKey, address, state: 'active' } as const
-  const binding = { id: 'dry-run', key: name, version: 1, provider, custody: 'envelope', reference: wrappingKey } as const
+  const binding = {
+    id: 'dry-run',
+    key: name,
+    version: 1,
+    provider,
+    custody: 'envelope',
+    reference: wrappingKey,
+  } as const
   const row = { bindingId: binding.id, ciphertext: sealed, context: { pubkey: address } }
   await provePossession(deps, { key, version, bindings: [binding] }, row)
 }

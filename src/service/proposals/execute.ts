@@ -1,5 +1,5 @@
 import { randomId } from '../../bytes/ids.ts'
-import { endOf, signaturesOf, stellar } from '../../chains/stellar/index.ts'
+import { endOf, networkCodec, signaturesOf, stellar } from '../../chains/stellar/index.ts'
 import type { AuditActor } from '../../domain/audit.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { Proposal } from '../../domain/proposals.ts'
@@ -149,8 +149,13 @@ async function submit<C extends CallerLike>(
   const left = () => until - clock.monotonic()
   const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
     before(clock, Math.max(times.pollMs, Math.min(times.askMs, left())), question)
-  const statusNow = () => ask(signal => node.transaction(taken.hash, signal))
   const envelope = await checkedEnvelope(taken)
+  const inner = networkCodec(taken.network).innerHashOf(envelope)
+  // Whoever sees a fee bump can send the transaction in it alone, and then that is what ran.
+  const statusNow = async () => {
+    const found = await ask(signal => node.transaction(taken.hash, signal))
+    return found.kind !== 'unknown' || inner === undefined ? found : ask(signal => node.transaction(inner, signal))
+  }
 
   if (again) {
     const end = endIn(await statusNow())
@@ -180,7 +185,7 @@ async function submit<C extends CallerLike>(
       // A sequence number that is used up may have been used by this very transaction a moment ago.
       if (!isUsedUp(refused.code) || status.latestLedger >= first + LEDGERS_TO_WAIT) return failed(refused)
     }
-    if (left() <= times.pollMs) return (await isOver(taken, node, ask)) ? OVER : undefined
+    if (left() <= times.pollMs) return (await isOver(taken, node, ask, statusNow)) ? OVER : undefined
     await clock.sleep(times.pollMs)
   }
 }
@@ -206,12 +211,14 @@ async function isOver(
   taken: Proposal,
   node: StellarNetwork,
   ask: <T>(question: (signal: AbortSignal) => Promise<T>) => Promise<T>,
+  statusNow: () => Promise<TransactionStatus>,
 ): Promise<boolean> {
   const end = endOf(stellar.parse(payloadOf(taken), taken.network).view)
   if (end === undefined) return false
-  const { closedAt } = await ask(signal => node.latestLedger(signal))
+  const { closedAt, sequence } = await ask(signal => node.latestLedger(signal))
   if (closedAt <= end) return false
-  return (await ask(signal => node.transaction(taken.hash, signal))).kind === 'unknown'
+  const last = await statusNow()
+  return last.kind === 'unknown' && last.latestLedger >= sequence // of several nodes one may be behind the other
 }
 
 /** The envelope that is sent, which is the one that was proposed: whoever changed a row of the store sends nothing. */

@@ -128,7 +128,9 @@ function readInteger(shape: Extract<ArgumentShape, { type: IntegerType }>, raw: 
   if (!plain && (typeof raw !== 'string' || !/^(0|-?[1-9][0-9]{0,77})$/.test(raw))) throw unfit(shape, path)
   const value = BigInt(raw)
   const [least, most] = rangeOf(shape.type)
-  const [min, max] = [shape.min ?? least, shape.max ?? most]
+  // A bound beyond the width of the type is none: in the call it would be another number.
+  const min = shape.min === undefined || shape.min < least ? least : shape.min
+  const max = shape.max === undefined || shape.max > most ? most : shape.max
   if (value < min || value > max) throw bad(path, `is ${String(value)}`, `give ${min} to ${max}`)
   return value
 }

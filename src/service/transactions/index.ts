@@ -20,7 +20,7 @@ import {
 } from './execute.ts'
 import { readSubmitWish, readTemplateWish } from './input.ts'
 import { prepareCall, showPreparation } from './prepare.ts'
-import { endOf, send } from './send.ts'
+import { endOf, send, TOO_LATE } from './send.ts'
 import type {
   ExecuteRequest,
   LookupRequest,
@@ -128,7 +128,9 @@ async function submit<C extends CallerLike>(
           again: kept.signed !== undefined,
           submitted: () => record(parts, visitor, 'transaction-submitted', about),
         })
-        if (end !== undefined) await settle(parts, visitor, requestId, prepared, signed, entry, end)
+        // What is refused now may be taken once another one that goes before it is; what is too late never is.
+        const mayComeAgain = end?.status === 'rejected' && end.code !== TOO_LATE
+        if (end !== undefined && !mayComeAgain) await settle(parts, visitor, requestId, prepared, signed, entry, end)
         return answerOf(prepared, signed, end)
       }),
     )

@@ -87,6 +87,7 @@ export async function prepareCall<C extends CallerLike>(
     maxTime: BigInt(expiresAt / 1000),
   }
   const simulation = await network.simulate(buildCall(plan), signal)
+  checkLedger(network.name, simulation, parts.room.reading.ledgerOf(template.network))
   checkResources(network.name, template, simulation)
   const authorizations = simulation.authorizations.map(text => readable(network.name, () => readAuthorization(text)))
   const envelope = readable(network.name, () =>
@@ -99,7 +100,7 @@ export async function prepareCall<C extends CallerLike>(
   )
   const payload = { type: 'stellar-transaction', xdr: envelope }
   const asked = parsePayload(payload, named(template.source))
-  checkTrees(network.name, template, asked, authorizations)
+  checkTrees(network.name, template, asked, authorizations, source)
   const authorizers = authorizations.flatMap(({ address }, entry) =>
     address === null ? [] : [{ entry, key: signerOf(network.name, template, address) }],
   )
@@ -153,6 +154,16 @@ async function keysOf<C extends CallerLike>(
   return held
 }
 
+/** About twenty minutes, for a network that was not heard of so long. */
+const LEDGERS_AHEAD_MAX = 240
+
+/** The ledger that authorizations expire with is counted from there: one that is still to come keeps them good for later. */
+function checkLedger(network: string, { latestLedger }: Simulation, known: number | undefined): void {
+  if (known === undefined || latestLedger <= known + LEDGERS_AHEAD_MAX) return
+  const reason = `the simulation is of ledger ${latestLedger}, and the last that is known is ${known}`
+  throw new SignerError('network/malformed', { network, reason })
+}
+
 function checkResources(network: string, template: TransactionTemplate, simulation: Simulation): void {
   if (simulation.restore !== undefined) {
     const reason = 'entries that the call uses are archived and have to be restored first'
@@ -171,6 +182,7 @@ function checkTrees(
   { authorizes }: TransactionTemplate,
   { view }: Asked,
   authorizations: readonly AskedAuthorization[],
+  source: string,
 ): void {
   const operation = view.kind === 'transaction' ? view.operations[0] : undefined
   const call = operation?.type === 'invokeHostFunction' ? operation.invocation : undefined
@@ -186,6 +198,12 @@ function checkTrees(
     const what = stray.kind === 'call' ? `${stray.function} of ${stray.contract}` : stray.kind
     throw rejected(network, 'authorization', `it asks to authorize ${what}, which the template does not list`)
   }
+  // The call runs once: what a second authorization of it leaves over, others could run it again with.
+  const whole = authorizations.filter(({ invocations: [root] }) => root !== undefined && isCall(root))
+  const each = whole.map(({ address }) => address ?? source)
+  const twice = each.find((address, at) => each.indexOf(address) < at)
+  if (twice === undefined || call?.kind !== 'call') return
+  throw rejected(network, 'authorization', `it asks ${twice} twice to authorize ${call.function} of ${call.contract}`)
 }
 
 const textOf = (invocation: InvocationView): string =>

@@ -74,7 +74,12 @@ test('M-35 what is signed is canonical JSON under a header that names key and ve
   } satisfies ExecutionApprovalView)
   assert.equal(of.hash, toHex(sha256(messageOf(of))))
   assert.deepEqual([of.operations, of.slot()], [['approval'], undefined])
-  assert.equal(of.sentence, 'Approve escrow.release of "order 42" for settlement until 2026-11-22T12:10:00Z')
+  const what = 'Approve escrow.release of "order 42" for settlement until 2026-11-22T12:10:00Z, correlation id c-1'
+  assert.equal(of.sentence, `${what}, with {"a":["x",null,true],"amount":"10.50","b":1}`)
+  assert.equal(asked().sentence, what)
+  assert.match(asked({ details: { to: 'a\u202eb\u{1f600}' } }).sentence, /, with \{"to":"a\\u202eb\\ud83d\\ude00"\}$/)
+  const long = asked({ details: { note: 'x'.repeat(1_500) } }).sentence
+  assert.match(long, /, with \{"note":"x{991} and 511 more characters$/)
   assert.deepEqual(of.describe().sentences, [`${of.sentence}.`])
 })
 

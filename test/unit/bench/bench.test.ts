@@ -14,7 +14,8 @@ const TINY = { rounds: 2, iterations: 3, warmup: 1 }
 async function rigOf(dev: Awaited<ReturnType<typeof startDev>>): Promise<Rig> {
   const { ready } = dev
   const hash = TransactionBuilder.fromXdr(EXAMPLE, Networks.TESTNET).hash()
-  const keys = new Map(ready.keys.map(({ name, address }) => [name, Keypair.fromPublicKey(address)]))
+  const stellar = ready.keys.filter(({ chain }) => chain === 'stellar')
+  const keys = new Map(stellar.map(({ name, address }) => [name, Keypair.fromPublicKey(address)]))
   const calls = `${ready.localKms.aws}/_local-kms/calls`
   return {
     kms: ready.localKms.aws,

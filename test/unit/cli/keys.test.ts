@@ -514,3 +514,53 @@ describe('keygen and address', () => {
     expect(err).not.toContain('canary')
   })
 })
+
+describe('keys import --native', () => {
+  const FRESH = Keypair.random()
+  const EVM = '0x' + '46'.repeat(32)
+
+  test('M-60 M-66 the seed of a file becomes a key of the key service; it is nowhere in what this machine keeps', async () => {
+    const file = seedFile('native.seed', `${FRESH.secret()}\n`)
+    const made = await importOne('moved', ['--seed-file', file, '--native', '--address', FRESH.publicKey()])
+    expect({ exitCode: made.exitCode, text: made.out }).toMatchObject({ exitCode: 0 })
+    expect(made.json).toMatchObject({ custody: 'native', address: FRESH.publicKey(), state: 'active' })
+    const { reference } = (await keys(['show', 'moved'])).json['bindings'][0]
+    expect(reference).toMatch(/^arn:aws:kms:us-east-1:000000000000:key\//)
+    for (const name of readdirSync(files.path('data'), { recursive: true })) {
+      const path = files.path('data', String(name))
+      if (statSync(path).isDirectory()) continue
+      const kept = readFileSync(path)
+      expect(kept.includes(FRESH.secret())).toBe(false)
+      expect(kept.includes(FRESH.rawSecretKey())).toBe(false)
+    }
+    const evm = await importOne('moved-evm', ['--chain', 'evm', '--seed-file', seedFile('evm.key', EVM), '--native'])
+    expect(evm.json).toMatchObject({ custody: 'native', address: '0x9d8A62f656a8d1615C1294fd71e9CFb3E4855A4F' })
+  })
+
+  test('M-60 another address, a name that is taken, a source that does not fit, a provider of this process: nothing is made', async () => {
+    const file = () => seedFile('another.seed', Keypair.random().secret())
+    const before = kms.calls()['CreateKey'] ?? 0
+    const wrong = await importOne('wrong', ['--seed-file', file(), '--native', '--address', FRESH.publicKey()])
+    expect(failed(wrong)).toMatchObject({ code: 'key/mismatch' })
+    expect(failed(await importOne('moved', ['--seed-file', file(), '--native']))).toMatchObject({ code: 'key/exists' })
+    const same = await importOne('second', ['--seed-file', seedFile('same.seed', FRESH.secret()), '--native'])
+    expect(failed(same)).toMatchObject({ code: 'key/exists' })
+    expect((await importOne('x', ['--native', '--reference', KEY_ID])).exitCode).toBe(2)
+    const wrapped = ['--seed-file', file(), '--native', '--wrapping-key', arn(WRAPPING_ID)]
+    expect((await importOne('x', wrapped)).exitCode).toBe(2)
+    expect(failed(await keys(['import', 'x', '--provider', 'mock', '--seed-file', file(), '--native']))).toMatchObject({
+      code: 'key/unsupported',
+    })
+    expect(kms.calls()['CreateKey'] ?? 0).toBe(before)
+  })
+
+  test('M-62 countersign revoke --local stops an imported key at the key service too; a wrapping key is left', async () => {
+    const config = ['--config', files.path('countersign.toml')]
+    const stopped = async (name: string) =>
+      (await run(['revoke', name, '--local', '--reason', 'test', '--json', ...config], { env: ENV })).json['places']
+    expect(await stopped('moved')).toMatchObject([{ version: 1, provider: 'aws', outcome: 'disabled' }])
+    expect(kms.calls()['DisableKey']).toBe(1)
+    expect(await stopped('wrapped')).toMatchObject([{ version: 1, provider: 'aws', outcome: 'left' }])
+    expect(kms.calls()['DisableKey']).toBe(1)
+  })
+})

@@ -40,7 +40,11 @@ test('M-62 --local: in the store of a stopped service; the key signs nothing aft
   const config = ['--config', files.path('countersign.toml')]
   expect((await run(['keys', 'create', 'hot', '--provider', 'mock', ...config])).exitCode).toBe(0)
   const done = await run(['revoke', 'hot', '--local', '--reason', 'test', '--json', ...config])
-  expect([done.exitCode, done.json]).toEqual([0, { key: 'hot', revoked: [1], now: [1] }])
+  expect(done.exitCode).toBe(0)
+  expect(done.json).toMatchObject({ key: 'hot', revoked: [1], now: [1] })
+  expect(done.json['places']).toMatchObject([{ version: 1, provider: 'mock', outcome: 'disabled' }])
+  const again = await run(['revoke', 'hot', '--local', '--reason', 'test', ...config])
+  expect(again.out).toMatch(/^hot: revoked version 1 \(it was before\)\n {2}version 1 at mock \(b_[^)]+\): disabled\n$/)
   expect((await run(['keys', 'show', 'hot', '--json', ...config])).json['state']).toBe('revoked')
   expect((await run(['keys', 'restore', 'hot', ...config])).exitCode).toBe(1)
   expect((await run(['revoke', 'nobody', '--local', '--reason', 'test', ...config])).exitCode).toBe(1)

@@ -196,7 +196,7 @@ describe('what must not run is refused at the start, by serve and by config chec
       'M-52: raw keys in production, with the way out',
       'raw.toml',
       { env: { RAW: 'S' } },
-      'countersign keys import NAME --provider aws-kms',
+      'countersign migrate env NAME --provider aws-kms',
     ],
     ['M-52: the mock by the familiar variable', 'production.toml', { env: { HSM_PROVIDER: 'mock' } }, 'HSM_PROVIDER'],
     ['a seed in the environment', 'production.toml', { env: { STELLAR_SECRET: seed } }, 'STELLAR_SECRET'],

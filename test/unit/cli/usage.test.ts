@@ -9,6 +9,9 @@ import { run } from '../../support/cli.ts'
 const SIGNING = ['--key', '--dry-run', '--url', '--idempotency-key', '--json', 'COUNTERSIGN_URL']
 const NETWORK = ['--network', '--network-passphrase', '--rpc-url', 'STELLAR_NETWORK', 'STELLAR_RPC_URL']
 
+const MIGRATE = ['--chain', '--network', '--provider', '--policy', '--dry-run', '--config', '--data', '--json']
+const ROWS = ['--rows', '--concurrency', '--wrapping-key']
+
 /** Every command and the options its page must name. */
 const PAGES: Readonly<Record<string, readonly string[]>> = {
   dev: ['--once', '--data', '--port', '--latency', '--xdr', '--json'],
@@ -52,6 +55,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
     '--network',
     '--reference',
     '--seed-file',
+    '--native',
     '--ciphertext-file',
     '--passphrase-row',
     '--passphrase-file',
@@ -62,9 +66,35 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
     '--json',
   ],
   'keys list': ['--config', '--data', '--json'],
+  'keys inventory': ['--overdue', '--offline', '--config', '--data', '--markdown', '--json'],
   'keys show': ['<name>', '--config', '--data', '--json'],
   'keys restore': ['<name>', '--binding', '--config', '--data', '--json'],
   'keys bind': ['<name>', '--provider', '--reference', '--seed-file', '--wrapping-key', '--config', '--data', '--json'],
+  rotate: [
+    '<key>',
+    '--status',
+    '--begin',
+    '--open',
+    '--revert',
+    '--cutover',
+    '--abandon',
+    '--print',
+    '--provider',
+    '--custody',
+    '--wrapping-key',
+    '--new-account',
+    '--account',
+    '--account-state',
+    '--sequence',
+    '--fee',
+    '--valid',
+    '--config',
+    '--data',
+    '--json',
+  ],
+  'migrate env': ['<name>', '--seed-file', '--seed-env', '--address', '--custody', '--wrapping-key', ...MIGRATE],
+  'migrate passphrase-rows': ['--passphrase-file', ...ROWS, ...MIGRATE],
+  'migrate kms-blob': [...ROWS, ...MIGRATE],
   'flags show': ['--config', '--file', '--data', '--json'],
   'flags set': [
     '--key',
@@ -141,6 +171,8 @@ describe('help', () => {
       ['sign', 'signCommand'],
       ['stellar', 'stellarCommand'],
       ['keys', 'keysCommand'],
+      ['rotate', 'rotateCommand'],
+      ['migrate', 'migrateCommand'],
       ['flags', 'flagsCommand'],
       ['admins', 'adminsCommand'],
       ['policy', 'policyCommand'],

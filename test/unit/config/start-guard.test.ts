@@ -142,7 +142,7 @@ test('start guard M-09: a raw seed in any variable stops everything but developm
         found.map(({ path, problem }) => [path, problem]),
         [['ANYTHING', 'holds a Stellar secret seed']],
       )
-      assert.match(found[0]?.fix ?? '', /countersign keys import/)
+      assert.match(found[0]?.fix ?? '', /countersign migrate env/)
       assert.ok(!JSON.stringify(found).includes(STELLAR_SEED.slice(0, 20)))
     }
     assert.deepEqual(refusals({ config: development, env: { ANYTHING: value } }), [])

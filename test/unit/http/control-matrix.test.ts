@@ -18,6 +18,8 @@ const EXPECTED: Readonly<Record<string, readonly Role[]>> = {
   'changes.list': [...ROLES],
   'changes.read': [...ROLES],
   'keys.restore': ['key-admin'],
+  'keys.rotation': [...ROLES],
+  'keys.rotate': ['key-admin'],
   'keys.revoke': ['operator', 'key-admin'],
   'tokens.issue': ['operator'],
   'tokens.revoke': ['operator'],

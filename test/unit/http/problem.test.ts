@@ -48,6 +48,7 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
   'key/exists': { key: 'k' },
   'key/unsupported': { key: 'k', wanted: 'w', reason: 'r' },
   'key/not-active': { key: 'k', version: 1, state: 'revoked' },
+  'key/rotation': { key: 'k', reason: 'r' },
   'key/mismatch': { key: 'k', reason: 'r' },
   'provider/unavailable': { provider: 'p', reason: 'r', retryAfterMs: 2_500 },
   'provider/ambiguous': { provider: 'p', reason: 'r', requestId: 'v' },

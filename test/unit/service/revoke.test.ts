@@ -87,3 +87,68 @@ test('M-62 on the control plane: an operator alone, one version or all; a reason
   const events = rig.records().flatMap(record => (record.kind === 'event' ? [record.event] : []))
   assert.ok(events.includes('key-revoked'))
 })
+
+test('M-62 the key service is told too, after the state has changed; what it says is in the answer and on record', async () => {
+  const rig = await openRig()
+  const seen: unknown[] = []
+  const disable = async ({ reference }: { reference: string }): Promise<void> => {
+    seen.push([reference, await rig.store.keys.stateOf('treasury', 1)])
+  }
+  const [binding] = rig.key.bindings
+  assert.ok(binding)
+  const done = await revokeKey(depsOf(rig, { disable }), 'treasury', { reason: 'r' })
+  const place = { version: 1, binding: binding.id, provider: binding.provider, outcome: 'disabled' }
+  assert.deepEqual(done, { revoked: [1], now: [1], places: [place] })
+  assert.deepEqual(seen, [[binding.reference, 'revoked']])
+  const stopped = (await rig.records()).filter(record => record.kind === 'event' && record.event === 'key-stopped')
+  assert.equal(stopped.length, 1)
+  assert.ok(stopped[0]?.kind === 'event')
+  assert.deepEqual(stopped[0].detail, { key: 'treasury', ...place, reference: binding.reference })
+})
+
+test('M-62 a key service that refuses, hangs up or is not there undoes nothing, and its own words stay inside', async () => {
+  const told = [
+    [new SignerError('provider/refused', { provider: 'aws', reason: 'denied' }), 'provider/refused: denied'],
+    [new SignerError('provider/unavailable', { provider: 'aws', reason: 'away' }), 'provider/unavailable: away'],
+    [new TypeError('vendor words'), 'an unexpected fault'],
+  ] as const
+  for (const [error, reason] of told) {
+    const rig = await openRig()
+    const done = await revokeKey(depsOf(rig, { disable: () => Promise.reject(error) }), 'treasury', { reason: 'r' })
+    assert.deepEqual([done.now, done.places?.[0]?.outcome, done.places?.[0]?.reason], [[1], 'failed', reason])
+    assert.equal(await rig.store.keys.stateOf('treasury', 1), 'revoked')
+    const problem = await problemOf(await rig.sign({ idempotencyKey: 'after' }))
+    assert.equal(problem.code, 'key/not-active')
+  }
+})
+
+test('M-62 what others need is left: a wrapping key, and a key that another name still signs with', async () => {
+  const rig = await openRig()
+  const [binding] = rig.key.bindings
+  assert.ok(binding)
+  const held = (name: string, more: object = {}) => ({
+    key: { ...rig.key.key, name },
+    version: { ...rig.key.version, key: name },
+    bindings: [{ ...binding, key: name, id: `b-${name}`, ...more }],
+  })
+  const asked: string[] = []
+  const disable = async ({ id }: { id: string }): Promise<void> => {
+    asked.push(id)
+  }
+  const all = [held('one'), held('two'), held('sealed', { custody: 'envelope', reference: 'wrapping' })]
+  const revoked = new Set<string>()
+  const registry = {
+    list: async () =>
+      all.map(each =>
+        revoked.has(each.key.name) ? { ...each, version: { ...each.version, state: 'revoked' as const } } : each,
+      ),
+    setState: async (name: string) => revoked.size !== revoked.add(name).size,
+  } as unknown as RevokeDeps['registry']
+  const revoke = async (name: string) =>
+    (await revokeKey(depsOf(rig, { registry, disable }), name, { reason: 'r' })).places?.map(({ outcome }) => outcome)
+  assert.deepEqual(await revoke('sealed'), ['left'])
+  assert.deepEqual(await revoke('one'), ['left'])
+  assert.deepEqual(await revoke('two'), ['disabled'])
+  assert.deepEqual(await revoke('one'), ['disabled'], 'asked again once nobody needs it')
+  assert.deepEqual(asked, ['b-two', 'b-one'])
+})

@@ -33,6 +33,13 @@ test('T31 a public key that another key of the network has, in whatever state, i
   }
 })
 
+test('T31 whoever says so may have it under a second name', async () => {
+  const wish = { ...asked('second', 'public'), shared: true }
+  await refuseShared(registry(held('treasury', 'public')), wish, publicKey)
+  const none = { ...wish, shared: false }
+  await assert.rejects(refuseShared(registry(held('treasury', 'public')), none, publicKey), { code: 'key/exists' })
+})
+
 test('T31 two names of one network are one network', async () => {
   const attempt = refuseShared(registry(held('treasury', 'local')), asked('second', 'standalone'), publicKey)
   await assert.rejects(attempt, { code: 'key/exists' })
@@ -43,5 +50,24 @@ test('T31 not refused: another network, another key, its own versions, another c
   await refuseShared(registry(held('treasury', 'public')), asked('second', 'public'), testKey('other').rawPublicKey())
   await refuseShared(registry(held('treasury', 'public')), asked('treasury', 'public'), publicKey)
   await refuseShared(registry(held('evm', 'mainnet', 'active', 'evm')), asked('second', 'public'), publicKey)
-  await refuseShared(registry(held('evm', 'mainnet', 'active', 'evm')), asked('second', 'mainnet', 'evm'), publicKey)
+  await refuseShared(registry(held('evm', 'mainnet', 'active', 'evm')), asked('second', 'base', 'evm'), publicKey)
+})
+
+test('T31 T59 an EVM key has one name a chain: a second one would bring a second policy, or a revoked key back', async () => {
+  for (const state of VERSION_STATES) {
+    const attempt = refuseShared(
+      registry(held('payer', 'mainnet', state, 'evm')),
+      asked('second', 'mainnet', 'evm'),
+      publicKey,
+    )
+    await assert.rejects(attempt, { code: 'key/exists' })
+  }
+  await assert.rejects(
+    refuseShared(
+      registry(held('payer', 'eip155:999', 'active', 'evm')),
+      asked('second', 'eip155:999', 'evm'),
+      publicKey,
+    ),
+    { code: 'key/exists' },
+  )
 })

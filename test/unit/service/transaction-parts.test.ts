@@ -66,6 +66,8 @@ test('M-25 every integer of every width reaches the contract as it is, and none 
     )
     for (const outside of [least - 1n, most + 1n]) {
       assert.throws(() => fill({ type }, String(outside)), refusedAt('arguments.a'), `${type} ${outside}`)
+      const wide = { type, min: least - 9n, max: most + 9n }
+      assert.throws(() => fill(wide, String(outside)), refusedAt('arguments.a'), `${type} ${outside}, bounds wider`)
     }
     assert.throws(() => fill({ type, min: 5n, max: 6n }, '7'), refusedAt('arguments.a'))
     assert.equal(sent({ type, min: 5n, max: 6n }, 6).type, sent({ type }, '5').type)

@@ -30,7 +30,7 @@ function openHook(store: Store = openMemoryStore(), secret = SECRET) {
   const audited: EventEntry[] = []
   const warned: Record<string, unknown>[] = []
   const hook = {
-    ...{ clock, sent, audited, warned, store },
+    ...{ clock, sent, audited, warned, store, seal: (state: typeof audit.state) => void (audit.state = state) },
     answer: (async () => new Response('thanks')) as (sent: Sent) => Promise<Response>,
     tell: (id: string, at = clock.now()) => {
       const notice: Notice = {
@@ -59,7 +59,7 @@ function openHook(store: Store = openMemoryStore(), secret = SECRET) {
   }
   const random = { bytes: (length: number) => new Uint8Array(length).fill(255) }
   const audit = {
-    state: { kind: 'open' } as const,
+    state: { kind: 'open' } as { kind: 'open' } | { kind: 'sealed'; reason: string },
     append: async (...entries: readonly unknown[]) => {
       audited.push(...(entries as EventEntry[]))
       return { seq: 1, hash: '' }
@@ -192,6 +192,19 @@ test('M-26 after 24 hours it is given up, and that is on record', async () => {
   )
   hook.clock.advance(HOUR)
   assert.equal(await hook.round(), 0)
+})
+
+test('T47 what cannot be on record is not given up: it is tried until somebody has seen to the log', async () => {
+  const hook = openHook()
+  await hook.tell('p1')
+  hook.answer = async () => new Response(null, { status: 503 })
+  hook.seal({ kind: 'sealed', reason: 'disk full' })
+  hook.clock.advance(25 * HOUR)
+  assert.equal(await hook.round(), 1)
+  hook.clock.advance(HOUR)
+  hook.answer = async () => new Response(null, { status: 202 })
+  assert.equal(await hook.round(), 1)
+  assert.deepEqual([hook.sent.length, hook.audited], [2, []])
 })
 
 test('M-26 what was not delivered when the process died is told after its restart, with the same id', async () => {

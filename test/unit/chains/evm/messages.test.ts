@@ -137,3 +137,16 @@ test('T32 a raw digest is signed as it is, is said to be one, and no policy gran
     /^hash: is not a field of a raw-digest/,
   )
 })
+
+test('T20 a message longer than any policy grants is refused before it is hashed', () => {
+  assert.equal(message({ message: 'a'.repeat(65_536) }).operations[0], 'message')
+  assert.equal(message({ hex: `0x${'61'.repeat(65_536)}` }).operations[0], 'message')
+  assert.match(
+    refusal(() => message({ message: 'a'.repeat(65_537) })),
+    /^message: has 65537 characters; 65536 is the limit/,
+  )
+  assert.match(
+    refusal(() => message({ hex: `0x${'61'.repeat(65_537)}` })),
+    /^hex: has 131076 characters; 131074 is the limit/,
+  )
+})

@@ -242,6 +242,29 @@ test('access lists are whole', () => {
   assert.match(list([[TO, []]]), /accessList\[0\]: must be an object/)
 })
 
+test('T20 access lists have a limit, by fields and by bytes', () => {
+  const [zero, one] = ['0x', '0x01'] as const
+  const unsigned = (list: unknown): Hex => {
+    const fields = [one, zero, one, one, '0x5208', TO.toLowerCase(), zero, zero, list]
+    return `0x02${toRlp(fields as never).slice(2)}`
+  }
+  const entry = [TO.toLowerCase(), []]
+  const entries = Array.from({ length: 10_001 }, () => entry)
+  const keys = Array.from({ length: 10_001 }, () => HASH)
+  const limit = /has 10001 entries; 10000 is the limit/
+  assert.ok(askUnsigned(unsigned([entry])))
+  assert.match(
+    refusal(() => askUnsigned(unsigned(entries))),
+    limit,
+  )
+  assert.match(
+    refusal(() => askUnsigned(unsigned([[TO.toLowerCase(), keys]]))),
+    limit,
+  )
+  assert.match(why({ accessList: entries }), limit)
+  assert.match(why({ accessList: [{ address: TO, storageKeys: keys }] }), limit)
+})
+
 test('M-30 EIP-7702: each signed authorization is checked', () => {
   const bad = (over: Fields): string =>
     why({ authorizationList: [authorization, { ...authorization, ...over }] }, setCode)

@@ -365,6 +365,12 @@ test('work is bounded: many structs of a long type, deep nesting, wide domains',
     refusal(() => askTypedData(list(8_200))),
     /^typedData.message.list\[\d+\]: is more than can be hashed/,
   )
+  const long = (length: number) => ({ ...strings, message: { list: ['a'.repeat(length)] } })
+  assert.ok(askTypedData(long(1_000_000)))
+  assert.match(
+    refusal(() => askTypedData(long(1_048_576))),
+    /^typedData.message.list\[0\]: is more than can be hashed/,
+  )
   const deep: Record<string, Fields[]> = { T40: [{ name: 'x', type: 'bool' }] }
   let value: unknown = { x: true }
   for (let at = 39; at >= 0; at--) {

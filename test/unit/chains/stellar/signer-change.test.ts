@@ -29,8 +29,8 @@ const change = (over: Partial<SignerChange> & { account: AccountState | undefine
   ...over,
 })
 const planned = (plan: SignerPlan) => {
-  assert.equal(plan.kind, 'planned', JSON.stringify(plan, (_, v: unknown) => (typeof v === 'bigint' ? `${v}` : v)))
-  return plan as Extract<SignerPlan, { kind: 'planned' }>
+  assert.ok(plan.kind === 'planned', 'reason' in plan ? plan.reason : '')
+  return plan
 }
 
 const MASTER = { [ACCOUNT]: 1 }
@@ -43,12 +43,37 @@ test('M-61 accounts that would lock somebody out are refused, each with its reas
     ['master-off', 'add', change({ account: account({ [OTHER]: 1 }) }), /weight 0/],
     ['weight-range', 'add', change({ account: account(MASTER), weight: 0 }), /0 is no weight/],
     ['weight-range', 'add', change({ account: account(MASTER), weight: 256 }), /256 is no weight/],
-    ['below-low', 'add', change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [3, 9, 9]), weight: 2 }), /low threshold of 3/],
-    ['below-medium', 'add', change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [1, 5, 9]), weight: 4 }), /medium threshold of 5/],
-    ['below-high', 'add', change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [1, 1, 5]), weight: 4 }), /high threshold of 5/],
-    ['locks-out', 'add', change({ account: account({ [ACCOUNT]: 2, [OTHER]: 2 }, [1, 1, 4]), weight: 1 }), /others reach 3/],
+    [
+      'below-low',
+      'add',
+      change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [3, 9, 9]), weight: 2 }),
+      /low threshold of 3/,
+    ],
+    [
+      'below-medium',
+      'add',
+      change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [1, 5, 9]), weight: 4 }),
+      /medium threshold of 5/,
+    ],
+    [
+      'below-high',
+      'add',
+      change({ account: account({ [ACCOUNT]: 5, [OTHER]: 9 }, [1, 1, 5]), weight: 4 }),
+      /high threshold of 5/,
+    ],
+    [
+      'locks-out',
+      'add',
+      change({ account: account({ [ACCOUNT]: 2, [OTHER]: 2 }, [1, 1, 4]), weight: 1 }),
+      /others reach 3/,
+    ],
     ['unreachable', 'add', change({ account: account({ [ACCOUNT]: 1, [OTHER]: 1 }, [1, 1, 3]) }), /nobody can change/],
-    ['unreachable', 'add', change({ account: account({ [ACCOUNT]: 1, [HASH_SIGNER]: 9, [PRE_AUTH]: 9 }, [1, 1, 2]) }), /reach 1/],
+    [
+      'unreachable',
+      'add',
+      change({ account: account({ [ACCOUNT]: 1, [HASH_SIGNER]: 9, [PRE_AUTH]: 9 }, [1, 1, 2]) }),
+      /reach 1/,
+    ],
     ['too-many-signers', 'add', change({ account: account({ ...MASTER, ...many }) }), /20 signers/],
     ['other-weight', 'add', change({ account: account({ ...MASTER, [NEW]: 2 }) }), /weight 2 instead of 1/],
     ['locks-out', 'add', change({ account: account({ ...MASTER, [NEW]: 1 }, [1, 1, 2]) }), /others reach 1/],
@@ -59,10 +84,20 @@ test('M-61 accounts that would lock somebody out are refused, each with its reas
     ['reserve', 'add', change({ account: account(MASTER), free: 5_000_999n }), /takes 5001000/],
     ['malformed', 'add', change({ account: account(MASTER, [0, 0, 256]) }), /high threshold is 256/],
     ['malformed', 'add', change({ account: account({ [ACCOUNT]: 300 }) }), /is 300/],
-    ['malformed', 'add', change({ account: { ...account(MASTER), signers: [...account(MASTER).signers, ...account(MASTER).signers] } }), /twice/],
+    [
+      'malformed',
+      'add',
+      change({ account: { ...account(MASTER), signers: [...account(MASTER).signers, ...account(MASTER).signers] } }),
+      /twice/,
+    ],
     ['successor-missing', 'drop', change({ account: account(MASTER) }), /add it first/],
     ['below-high', 'drop', change({ account: account({ [ACCOUNT]: 2, [NEW]: 1, [OTHER]: 5 }, [1, 1, 2]) }), /alone/],
-    ['locks-out', 'drop', change({ account: account({ [ACCOUNT]: 2, [NEW]: 1, [HASH_SIGNER]: 9 }, [1, 1, 3]) }), /others reach 1/],
+    [
+      'locks-out',
+      'drop',
+      change({ account: account({ [ACCOUNT]: 2, [NEW]: 1, [HASH_SIGNER]: 9 }, [1, 1, 3]) }),
+      /others reach 1/,
+    ],
     ['sequence-used', 'add', change({ account: { ...account(MASTER), sequence: 6n } }), /cannot follow 6/],
   ]
   const codes = new Set<string>()
@@ -94,13 +129,15 @@ function judged({ envelope, grant }: Extract<SignerPlan, { kind: 'planned' }>, s
   const { view } = parsePayload({ type: 'stellar-transaction', xdr: envelope } as never, held(signer))
   const facts = { now: NOW, keyAddress: signer, keyNetwork: 'testnet' }
   const { setOptions, ...without } = grant
-  const verdict = (document: object) => decide(parsePolicy(document), view as never, facts)
+  const verdict = (document: object) => decide(parsePolicy(document), view, facts)
   assert.equal(verdict(grant).kind, 'allow')
   const denied = verdict(without)
   assert.deepEqual([denied.kind, 'rule' in denied && denied.rule], ['deny', 'operations'])
   const key = keyOf(99)
   const elsewhere =
-    'signers' in setOptions ? { signers: [{ key, minWeight: 0, maxWeight: 255 }] } : { masterWeight: { min: 1, max: 255 } }
+    'signers' in setOptions
+      ? { signers: [{ key, minWeight: 0, maxWeight: 255 }] }
+      : { masterWeight: { min: 1, max: 255 } }
   assert.equal(verdict({ ...grant, setOptions: elsewhere }).kind, 'deny')
   return { transaction, operation: transaction.operations[0] as Operation.SetOptions }
 }
@@ -136,7 +173,11 @@ test('M-61 one signer among others: replaced at its weight, whoever else must si
   const { operation } = judged(drop, NEW)
   assert.deepEqual({ ...operation.signer }, { ed25519PublicKey: OLD, weight: 0 })
   const twenty = { ...MASTER, ...many, [NEW]: 1 }
-  assert.equal(planned(dropSigner(change({ account: account(twenty) }), FRAME)).kind, 'planned', 'dropping needs no room')
+  assert.equal(
+    planned(dropSigner(change({ account: account(twenty) }), FRAME)).kind,
+    'planned',
+    'dropping needs no room',
+  )
 })
 
 test('M-61 whatever the account: who begins can end, and nobody begins where a threshold is out of reach', () => {

@@ -1,0 +1,5 @@
+export { beginRotation, type NextVersion } from './begin.ts'
+export { movesOfRecord, type RotationStep } from './moves.ts'
+export { type RotationView, rotationStatus } from './status.ts'
+export { rotationStep, type StepWish } from './steps.ts'
+export { signerPair, type SignerTransaction, signerTransaction, type SignerWish } from './signers.ts'

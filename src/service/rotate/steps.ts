@@ -1,0 +1,70 @@
+import { randomId } from '../../bytes/ids.ts'
+import { SignerError } from '../../domain/errors.ts'
+import type { DatedVersion } from '../../domain/key.ts'
+import type { RegisterDeps } from '../register.ts'
+import { prove } from '../restore.ts'
+import { movesOf, movesText, planOf, ROTATION_EVENTS, type RotationStep } from './moves.ts'
+import { missingSource } from './sources.ts'
+
+export interface StepWish {
+  /** The account on the chain changes with the key, so the policy need not name the old one as a source. */
+  readonly newAccount?: boolean
+}
+
+/**
+ * One step of a rotation. What was done is read from the registry, so a step that was cut off is simply asked for again, and
+ * one that was done before changes nothing. The states of both versions change at one stroke: there is no moment in which
+ * none signs, or two are the one that signs. On record before the states change; of two operators one wins.
+ *
+ * `open` has the new version prove itself once more; then it signs, and the old one signs where it is asked for by number.
+ * `revert` takes that back. `cutover` retires the old one. `abandon` gives up a version that waits.
+ *
+ * @returns whether anything changed
+ * @throws `key/unknown`; `key/rotation` when this step may not come now; what the proof says. Nothing changes then.
+ */
+export async function rotationStep(
+  deps: RegisterDeps,
+  name: string,
+  step: RotationStep,
+  wish: StepWish = {},
+): Promise<{ readonly changed: boolean }> {
+  const versions = await deps.registry.versions(name)
+  if (versions.length === 0) throw new SignerError('key/unknown', { key: name })
+  const plan = planOf(step, versions)
+  if (plan.kind === 'refused') throw new SignerError('key/rotation', { key: name, reason: plan.reason })
+  if (plan.kind === 'done') return { changed: false }
+  const moves = movesOf(name, versions, plan.steps)
+  if (step === 'open') await checkSuccessor(deps, versions, plan.version, wish)
+  const detail = {
+    key: name,
+    version: plan.version,
+    ...(plan.other === undefined ? {} : { other: plan.other }),
+    moves: movesText(moves),
+  }
+  const record = (event: string) =>
+    deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor: deps.actor, detail })
+  await record(ROTATION_EVENTS[step])
+  if (await deps.registry.setStates(name, moves)) return { changed: true }
+  await record('rotation-step-lost')
+  throw new SignerError('key/rotation', {
+    key: name,
+    reason: 'its versions were changed meanwhile: look at them, then decide',
+  })
+}
+
+/** It can sign, at every place that it has, and the policy lets it sign for the account that the old one signs for. */
+async function checkSuccessor(
+  deps: RegisterDeps,
+  versions: readonly DatedVersion[],
+  number: number,
+  { newAccount = false }: StepWish,
+): Promise<void> {
+  const next = versions.find(({ version }) => version.version === number)
+  if (next === undefined) return
+  const missing = newAccount ? undefined : missingSource(versions)
+  if (missing !== undefined) {
+    const reason = `its policy has version ${number} sign for its own account alone: add ${missing} to sources, or say that the account changes (--new-account)`
+    throw new SignerError('key/rotation', { key: next.key.name, reason })
+  }
+  for (const binding of next.bindings) await prove(deps, next, binding)
+}

@@ -1,0 +1,70 @@
+/** Three rotations under load at each key service, native and by decrypt: none fails, none is signed by a wrong version. */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { openAdmin } from '../../providers/admin.ts'
+import { openProvider, type ProviderConfig } from '../../providers/index.ts'
+import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import { canEnvelope, type EnvelopeProvider } from '../../src/domain/provider.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import * as bun from '../../src/runtime/bun.ts'
+import { openRig } from '../support/rig.ts'
+import { rotateUnderLoad, rotationDeps } from '../support/rotations.ts'
+
+const PLACE = { project: 'payments', location: 'europe-west3', keyRing: 'signing' }
+let kms: LocalKms
+let configs: Readonly<Record<string, ProviderConfig>>
+
+beforeAll(async () => {
+  kms = await startLocalKms({})
+  const { project, location, keyRing } = PLACE
+  const ring = `${kms.gcpRest}/v1/projects/${project}/locations/${location}/keyRings?keyRingId=${keyRing}`
+  expect((await fetch(ring, { method: 'POST' })).ok).toBe(true)
+  const headers = { 'x-vault-token': kms.vaultToken }
+  await fetch(`${kms.vault}/v1/sys/mounts/transit`, { method: 'POST', headers, body: '{"type":"transit"}' })
+  const credentials = { accessKeyId: new Secret('test', 'id'), secretAccessKey: new Secret('test', 'key') }
+  configs = {
+    aws: { kind: 'aws-kms', region: 'us-east-1', endpoint: kms.aws, ...credentials },
+    gcp: { kind: 'gcp-kms', endpoint: kms.gcpRest, ...PLACE },
+    vault: { kind: 'vault-transit', address: kms.vault, token: new Secret(kms.vaultToken, 'token') },
+  } as never
+})
+afterAll(() => kms.close())
+
+for (const name of ['aws', 'gcp', 'vault']) {
+  test(`M-61 M-64 ${name}: three rotations under load, from a development key to keys of the service`, async () => {
+    const world = { ...bun.world(), environment: 'staging' as const }
+    const config = configs[name] as ProviderConfig
+    const [remote, admin] = [await openProvider(config, world), await openAdmin(config, world)]
+    if (!canEnvelope(remote)) throw new Error('it does not wrap')
+    const rig = await openRig({ provider: mock => either(mock, remote) })
+    const deps = rotationDeps(rig, real => real, admin)
+    const envelope = { custody: 'envelope' } as const
+    const signed = await rotateUnderLoad(
+      rig,
+      [{ deps }, { deps, next: envelope }, { deps, next: { custody: 'native' } }],
+      {
+        requests: 12,
+      },
+    )
+    expect(signed.length).toBeGreaterThan(100)
+    const by = new Map(signed.map(({ keyVersion, custody }) => [keyVersion, custody]))
+    expect([...by].toSorted(([a], [b]) => a - b)).toEqual([
+      [1, 'native'],
+      [2, 'native'],
+      [3, 'envelope'],
+      [4, 'native'],
+    ])
+    await remote.close()
+  })
+}
+
+/** The first version is a key of the mock; whatever comes after it is one of the service. */
+function either(mock: EnvelopeProvider, remote: EnvelopeProvider): EnvelopeProvider {
+  const of = (reference: string): EnvelopeProvider => (reference.startsWith('mock') ? mock : remote)
+  return {
+    ...remote,
+    describe: (key, call) => of(key).describe(key, call),
+    sign: (key, input, call) => of(key).sign(key, input, call),
+    wrap: (key, ...rest) => of(key).wrap(key, ...rest),
+    unwrap: (key, ...rest) => of(key).unwrap(key, ...rest),
+  }
+}

@@ -64,7 +64,7 @@ export function custodyOf(
 export async function publicKeyOf(seed: SecretBytes, scheme: Scheme = 'ed25519'): Promise<Uint8Array> {
   const engine = await engines(scheme)
   try {
-    return await seed.use(bytes => engine.publicKey(bytes))
+    return seed.use(bytes => engine.publicKey(bytes))
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
     const [, fix] = SEED_FORMS[scheme]

@@ -22,16 +22,15 @@ import {
   queryAudit,
   revoke,
   revokeToken,
-  rotate,
   showAdmin,
   showChange,
   showKey,
   showPolicy,
-  showRotation,
   showStatus,
   withdrawChange,
 } from '../service/control/index.ts'
 import { type ControlRoute, login, route } from './route-control.ts'
+import { ROTATION_ROUTES } from './routes-control-rotation.ts'
 import * as s from './schemas-control.ts'
 
 const NO_KEY = { 404: 'no such key' }
@@ -157,40 +156,7 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     },
     (parts, granted, { object, body }) => revoke(parts, granted, { key: object, ...body }),
   ),
-  route(
-    {
-      method: 'GET',
-      path: '/v1/keys/{key}/rotation',
-      name: 'keys.rotation',
-      summary: 'Where the rotation of a key stands, and what may come next',
-      needs: 'keys:read',
-      param: 'key',
-      answer: s.RotationAnswer,
-      refusals: NO_KEY,
-    },
-    (parts, _, { object }) => showRotation(parts, object),
-  ),
-  route(
-    {
-      method: 'POST',
-      path: '/v1/keys/{key}/rotation',
-      name: 'keys.rotate',
-      summary: 'One step of a rotation: both versions change at one stroke, or nothing does',
-      needs: 'keys:create',
-      writes: true,
-      param: 'key',
-      body: s.RotateBody,
-      answer: s.RotatedAnswer,
-      refusals: {
-        ...NO_KEY,
-        409: 'this step may not come now',
-        502: 'the key service refused or answered wrongly',
-        504: 'it did not answer in time',
-      },
-    },
-    (parts, granted, { object, body }) => rotate(parts, granted, { key: object, ...body }),
-    (parts, _, { object }) => showRotation(parts, object),
-  ),
+  ...ROTATION_ROUTES,
   route(
     {
       method: 'POST',

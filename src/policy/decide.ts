@@ -37,7 +37,9 @@ const APPROVAL_PASSED = 'The approval is of an action and for an audience that t
 export const RULE_NAMES: readonly string[] = [
   'network',
   ...STELLAR_RULES.map(([name]) => name),
-  ...['authorization', 'challenges', 'approvals'],
+  'authorization',
+  'challenges',
+  'approvals',
   ...EVM_RULE_NAMES,
 ]
 

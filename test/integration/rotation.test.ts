@@ -42,7 +42,7 @@ for (const name of ['aws', 'gcp', 'vault']) {
       rig,
       [{ deps }, { deps, next: envelope }, { deps, next: { custody: 'native' } }],
       {
-        requests: 12,
+        requests: 10,
       },
     )
     expect(signed.length).toBeGreaterThan(100)

@@ -7,7 +7,7 @@ import type { LineProblem, MigrateDeps, ReadRows, SourceRow } from './types.ts'
 /** What a line must hold besides address and name. */
 export type RowForm = 'passphrase-rows' | 'kms-blob'
 
-export const ROWS_MAX = 100_000
+const ROWS_MAX = 100_000
 const LINE_CHARACTERS_MAX = 16_384
 const FIELDS: Readonly<Record<RowForm, { readonly sealed: string; readonly all: readonly string[] }>> = {
   'passphrase-rows': { sealed: 'row', all: ['address', 'row', 'name'] },

@@ -12,7 +12,7 @@ import { SignerError } from '../../domain/errors.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { Asked } from '../../domain/payload.ts'
 import type { InvocationView } from '../../domain/stellar.ts'
-import type { Simulation, StellarNetwork } from '../../domain/stellar-network.ts'
+import type { AccountState, Simulation, StellarNetwork } from '../../domain/stellar-network.ts'
 import type { PreparedTransaction, TransactionTemplate } from '../../domain/transactions.ts'
 import { explainAsked } from '../explain.ts'
 import { parsePayload } from '../payloads.ts'
@@ -79,7 +79,7 @@ export async function prepareCall<C extends CallerLike>(
   const expiresAt = (Math.floor(clock.now() / 1000) + template.validSeconds) * 1000
   const plan: CallPlan = {
     source,
-    sequence: account.sequence + 1n,
+    sequence: nextSequence(network.name, account),
     contract: filled.contract,
     function: template.function,
     arguments: filled.arguments,
@@ -152,6 +152,13 @@ async function keysOf<C extends CallerLike>(
     throw new SignerError('key/mismatch', { key: name, reason })
   }
   return held
+}
+
+const SEQUENCE_MAX = 2n ** 63n - 1n
+
+function nextSequence(network: string, { sequence }: AccountState): bigint {
+  if (sequence >= 0n && sequence < SEQUENCE_MAX) return sequence + 1n
+  throw new SignerError('network/malformed', { network, reason: `the sequence number ${sequence} has no next one` })
 }
 
 /** About twenty minutes, for a network that was not heard of so long. */

@@ -19,7 +19,7 @@ test('M-62 countersign revoke asks the control plane once, with the session of t
   const done = await run(['revoke', 'treasury', '--key-version', '2', '--reason', 'taken over'], { env, world: fake })
   expect([done.exitCode, done.out]).toEqual([0, 'treasury: revoked version 1, 2\n'])
   expect(asked[0]?.url).toBe('http://127.0.0.1:9/v1/keys/treasury/revoke')
-  expect(JSON.parse(String(asked[0]?.init.body))).toEqual({ version: 2, reason: 'taken over' })
+  expect(JSON.parse(asked[0]?.init.body as string)).toEqual({ version: 2, reason: 'taken over' })
   expect(new Headers(asked[0]?.init.headers).get('authorization')).toBe('Bearer a.b.c')
   for (const argv of [
     ['treasury'],

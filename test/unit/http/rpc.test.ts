@@ -1,7 +1,7 @@
 /** JSON-RPC and Web3Signer's REST as their clients speak them: viem and ethers, unmodified, against the handler. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { FetchRequest, JsonRpcProvider, Transaction, verifyMessage as ethersVerifies, verifyTypedData } from 'ethers'
 import {
@@ -72,14 +72,17 @@ before(async () => {
   address = rig.keys.get('deployer')?.version.address as `0x${string}`
   other = rig.keys.get('spare')?.version.address as `0x${string}`
   token = await rig.token(['sign:deployer'])
-  server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Uint8Array[] = []
     for await (const chunk of request) chunks.push(chunk as Uint8Array)
     const init = { method: request.method ?? 'GET', headers: request.headers as Record<string, string> }
     const body = chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }
-    const answer = await rig.http(request.url ?? '/', { ...init, ...body })
-    response.writeHead(answer.status, Object.fromEntries(answer.headers))
-    response.end(new Uint8Array(await answer.arrayBuffer()))
+    const told = await rig.http(request.url ?? '/', { ...init, ...body })
+    response.writeHead(told.status, Object.fromEntries(told.headers))
+    response.end(new Uint8Array(await told.arrayBuffer()))
+  }
+  server = createServer((request, response) => {
+    answer(request, response).catch(error => response.destroy(error as Error))
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -100,7 +103,7 @@ async function rpc(body: unknown, over: { token?: string; headers?: Record<strin
     headers: { authorization: `Bearer ${over.token ?? token}`, 'content-type': 'application/json', ...over.headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
-  return { status: response.status, body: (await response.text()) as string }
+  return { status: response.status, body: await response.text() }
 }
 const call = async (method: string, ...params: unknown[]) => {
   const { status, body } = await rpc({ jsonrpc: '2.0', id: 1, method, params })
@@ -113,8 +116,8 @@ test('M-31 viem, unmodified: addresses, a payment, a message and typed data, eac
   assert.deepEqual(await client.getAddresses(), [address])
   assert.equal(await client.getChainId(), sepolia.id)
   const raw = await client.signTransaction(payment)
-  assert.equal(await recoverTransactionAddress({ serializedTransaction: raw as `0x02${string}` }), address)
-  const { to, value, nonce, chainId, maxFeePerGas } = parseTransaction(raw as `0x02${string}`)
+  assert.equal(await recoverTransactionAddress({ serializedTransaction: raw }), address)
+  const { to, value, nonce, chainId, maxFeePerGas } = parseTransaction(raw)
   assert.deepEqual([to?.toLowerCase(), value, nonce, chainId], [TO.toLowerCase(), payment.value, 0, sepolia.id])
   assert.equal(maxFeePerGas, payment.maxFeePerGas)
   const message = 'Log in to example.org, nonce 7'

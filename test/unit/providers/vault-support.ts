@@ -30,7 +30,7 @@ export const good = (data: unknown, more: object = {}): Told => ({
   body: { request_id: REQUEST_ID, lease_id: '', renewable: false, lease_duration: 0, data, warnings: null, ...more },
 })
 export const bad = (status: number, ...errors: string[]): Told => ({ status, body: { errors } })
-export const login = (token: string, seconds: number, renewable = true, role: unknown = undefined): Told =>
+export const login = (token: string, seconds: number, renewable = true, role?: unknown): Told =>
   good(null, {
     auth: { client_token: token, lease_duration: seconds, renewable, policies: ['signer'], metadata: { role } },
   })

@@ -247,6 +247,31 @@ test('a provider that wraps nothing, a network nobody knows and a policy that ca
   assert.deepEqual(one.seeds, [])
 })
 
+test('a development key, whose private half everybody has, is refused where that matters, in a dry run too', async () => {
+  const one = await bench()
+  const deps = { ...one.deps, isPublished: () => true }
+  for (const dryRun of [true, false]) {
+    const { failed } = await migratePassphraseRows(deps, job(rowsOf([1])), options({ dryRun }))
+    assert.deepEqual(
+      failed.map(({ error }) => error.code),
+      ['start/refused'],
+    )
+  }
+})
+
+test('refused whole: no UTF-8, too many lines; by line: too long, no object, too many columns', () => {
+  const notUtf8 = () => readRows(Uint8Array.of(0xff, 0xfe), 'kms-blob', { chain: 'stellar', account })
+  assert.throws(notUtf8, { code: 'request/malformed' })
+  assert.throws(() => read('x\n'.repeat(100_001)), { code: 'request/malformed' })
+  for (const text of [`a,${'x'.repeat(16_384)}`, `{"address":"${'x'.repeat(16_384)}"}`, '{}\n[]', 'a,b,c,d,e']) {
+    const { problems } = read(text)
+    assert.deepEqual(
+      problems.map(({ error }) => error.code),
+      text.split('\n').map(() => 'request/malformed'),
+    )
+  }
+})
+
 test('T42 a private key in the wrong column is not repeated, in no form', () => {
   const secret = numbered(1).secret()
   const address = numbered(1).publicKey()

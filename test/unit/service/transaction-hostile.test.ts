@@ -14,7 +14,7 @@ import type { StellarNetwork, Submission, TransactionStatus } from '../../../src
 import { send } from '../../../src/service/transactions/send.ts'
 import { alice, bob } from '../../fuzz/xdr-corpus.ts'
 import { problemOf } from '../../support/rig.ts'
-import { openRevocations, revocation, VAULT_A, vaultTemplate } from '../../support/revocations.ts'
+import { addressOf, openRevocations, revocation, VAULT_A, vaultTemplate } from '../../support/revocations.ts'
 
 const BAD_SEQUENCE: Submission = {
   kind: 'rejected',
@@ -107,6 +107,16 @@ test('T30 a node that says it is far ahead has no authorization signed that woul
   assert.deepEqual([problem.code, ahead.rig.signatures()], ['network/malformed', 0])
   const told = (await (await near.pass(near.post('/v1/transactions/execute', body))).json()) as Record<string, unknown>
   assert.equal(told['status'], 'success', JSON.stringify(told))
+})
+
+test('M-25 a sequence number that has no next one is the fault of whoever told it', async () => {
+  const world = await openRevocations()
+  const body = { template: 'vault-revoke', arguments: revocation('a', 1) }
+  for (const sequence of [2n ** 63n - 1n, -1n]) {
+    world.stub.account(addressOf('operator')).sequence = sequence
+    const problem = await problemOf(await world.pass(world.post('/v1/transactions/execute', body)))
+    assert.equal(problem.code, 'network/malformed', String(sequence))
+  }
 })
 
 test('T57 what a network does not take now can be submitted again, and then counts', async () => {

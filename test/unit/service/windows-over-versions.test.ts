@@ -47,11 +47,14 @@ test('M-61 M-52 during a rotation both versions spend from the windows of their 
       .addOperation(Operation.payment({ destination, asset: Asset.native(), amount }))
       .setTimeout(0)
       .build()
-      .toXdr('base64')
+      .toXdr()
     const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': `k-${sequence}` }
     const body = JSON.stringify({ type: 'stellar-transaction', xdr })
     const path = of === 2 ? '/v1/keys/treasury/sign' : `/v1/keys/treasury/versions/${of}/sign`
     return (await rig.http(path, { method: 'POST', headers, body })).status
   }
-  assert.deepEqual([await pay(1, '60'), await pay(2, '60'), await pay(2, '40'), await pay(1, '1')], [200, 403, 200, 403])
+  assert.deepEqual(
+    [await pay(1, '60'), await pay(2, '60'), await pay(2, '40'), await pay(1, '1')],
+    [200, 403, 200, 403],
+  )
 })

@@ -147,6 +147,7 @@ export async function openDataPlane(
         name: `adopted-${++count}`,
         chain: 'stellar',
         network: NETWORK,
+        shared: true, // the same key is registered again and again
         provider: provider().name,
       } as const
       return adopt(deps, about, remote.keys.native)

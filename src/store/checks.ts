@@ -217,6 +217,36 @@ export function refuseSecond(bindings: readonly Binding[], { key, provider, refe
   throw new SignerError('key/exists', { key: `${key} at ${provider}` })
 }
 
+/** The bindings after another took the place of `oldId`, which is last now. @throws as `replaceBinding` */
+export function replacedBindings(
+  { version, bindings }: ResolvedKey,
+  oldId: string,
+  entry: { binding: Binding; envelope?: EnvelopeRow },
+): readonly Binding[] {
+  const { binding } = entry
+  const old = bindings.find(({ id }) => id === oldId)
+  if (old === undefined) throw mismatch(version.key, `binding ${oldId} belongs to another version`)
+  checkPlace(version, entry)
+  if (old.suspended !== undefined) throw unfit(version.key, 'replace', `${oldId} is suspended: ${old.suspended}`)
+  refuseSecond(bindings, binding)
+  return [
+    ...bindings.map(each => (each.id === oldId ? { ...binding } : each)),
+    suspended(old, replacedBy(binding.id)),
+  ]
+}
+
+/** The bindings without one that was replaced. @throws as `removeBinding` */
+export function bindingsWithout({ version, bindings }: ResolvedKey, id: string): readonly Binding[] {
+  const successor = successorOf(bindings.find(each => each.id === id) ?? {})
+  if (!bindings.some(each => each.id !== id && each.id === successor)) {
+    throw unfit(version.key, 'remove', `no other binding took the place of ${id}`)
+  }
+  return bindings.filter(each => each.id !== id)
+}
+
+const unfit = (key: string, wanted: string, reason: string) =>
+  new SignerError('key/unsupported', { key, wanted, reason })
+
 /** With this reason, or without one. */
 export function suspended({ suspended: _, ...binding }: Binding, reason: string | undefined): Binding {
   return reason === undefined ? binding : { ...binding, suspended: reason }

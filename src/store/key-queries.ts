@@ -125,6 +125,18 @@ export const suspendBinding = query<{ id: string; suspended: string | null }>('s
     .set({ suspended: p('suspended') })
     .where('id', '=', p('id')),
 )
+export const moveBinding = query<{ id: string; position: number }>('move a binding', (db, p) =>
+  db
+    .updateTable('bindings')
+    .set({ position: p('position') })
+    .where('id', '=', p('id')),
+)
+export const dropBinding = query<{ id: string }>('remove a binding', (db, p) =>
+  db.deleteFrom('bindings').where('id', '=', p('id')),
+)
+export const dropEnvelope = query<{ id: string }>('remove an encrypted key', (db, p) =>
+  db.deleteFrom('envelopes').where('binding_id', '=', p('id')),
+)
 export const setSeal = query<{ key: string; version: number; seal: string }>('seal a version', (db, p) =>
   db
     .updateTable('versions')

@@ -2,6 +2,7 @@ import { SignerError } from '../domain/errors.ts'
 import { type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
 import type { Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
 import {
+  bindingsWithout,
   checkAddition,
   checkNextVersion,
   checkPlace,
@@ -10,6 +11,7 @@ import {
   mismatch,
   movedVersions,
   refuseSecond,
+  replacedBindings,
   suspended,
 } from './checks.ts'
 import {
@@ -20,9 +22,12 @@ import {
   addKey,
   addVersion,
   bindingOwner,
+  dropBinding,
+  dropEnvelope,
   everyRow,
   findEnvelope,
   keyRows,
+  moveBinding,
   newestVersion,
   setKeyPolicy,
   setSeal,
@@ -83,6 +88,8 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
     },
     addVersion: entry => engine.atomic('add a version', () => addNext(entry, clock.now())),
     addBinding: entry => engine.atomic('add a binding', () => place(entry)),
+    replaceBinding: (oldId, entry) => engine.atomic('replace a binding', () => replace(oldId, entry)),
+    removeBinding: bindingId => engine.atomic('remove a binding', () => remove(bindingId)),
     suspendBinding: (bindingId, reason) => engine.atomic('suspend a binding', () => suspend(bindingId, reason)),
     setState: async (key, version, state, from) => setStates(key, [{ version, state, from }]),
     setStates,
@@ -143,6 +150,43 @@ function* place({ binding, envelope }: Parameters<KeyRegistry['addBinding']>[0])
   yield* change(addBinding, bindingRow(binding, before.bindings.length))
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
   yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings: [...before.bindings, binding] }) })
+}
+
+function* replace(oldId: string, entry: Parameters<KeyRegistry['replaceBinding']>[1]): Step<void> {
+  yield* lock(REGISTRY)
+  const before = yield* owned(oldId)
+  if (before === undefined) throw new SignerError('key/unknown', { key: `binding ${oldId}` })
+  const { binding, envelope } = entry
+  const bindings = replacedBindings(before, oldId, entry)
+  yield* refuseBindingId(binding.id)
+  const { suspended: reason = null } = bindings.at(-1) ?? {}
+  yield* change(moveBinding, { id: oldId, position: before.bindings.length })
+  yield* change(suspendBinding, { id: oldId, suspended: reason })
+  const at = bindings.findIndex(({ id }) => id === binding.id)
+  yield* change(addBinding, bindingRow(binding, at))
+  if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
+  const { key, version } = binding
+  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+}
+
+function* remove(id: string): Step<boolean> {
+  yield* lock(REGISTRY)
+  const before = yield* owned(id)
+  if (before === undefined) return false
+  const bindings = bindingsWithout(before, id)
+  yield* change(dropEnvelope, { id })
+  yield* change(dropBinding, { id })
+  // No gap: the next binding goes to the place after the last. In order, so that each finds its place free.
+  for (const [position, each] of bindings.entries()) yield* change(moveBinding, { id: each.id, position })
+  const { key, version } = before.version
+  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+  return true
+}
+
+/** The version that a binding belongs to. */
+function* owned(id: string): Step<Held | undefined> {
+  const owner = (yield* row(bindingOwner, { id })) as { key: string; version: number } | undefined
+  return owner === undefined ? undefined : yield* known(owner.key, owner.version)
 }
 
 function* suspend(bindingId: string, reason: string | undefined): Step<boolean> {

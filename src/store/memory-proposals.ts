@@ -13,6 +13,8 @@ import {
   waitsAlready,
 } from './checks-proposals.ts'
 
+const sameKeys = (a: readonly string[], b: readonly string[]): boolean => JSON.stringify(a) === JSON.stringify(b)
+
 /** Proposals, and what is told of them, in memory. Every body runs in one go, so each is one atomic step. */
 export function memoryProposals(): { readonly proposals: ProposalStore; readonly notices: NoticeQueue } {
   const kept = new Map<string, Proposal>()
@@ -38,7 +40,7 @@ export function memoryProposals(): { readonly proposals: ProposalStore; readonly
     async open(proposal, tell) {
       if (kept.has(proposal.id)) throw idTaken(proposal.id)
       for (const other of kept.values()) {
-        if (other.hash !== proposal.hash) continue
+        if (other.hash !== proposal.hash || !sameKeys(other.keys, proposal.keys)) continue
         if (isOver(other, proposal.proposedAt)) ended(other, 'expired', null, tell)
         else if (other.state === 'collecting' || other.state === 'executing') throw waitsAlready(other.id)
       }

@@ -1,7 +1,8 @@
 import { SignerError } from '../domain/errors.ts'
-import { type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
+import { type Binding, type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
 import type { AuditIndex, Clock, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import {
+  bindingsWithout,
   checkAddition,
   checkNextVersion,
   checkPlace,
@@ -9,6 +10,7 @@ import {
   checkStates,
   movedVersions,
   refuseSecond,
+  replacedBindings,
   resolvedKey,
   suspended,
 } from './checks.ts'
@@ -60,6 +62,10 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
     }
     return inForce
   }
+  const ownerOf = (id: string): DatedVersion | undefined =>
+    [...keys.values()].flatMap(each => [...each.values()]).find(({ bindings }) => bindings.some(each => each.id === id))
+  const setBindings = ({ key, version, times }: DatedVersion, bindings: readonly Binding[]): void =>
+    void keys.get(key.name)?.set(version.version, dated(resolvedKey(key, version, bindings), times))
   const registry: KeyRegistry = {
     async resolve(name, number) {
       const versions = keys.get(name)
@@ -121,6 +127,24 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       versions.set(binding.version, dated(after, before.times))
       bindingIds.add(binding.id)
       if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async replaceBinding(oldId, entry) {
+      const before = ownerOf(oldId)
+      if (before === undefined) throw new SignerError('key/unknown', { key: `binding ${oldId}` })
+      const { binding, envelope } = entry
+      const after = replacedBindings(before, oldId, entry)
+      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      setBindings(before, after)
+      bindingIds.add(binding.id)
+      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+    },
+    async removeBinding(bindingId) {
+      const before = ownerOf(bindingId)
+      if (before === undefined) return false
+      setBindings(before, bindingsWithout(before, bindingId))
+      bindingIds.delete(bindingId)
+      envelopes.delete(bindingId)
+      return true
     },
     async suspendBinding(bindingId, reason) {
       for (const versions of keys.values()) {

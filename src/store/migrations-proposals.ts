@@ -16,8 +16,9 @@ export const PROPOSALS = [
     lease_until INTEGER CHECK ((lease_until IS NOT NULL) = (state = 'executing')),
     outcome TEXT
   ) STRICT`,
-  // The network is part of what is hashed, so one hash is one transaction of one network.
-  `CREATE UNIQUE INDEX proposals_waiting ON proposals (hash) WHERE state IN ('collecting', 'executing')`,
+  // The network is part of what is hashed, so one hash is one transaction of one network. For other keys of ours it may wait
+  // apart: nobody who may propose for one key keeps the holders of another from theirs, and the network runs it once.
+  `CREATE UNIQUE INDEX proposals_waiting ON proposals (hash, keys) WHERE state IN ('collecting', 'executing')`,
   `CREATE INDEX proposals_by_age ON proposals (proposed_at, id)`,
   `CREATE INDEX proposals_by_end ON proposals (state, expires_at)`,
   `CREATE TABLE proposal_signatures (

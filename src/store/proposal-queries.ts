@@ -37,11 +37,12 @@ export const add = query<ProposalsTable>('open a proposal', (db, p) =>
 export const one = query<{ id: string }>('read a proposal', (db, p) =>
   db.selectFrom('proposals').select(COLUMNS).where('id', '=', p('id')),
 )
-export const waiting = query<{ hash: string }>('look for a proposal of a transaction', (db, p) =>
+export const waiting = query<{ hash: string; keys: string }>('look for a proposal of a transaction', (db, p) =>
   db
     .selectFrom('proposals')
     .select('id')
     .where('hash', '=', p('hash'))
+    .where('keys', '=', p('keys'))
     .where('state', 'in', ['collecting', 'executing']),
 )
 

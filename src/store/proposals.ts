@@ -104,15 +104,23 @@ function* open(proposal: NewProposal, tell: Tell | undefined): Step<void> {
   const { id, hash, proposedAt } = proposal
   yield* lock(nameOf(id), `transaction ${hash}`)
   if ((yield* row(queries.one, { id })) !== undefined) throw idTaken(id)
-  for (const found of yield* rows(queries.waiting, { hash })) {
+  for (const found of yield* rows(queries.waiting, { hash, keys: proposalRow(newly(proposal)).keys })) {
     const other = yield* known(found['id'] as string)
     if (!isOver(other, proposedAt)) throw waitsAlready(other.id)
     yield* end(other.id, 'expired', null, tell)
   }
-  const fresh = checkProposal({ ...proposal, signatures: [], state: 'collecting', leaseUntil: null, outcome: null })
+  const fresh = checkProposal(newly(proposal))
   yield* change(queries.add, proposalRow(fresh))
   yield* told(id, tell)
 }
+
+const newly = (proposal: NewProposal): Proposal => ({
+  ...proposal,
+  signatures: [],
+  state: 'collecting',
+  leaseUntil: null,
+  outcome: null,
+})
 
 function* end(id: string, state: ProposalState, outcome: string | null, tell: Tell | undefined): Step<Proposal> {
   yield* change(queries.setState, { id, state, lease_until: null, outcome })

@@ -59,6 +59,14 @@ function lifeSuite(name: string, using: With, test: Testing): void {
       assert.equal(await proposals.take('p1', { now: 6_000, leaseUntil: 7_000 }), undefined)
     }))
 
+  test(`${name} M-26 T64: for other keys the same transaction waits apart: nobody keeps the holders of another key from theirs`, () =>
+    using(async ({ proposals }) => {
+      const hash = 'e'.repeat(64)
+      await proposals.open(newProposal('p1', { hash, keys: ['ops'] }))
+      await proposals.open(newProposal('p2', { hash, keys: ['treasury'] }))
+      await assert.rejects(proposals.open(newProposal('p3', { hash, keys: ['treasury'] })), CONFLICT)
+    }))
+
   test(`${name} M-26: the same transaction waits once, and may come again when the other has ended`, () =>
     using(async ({ proposals }) => {
       const hash = 'f'.repeat(64)

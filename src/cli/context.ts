@@ -12,6 +12,7 @@ import type { SeedJob, SeedReport } from '../service/migrate/seed.ts'
 import type { BlobsJob, PassphraseRowsJob } from '../service/migrate/sources.ts'
 import type { MigrationReport } from '../service/migrate/types.ts'
 import type { Revocation } from '../service/revoke.ts'
+import type { RewrapJob, RewrapOptions, RewrapReport } from '../service/rewrap/types.ts'
 import type {
   NextVersion,
   RotationStep,
@@ -50,6 +51,7 @@ export interface Services {
   localKms(options: LocalKmsFlags): Promise<Running>
   openKeys(config: Config): Promise<KeyRoom>
   openMigration(config: Config): Promise<MigrationRoom>
+  openRewrap(config: Config): Promise<RewrapRoom>
   openInventory(config: Config): Promise<InventoryRoom>
   openRotation(config: Config): Promise<RotationRoom>
   openAdmins(config: Config): Promise<AdminRoom>
@@ -212,6 +214,12 @@ export interface MigrationRoom {
   /** Wipes the passphrase. */
   passphraseRows(job: PassphraseRowsJob, options: RunOptions): Promise<MigrationReport>
   blobs(job: BlobsJob, options: RunOptions): Promise<MigrationReport>
+  close(): Promise<void>
+}
+
+/** Keys under another wrapping key. Owns the store while it is open, unless the store is shared. */
+export interface RewrapRoom {
+  rewrap(job: RewrapJob, options: RewrapOptions): Promise<RewrapReport>
   close(): Promise<void>
 }
 

@@ -5,6 +5,7 @@ import { SEED_BYTES_MAX } from './address.ts'
 import type { BindKey, CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
 import { readInput, readText, usage } from './input.ts'
 import { inventoryCommand } from './keys-inventory.ts'
+import { rewrapCommand } from './keys-rewrap.ts'
 import { columns, given, json } from './options.ts'
 
 interface Common {
@@ -83,6 +84,10 @@ export function keysCommand(program: Command, context: CliContext): void {
     )
     .option('--passphrase-file <file>', 'the passphrase that opens --passphrase-row')
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it')
+    .option(
+      '--shared',
+      'the public key may be behind another name on this network too; both policies hold together then',
+    )
     .option('--address <address>', 'the address it must give (required with --ciphertext-file and --passphrase-row)')
     .addHelpText(
       'after',
@@ -102,6 +107,7 @@ export function keysCommand(program: Command, context: CliContext): void {
     })
 
   inventoryCommand(keys, context)
+  rewrapCommand(keys, context)
 
   common(keys.command('show').argument('<name>'))
     .description('show one key and its policy')
@@ -172,10 +178,6 @@ function forNewKey(command: Command): Command {
     )
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
-    .option(
-      '--shared',
-      'the public key may be behind another name on this network too; both policies hold together then',
-    )
 }
 
 async function newKey({ terminal }: CliContext, name: string, flags: NewFlags): Promise<NewKey> {

@@ -23,6 +23,7 @@ import type { PolicyDocument } from '../../src/policy/index.ts'
 import { adopt } from '../../src/service/register.ts'
 import { parsePolicy } from '../../src/policy/index.ts'
 import { testKey, timeBounds, unmuxed, v1 } from '../fuzz/xdr-corpus.ts'
+import { seeded } from '../support/audit-world.ts'
 import { postgres } from '../support/postgres.ts'
 import { createSender, type Sender } from '../unit/access/senders.ts'
 import {
@@ -40,6 +41,7 @@ import {
   unique,
 } from './gateway-world.ts'
 
+const LONG = process.env['COUNTERSIGN_TEST_LONG'] === '1'
 const started = await postgres()
 const options = 'skip' in started ? { skip: started.skip } : { timeout: 120_000 }
 
@@ -316,6 +318,54 @@ test(
       assert.equal((await at(n).ask({ path: path('remote'), body: pay('remote', '1') })).status, 200)
   },
 )
+
+/** In the long form as often as the requirement says. */
+const REVOCATIONS = LONG ? 500 : 25
+test(`M-62 T59 a key revoked at one at a random moment, while both sign with it, ${REVOCATIONS} times: no signature leaves either after the acknowledgement`, {
+  ...options,
+  ...('skip' in started ? {} : { timeout: LONG ? 600_000 : 120_000 }),
+}, async () => {
+  await addKey(one.service, plant.runtime, 'stopped', policyOf('1000000'))
+  const { keys } = one.service.room.store
+  const seed = 62
+  const chance = seeded(seed)
+  const counts = { released: 0, inFlight: 0, after: 0 }
+  for (let round = 0; round < REVOCATIONS; round++) {
+    const acknowledged = { at: Number.POSITIVE_INFINITY }
+    const work = async (n: number): Promise<void> => {
+      for (;;) {
+        const sentAt = performance.now()
+        const { status, code } = await at(n).ask({ path: path('stopped'), body: pay('stopped', '0.0000001') })
+        const late = performance.now() > acknowledged.at
+        if (status !== 200) {
+          assert.equal(code, 'key/not-active')
+          counts[sentAt < acknowledged.at ? 'inFlight' : 'after']++
+          return
+        }
+        assert.ok(!late, `seed ${seed}, round ${round}: a signature came after the acknowledgement`)
+        counts.released++
+      }
+    }
+    const workers = many(4, work)
+    await new Promise(resolve => setTimeout(resolve, chance() * 80))
+    const { controlUrl } = round % 2 === 0 ? one : two
+    const done = await administer(controlUrl, operator.token, 'POST', '/v1/keys/stopped/revoke', { reason: 'r' })
+    acknowledged.at = performance.now()
+    assert.equal(done.status, 200, JSON.stringify(done.body))
+    await workers
+    for (const n of [0, 1])
+      assert.equal((await at(n).ask({ path: path('stopped'), body: pay('stopped', '1') })).code, 'key/not-active')
+    assert.ok(await keys.setState('stopped', 1, 'active', ['revoked']))
+  }
+  const withheld = [...(await records(one)), ...(await records(two))].filter(
+    record => record.kind === 'event' && record.event === 'release-withheld' && record.detail['key'] === 'stopped',
+  )
+  process.stderr.write(
+    `# replicas: ${REVOCATIONS} revocations, ${JSON.stringify(counts)}, ${withheld.length} withheld at the last moment, 0 late\n`,
+  )
+  assert.equal((await released('stopped')).length, counts.released + withheld.length)
+  assert.ok(counts.released > 0 && counts.inFlight > REVOCATIONS)
+})
 
 test('M-79 M-51 what was claimed comes back, for both, only where nothing was signed', options, async () => {
   const deps = registerDeps(two.service.room, plant.runtime.world(), 'development')

@@ -42,6 +42,17 @@ export interface GlassWorld extends ControlRig {
   token(wish?: object): Promise<{ readonly token: string; readonly id: string; readonly expiresAt: string }>
 }
 
+/** One whose requests bring a token that takes the revocation of `treasury` back, and who is an auditor besides. */
+export async function openQuorum(): Promise<{ readonly rig: ControlRig; readonly who: Person }> {
+  const glass = openGlass()
+  await glass.admin('auditor', 'holder')
+  await glass.parts.revoke('treasury', { reason: 'r' }, { subject: 'operator', peer: '127.0.0.1' })
+  const { token } = await glass.token({ actions: ['unrevoke-key'], keyVersion: { key: 'treasury', version: 1 } })
+  const call: ControlRig['call'] = (method, path, options) =>
+    glass.call(method, path, { ...options, token: `Bearer ${token}` })
+  return { rig: { ...glass, call }, who: HOLDER }
+}
+
 /** What stays over a restart. */
 export interface Kept {
   readonly time: SetClock

@@ -9,6 +9,7 @@ import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
 import { revokeKey } from '../../src/service/revoke.ts'
+import { unrevokeKey } from '../../src/service/unrevoke.ts'
 import { beginRotation, rotationStep } from '../../src/service/rotate/index.ts'
 import { realWorld } from '../../src/runtime/world.ts'
 import { create as openMock } from '../../providers/mock/index.ts'
@@ -126,6 +127,7 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
       throw new SignerError('key/unsupported', { key: name, wanted: 'restore', reason: `it is ${state}` })
     },
     revoke: (name, wish, actor) => revokeKey({ registry: keys, audit, random, actor }, name, wish),
+    unrevoke: (name, version, actor) => unrevokeKey({ registry: keys, audit, random, actor }, name, version),
     rotate: async (name, { step, newAccount = false }, actor) => {
       const provider = await openMock({ kind: 'mock' }, { ...realWorld(), environment: 'development' })
       const deps = { ...rotationDeps({ store, log, provider }), actor }

@@ -61,16 +61,25 @@ export async function good(response: Promise<Response>): Promise<Answer> {
   return signed
 }
 
+interface Load {
+  readonly callers?: number
+  readonly perSecond?: number
+  readonly requests?: number
+  readonly took?: number[]
+}
+
 /**
  * Rotates `treasury` while callers ask without a pause, some of them for the old version during the overlap. Whatever is
  * answered is by the version that was asked for, or by one that was the one that signs between question and answer; every
  * record names it; the old version is refused after the cut-over.
  * @param wishes  one for each rotation
+ * @param load    `perSecond`: as many are sent each second whatever becomes of them, instead of `callers` who wait for theirs;
+ *                `requests` are answered between two steps; `took` gets the milliseconds of each
  */
 export async function rotateUnderLoad(
   rig: Rig,
   wishes: readonly { readonly deps: RegisterDeps; readonly next?: NextVersion }[],
-  { callers = 10, requests = 20 }: { readonly callers?: number; readonly requests?: number } = {},
+  { callers = 10, requests = 20, perSecond, took = [] }: Load = {},
 ): Promise<readonly Answer[]> {
   /** Versions that were the one that signs, in order; the last one may be. */
   const actives = [1]
@@ -81,11 +90,12 @@ export async function rotateUnderLoad(
   const signed: Answer[] = []
   const underWay = new Set<Promise<unknown>>()
   const ask = async (asksOld: boolean): Promise<void> => {
-    const [since, old] = [sure - 1, overlap]
+    const [since, old, sentAt] = [sure - 1, overlap, performance.now()]
     const answer = asksOld && old !== undefined ? await good(signBy(rig, old)) : await good(rig.sign())
     const allowed = asksOld && old !== undefined ? [old] : actives.slice(since)
     assert.ok(allowed.includes(answer.keyVersion), `version ${answer.keyVersion}, not ${allowed.join()}`)
     signed.push(answer)
+    took.push(performance.now() - sentAt)
   }
   const caller = async (asksOld: boolean): Promise<void> => {
     while (!end.reached) {
@@ -96,9 +106,23 @@ export async function rotateUnderLoad(
       await new Promise(resolve => setImmediate(resolve))
     }
   }
+  /** By the clock, however long the answers take. */
+  const pacer = async (interval: number): Promise<void> => {
+    const [start, sent] = [performance.now(), [] as Promise<void>[]]
+    while (!end.reached) {
+      const wait = start + sent.length * interval - performance.now()
+      if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait))
+      const asking = ask(sent.length % 5 === 0)
+      underWay.add(asking)
+      asking.catch(() => (end.reached = true)).finally(() => underWay.delete(asking))
+      sent.push(asking)
+    }
+    await Promise.all(sent)
+  }
   const passed = async (more: number): Promise<void> => {
     const target = signed.length + more
-    while (signed.length < target && !end.reached) await new Promise(resolve => setImmediate(resolve))
+    const turn = (resolve: () => void) => (perSecond === undefined ? setImmediate(resolve) : setTimeout(resolve, 2))
+    while (signed.length < target && !end.reached) await new Promise<void>(turn)
   }
   const work = async (): Promise<void> => {
     for (const [at, { deps, next }] of wishes.entries()) {
@@ -119,7 +143,11 @@ export async function rotateUnderLoad(
     await passed(requests)
     end.reached = true
   }
-  const all = [work(), ...Array.from({ length: callers }, (_, at) => caller(at % 5 === 0))]
+  const asking =
+    perSecond === undefined
+      ? Array.from({ length: callers }, (_, at) => caller(at % 5 === 0))
+      : [pacer(1000 / perSecond)]
+  const all = [work(), ...asking]
   await Promise.all(all.map(each => each.catch((error: unknown) => ((end.reached = true), Promise.reject(error)))))
   const named = new Map<string, number[]>()
   for (const record of await rig.records()) {

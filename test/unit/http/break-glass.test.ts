@@ -144,6 +144,11 @@ test('T62 what may be asked for: known actions once, a life within the rule, one
     [{ reason: 'back\u202ewards' }, 'reason'],
     [{ actions: ['restore-policy-admin'] }, 'policyAdmin'],
     [{ policyAdmin: newcomer }, 'policyAdmin'],
+    [{ actions: ['unrevoke-key'] }, 'keyVersion'],
+    [{ keyVersion: { key: 'treasury', version: 1 } }, 'keyVersion'],
+    [{ actions: ['unrevoke-key'], keyVersion: { key: 'treasury', version: 0 } }, '/keyVersion/version'],
+    [{ actions: ['unrevoke-key'], keyVersion: { key: 'no key', version: 1 } }, '/keyVersion/key'],
+    [{ actions: ['unrevoke-key'], keyVersion: { key: 'treasury', version: 1, all: true } }, '/keyVersion/all'],
     [{ roles: ['operator'] }, '/roles'],
   ]
   for (const [wish, field] of rows) {
@@ -164,6 +169,7 @@ const ALLOWED = [
     'changes.withdraw',
     'audit.read',
     'keys.revoke',
+    'keys.unrevoke',
   ],
 ]
 
@@ -175,7 +181,10 @@ test('T62 every route of the control plane × a token with every action: the red
     await rig.admin('policy-admin', 'chief')
     const world = await worldOf(rig, person('chief'))
     const policyAdmin = person('newcomer').address
-    const { token, id } = await rig.token({ actions: [...BREAK_GLASS_ACTIONS], policyAdmin })
+    const keyVersion = { key: 'treasury', version: 1 }
+    const { token, id } = await rig.token({ actions: [...BREAK_GLASS_ACTIONS], policyAdmin, keyVersion })
+    if (route.name === 'keys.unrevoke')
+      await rig.parts.revoke('treasury', { reason: 'r' }, { subject: 'x', peer: 'cli' })
     const { path, body } = world.sample(route.name)
     const mine = route.name === 'admins.add' ? { ...(body as object), roles: ['policy-admin'] } : body
     const response = await use(rig, token, route.method, path, mine)
@@ -201,12 +210,16 @@ test('T62 a token does what its statement names and nothing of the other actions
     'revoke-token': 'tokens.revoke',
     'withdraw-change': 'changes.withdraw',
     'revoke-key': 'keys.revoke',
+    'unrevoke-key': 'keys.unrevoke',
   }
   for (const action of ['read', ...Object.keys(WRITES)]) {
     for (const [needs, operation] of Object.entries(WRITES)) {
       const rig = openGlass()
       await rig.admin('auditor', 'proposer')
-      const { token } = await rig.token({ actions: [action] })
+      const named = action === 'unrevoke-key' ? { keyVersion: { key: 'treasury', version: 1 } } : {}
+      const { token } = await rig.token({ actions: [action], ...named })
+      if (operation === 'keys.unrevoke')
+        await rig.parts.revoke('treasury', { reason: 'r' }, { subject: 'x', peer: 'cli' })
       const { path, body } = (await worldOf(rig, HOLDER)).sample(operation)
       const method = CONTROL_ROUTES.find(({ name }) => name === operation)?.method ?? ''
       const response = await use(rig, token, method, path, body)

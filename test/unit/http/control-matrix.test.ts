@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ROLES, type Role } from '../../../src/domain/admins.ts'
 import { CONTROL_ROUTES } from '../../../src/http/routes-control.ts'
+import { type ControlParts, withBreakGlass } from '../../../src/service/control/index.ts'
+import { openMemoryStore } from '../../../src/store/memory.ts'
+import { GLASS } from '../../support/break-glass-world.ts'
 import { type ControlRig, openControlRig, person } from '../../support/control-rig.ts'
 import { type Sample, worldOf } from '../../support/control-samples.ts'
 import { problemOf } from '../../support/rig.ts'
@@ -21,6 +24,7 @@ const EXPECTED: Readonly<Record<string, readonly Role[]>> = {
   'keys.rotation': [...ROLES],
   'keys.rotate': ['key-admin'],
   'keys.revoke': ['operator', 'key-admin'],
+  'keys.unrevoke': [], // a quorum of custodians, and no role
   'tokens.issue': ['operator'],
   'tokens.revoke': ['operator'],
   'tokens.list': ['operator', 'auditor'],
@@ -39,13 +43,21 @@ const holdsAll = (roles: readonly Role[]): boolean =>
   roles.includes('policy-admin') &&
   (roles.includes('requester') || roles.includes('operator'))
 
+/** Everything there is: what needs custodians too. */
+const withCustodians = (real: ControlParts): ControlParts =>
+  withBreakGlass(real, {
+    rule: GLASS,
+    challenges: openMemoryStore().challenges,
+    watch: { fault: () => undefined, time: () => real.world.clock.now() },
+  })
+
 const guarded = CONTROL_ROUTES.filter(({ needs }) => needs !== 'login')
 const every: Role[][] = Array.from({ length: 2 ** ROLES.length }, (_, set) =>
   ROLES.filter((_role, at) => (set >> at) % 2 === 1),
 )
 
 async function rigFor(roles: readonly Role[]): Promise<{ rig: ControlRig; who: ReturnType<typeof person> }> {
-  const rig = openControlRig()
+  const rig = openControlRig({ parts: withCustodians })
   const who = person('subject')
   const at = rig.clock.now() - 10_000
   await rig.admin('policy-admin', 'another')

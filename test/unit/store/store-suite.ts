@@ -9,6 +9,7 @@ import { gatewaySuite } from './gateway-suite.ts'
 import { proposalsSuite } from './proposals-suite.ts'
 import { transactionsSuite } from './transactions-suite.ts'
 import { type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
+import { rebindingSuite } from './rebinding-suite.ts'
 import { versionsSuite } from './versions-suite.ts'
 
 type Now = Pick<Clock, 'now'>
@@ -25,6 +26,7 @@ export function storeSuite(name: string, open: (clock?: Now) => Promise<Store>, 
     test,
     clock,
   )
+  rebindingSuite(name, using, test)
   badRowSuite(name, using, test)
   idempotencySuite(name, using, test)
   idempotencyModel(name, using, test)

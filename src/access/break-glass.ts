@@ -1,13 +1,15 @@
 /**
  * Break-glass: a short credential for the hour in which nobody can act in the usual way. It is sealed in the signing keys of
  * custodians, who need not be administrators: a quorum of them, and whoever will hold it, sign one statement that says what
- * for, until when and what it may do. It stops things, or lets one person back in; it never signs and never allows more.
+ * for, until when and what it may do. It stops things, lets one person back in, or takes one revocation back, after which the key
+ * has to prove itself before it signs; it never signs and never allows more.
  *
  * Nothing that stands in the store is believed. The statement and its signatures lie there beside the token, and both are
  * judged again at each use, by the custodians of the configuration.
  */
 import canonicalize from 'canonicalize'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
+import { KEY_NAME } from '../domain/key.ts'
 import { provesAddress, readAddress } from './address-proof.ts'
 import { hasExactly, readJsonObject } from './jws.ts'
 
@@ -19,6 +21,7 @@ export const BREAK_GLASS_ACTIONS = [
   'revoke-token',
   'withdraw-change',
   'revoke-key',
+  'unrevoke-key',
 ] as const
 export type BreakGlassAction = (typeof BREAK_GLASS_ACTIONS)[number]
 
@@ -40,6 +43,7 @@ export const BREAK_GLASS_OPERATIONS: Readonly<Record<BreakGlassAction, readonly 
   'revoke-token': ['tokens.revoke'],
   'withdraw-change': ['changes.withdraw'],
   'revoke-key': ['keys.revoke'],
+  'unrevoke-key': ['keys.unrevoke'],
 }
 
 export const BREAK_GLASS_MINUTES = 15
@@ -60,6 +64,12 @@ export interface BreakGlassRule {
   readonly audience: string
 }
 
+/** One version of one key, by number. */
+export interface NamedVersion {
+  readonly key: string
+  readonly version: number
+}
+
 export interface BreakGlassTerms {
   /** 32 digits of hex, made here. */
   readonly nonce: string
@@ -70,6 +80,8 @@ export interface BreakGlassTerms {
   readonly actions: readonly BreakGlassAction[]
   /** The one address that `restore-policy-admin` lets in. There if and only if that is asked for. */
   readonly policyAdmin?: string
+  /** The one revoked version that `unrevoke-key` is about. There if and only if that is asked for. */
+  readonly keyVersion?: NamedVersion
   /** Life of the token. */
   readonly minutes: number
   /** Milliseconds since the epoch. */
@@ -116,13 +128,14 @@ const MEMBERS = ['nonce', 'holder', 'reason', 'actions', 'minutes', 'audience', 
 export function readBreakGlass(text: string, rule: BreakGlassRule): BreakGlassTerms | undefined {
   if (!text.startsWith(`${TITLE}\n`)) return undefined
   const read = readJsonObject(new TextEncoder().encode(text.slice(TITLE.length + 1)))
-  if (read === undefined || !hasExactly(read, MEMBERS, ['policyAdmin'])) return undefined
+  if (read === undefined || !hasExactly(read, MEMBERS, ['policyAdmin', 'keyVersion'])) return undefined
   // Nothing of this type is believed: `problemOfTerms` looks at each, and the text that is made of them must be this one.
-  const { nonce, holder, reason, actions, policyAdmin, minutes, asked } = read as unknown as Claimed
+  const { nonce, holder, reason, actions, policyAdmin, keyVersion, minutes, asked } = read as unknown as Claimed
   const askedAt = Date.parse(asked)
   if (!Array.isArray(actions) || !(askedAt >= 0 && askedAt < TIME_MAX)) return undefined
   const restores = policyAdmin === undefined ? {} : { policyAdmin }
-  const terms: BreakGlassTerms = { nonce, holder, reason, actions, minutes, askedAt, ...restores }
+  const unrevokes = keyVersion === undefined ? {} : { keyVersion }
+  const terms: BreakGlassTerms = { nonce, holder, reason, actions, minutes, askedAt, ...restores, ...unrevokes }
   return problemOfTerms(terms, rule) === undefined && breakGlassText(terms, rule) === text ? terms : undefined
 }
 
@@ -132,7 +145,7 @@ const TIME_MAX = 253_400_000_000_000
 
 /** What is wrong with terms that somebody asks for. */
 export function problemOfTerms(
-  { holder, actions, policyAdmin, minutes, reason, nonce }: BreakGlassTerms,
+  { holder, actions, policyAdmin, keyVersion, minutes, reason, nonce }: BreakGlassTerms,
   rule: Pick<BreakGlassRule, 'minutes'>,
 ): { readonly field: string; readonly reason: string; readonly fix: string } | undefined {
   const wrong = (field: string, what: string, fix: string) => ({ field, reason: what, fix })
@@ -144,12 +157,26 @@ export function problemOfTerms(
     return wrong('actions', 'is not a list of known actions', `use ${BREAK_GLASS_ACTIONS.join(', ')}, each once`)
   if (actions.includes('restore-policy-admin') ? !isAddress(policyAdmin) : policyAdmin !== undefined)
     return wrong('policyAdmin', 'does not go with the actions', 'give the one address that is let in, to restore it')
+  if (actions.includes('unrevoke-key') ? !isVersion(keyVersion) : keyVersion !== undefined)
+    return wrong(
+      'keyVersion',
+      'does not go with the actions',
+      'give the one key and version, to take its revocation back',
+    )
   if (typeof reason !== 'string' || !REASON.test(reason))
     return wrong('reason', 'is not a line of text', 'say in 1 to 500 characters why')
   return typeof nonce === 'string' && /^[0-9a-f]{32}$/.test(nonce)
     ? undefined
     : wrong('nonce', 'is not ours', 'ask again')
 }
+
+/** Exactly these two members: what stands beside them, nobody would look at. */
+function isVersion(value: unknown): value is NamedVersion {
+  if (typeof value !== 'object' || value === null || !hasExactly({ ...value }, ['key', 'version'])) return false
+  const { key, version } = value as Partial<Record<keyof NamedVersion, unknown>>
+  return typeof key === 'string' && KEY_NAME.test(key) && Number.isSafeInteger(version) && (version as number) >= 1
+}
+
 const REASON = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,500}$/u
 
 export interface BreakGlassSignature {
@@ -214,12 +241,12 @@ interface Sent {
 
 /**
  * Of what an operation can do, only what the statement names: to disable an administrator, or to let in the one policy-admin
- * it gives, under that role alone.
+ * it gives, under that role alone, or to take back the revocation of the one version it gives.
  * @throws `access/denied`
  */
 export function narrowBreakGlass(terms: BreakGlassTerms, operation: string, { object, body }: Sent): void {
-  const { actions, policyAdmin } = terms
-  const { roles, active, address } = (body ?? {}) as { roles?: unknown; active?: unknown; address?: unknown }
+  const { actions, policyAdmin, keyVersion } = terms
+  const { roles, active, address, version } = (body ?? {}) as Partial<Record<string, unknown>>
   const isRestored = (text: unknown): boolean =>
     actions.includes('restore-policy-admin') &&
     typeof text === 'string' &&
@@ -232,6 +259,9 @@ export function narrowBreakGlass(terms: BreakGlassTerms, operation: string, { ob
     case 'admins.change':
       if (roles === undefined && active === false && actions.includes('disable-admin')) return
       if (roles === undefined && active === true && isRestored(object)) return
+      break
+    case 'keys.unrevoke':
+      if (keyVersion !== undefined && object === keyVersion.key && version === keyVersion.version) return
       break
     default:
       return

@@ -1,5 +1,6 @@
 /**
- * What an administrator may do. Nothing is granted beyond this table: a permission that no role lists, nobody has.
+ * What an administrator may do. Nothing is granted beyond this table: a permission that no role lists, nobody has, as
+ * `keys:unrevoke`, which a quorum of custodians alone can give (`break-glass.ts`).
  *
  * Three duties are kept apart (separation of duties, OWASP API5): to bring signatures about, to approve, and to make
  * policy. One person, under whatever roles, holds at most two of them. Making tokens is counted as signing, since a token
@@ -15,6 +16,7 @@ export const PERMISSIONS = [
   'keys:bind',
   'keys:restore',
   'keys:revoke',
+  'keys:unrevoke',
   'flags:set',
   'policies:read',
   'policies:propose',

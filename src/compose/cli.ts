@@ -64,6 +64,13 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       ])
       return openMigrationRoom(roomSettings(config), world)
     },
+    openRewrap: async config => {
+      const logger = loggerAt('warn')
+      await refuseUnsafe('keys', config, environment, logger)
+      harden(runtime, logger, false)
+      const [{ openRewrapRoom }, { roomSettings }] = await Promise.all([import('./rewrap.ts'), import('./settings.ts')])
+      return openRewrapRoom(roomSettings(config), world)
+    },
     openInventory: async config => {
       await refuseUnsafe('keys', config, environment, loggerAt('warn')) // credentials go to the key services
       const [{ openInventory }, { roomSettings }] = await Promise.all([

@@ -15,6 +15,7 @@ import { controlPlane } from '../http/control.ts'
 import { type ControlParts, withBreakGlass } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
 import { revokeKey } from '../service/revoke.ts'
+import { unrevokeKey } from '../service/unrevoke.ts'
 import { beginRotation, rotationStep } from '../service/rotate/index.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
@@ -72,6 +73,8 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
         name,
         wish,
       ),
+    unrevoke: (name, version, actor) =>
+      unrevokeKey({ registry: store.keys, audit: room.audit, random: world.random, actor }, name, version),
     rotate: async (name, { step, provider, newAccount }, actor) => {
       const deps = { ...registerDeps(room, world, environment), actor }
       // A new version signs a challenge before it is made, and again before it signs anything else.

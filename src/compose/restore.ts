@@ -24,8 +24,9 @@ export function replayInto(
 }
 
 /**
- * The last word about a version wins, and what was revoked or destroyed in the meantime stays so. Where others share the
- * store the last word may stand in another log, so no log ends a quarantine there: an operator does, once more.
+ * The last word about a version wins; what was revoked in the meantime stays so unless a quorum took that back, and what was
+ * destroyed always. Where others share the store the last word may stand in another log, so no log ends a quarantine or a
+ * revocation there: people do, once more.
  */
 async function restoreQuarantine(
   { keys, shared }: { readonly keys: Pick<KeyRegistry, 'setState'>; readonly shared: boolean },
@@ -37,6 +38,7 @@ async function restoreQuarantine(
   try {
     if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', ['active', 'overlap'])
     if (record.event === 'key-revoked') await keys.setState(key, version, 'revoked', REVOCABLE)
+    if (record.event === 'key-unrevoked' && !shared) await keys.setState(key, version, 'quarantined', ['revoked'])
     if (record.event === 'key-restored' && !shared) await keys.setState(key, version, 'active', ['quarantined'])
   } catch (error) {
     if (!hasMovedOn(error)) throw error

@@ -8,7 +8,7 @@ import { signNatively } from './native.ts'
 
 export { type Attempts, type AttemptsOptions, createAttempts } from './attempts.ts'
 export type { BreakerChange } from './breaker.ts'
-export { contextFor } from './context.ts'
+export { contextFault, contextFor } from './context.ts'
 export { createEngines, type EngineCapability, type Engines, type SeedEngine } from './engines/index.ts'
 export { createResilience, type Resilience } from './resilience.ts'
 export { openPassphraseRow } from './passphrase-row.ts'

@@ -63,6 +63,15 @@ export interface EnvelopeRow {
   readonly context: EnvelopeContext
 }
 
+const REPLACED = 'replaced by '
+
+/** Why a binding is suspended whose place another one took: it signs no more, and waits to be removed. */
+export const replacedBy = (id: string): string => `${REPLACED}${id}`
+
+/** The id of the binding that took the place of this one. */
+export const successorOf = ({ suspended }: Pick<Binding, 'suspended'>): string | undefined =>
+  suspended?.startsWith(REPLACED) === true ? suspended.slice(REPLACED.length) : undefined
+
 export interface ResolvedKey {
   readonly key: Key
   readonly version: KeyVersion

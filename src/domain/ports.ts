@@ -54,6 +54,17 @@ export interface KeyRegistry extends KeyCatalogue {
    * @throws `key/unknown` without this version, `key/exists` for a binding at this provider and reference
    */
   addBinding(entry: { binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  /**
+   * One step: the new binding takes the place of the old one in the order, and the old one, suspended as `replacedBy` it, goes
+   * to the end. Its row stays readable: whoever resolved the old binding a moment ago still finds what belongs to it.
+   * @throws `key/unknown`; `key/unsupported` when the old one is suspended; `key/exists` as `addBinding`
+   */
+  replaceBinding(oldId: string, entry: { binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  /**
+   * Takes a replaced binding away, with its encrypted key. The caller has waited for those who still use it.
+   * @returns false when it is not there. @throws `key/unsupported` unless another one took its place
+   */
+  removeBinding(bindingId: string): Promise<boolean>
   /** @param reason undefined ends it. @returns false when nothing had to change. @throws `key/unknown` */
   suspendBinding(bindingId: string, reason: string | undefined): Promise<boolean>
   /**

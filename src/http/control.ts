@@ -34,6 +34,7 @@ export function controlPlane(parts: ControlParts) {
 
   const routes = (app: Edge): void => {
     for (const route of CONTROL_ROUTES) {
+      if (route.quorum === true && parts.breakGlass === undefined) continue
       app.on(route.method, honoPath(route), async c => {
         // Before the door: a stranger who sends a body slowly, or never, takes no place.
         const body = await readBody(c.req.raw, parts.limits.bodyBytes, parts.world.clock)

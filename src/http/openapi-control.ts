@@ -60,8 +60,9 @@ function refusalsOf({ body, writes, refusals = {} }: ControlRoute): Record<strin
 }
 
 for (const route of CONTROL_ROUTES) {
-  const { method, path, name, summary, needs, writes, param, body, query, answer: schema, status } = route
-  const needed = needs === 'login' ? 'Before there is a session.' : `Needs the permission ${needs}.`
+  const { method, path, name, summary, needs, quorum, writes, param, body, query, answer: schema, status } = route
+  const by = quorum === true ? ', which no role has: a break-glass token whose statement names this' : ''
+  const needed = needs === 'login' ? 'Before there is a session.' : `Needs the permission ${needs}${by}.`
   registry.registerPath({
     method: method.toLowerCase() as 'get',
     path,

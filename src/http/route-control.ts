@@ -29,6 +29,8 @@ interface Route {
   /** `login`: before there is a session. */
   readonly needs: Permission | 'login'
   readonly writes: boolean
+  /** By a statement of custodians alone: where there is no break-glass, it does not exist. */
+  readonly quorum?: true
   readonly param?: Param
   readonly body?: z.ZodType
   readonly query?: z.ZodObject

@@ -20,7 +20,6 @@ import {
   openSessionFor,
   proposeChange,
   queryAudit,
-  revoke,
   revokeToken,
   showAdmin,
   showChange,
@@ -30,6 +29,7 @@ import {
   withdrawChange,
 } from '../service/control/index.ts'
 import { type ControlRoute, login, route } from './route-control.ts'
+import { REVOCATION_ROUTES } from './routes-control-revocation.ts'
 import { ROTATION_ROUTES } from './routes-control-rotation.ts'
 import * as s from './schemas-control.ts'
 
@@ -141,21 +141,7 @@ export const CONTROL_ROUTES: readonly ControlRoute[] = [
     (parts, granted, { object }) => endQuarantine(parts, granted, object),
     (parts, _, { object }) => keyInShort(parts, object),
   ),
-  route(
-    {
-      method: 'POST',
-      path: '/v1/keys/{key}/revoke',
-      name: 'keys.revoke',
-      summary: 'Stop a key at once: nothing of it is released after the answer, requests under way included',
-      needs: 'keys:revoke',
-      writes: true,
-      param: 'key',
-      body: s.RevokeBody,
-      answer: s.RevocationAnswer,
-      refusals: NO_KEY,
-    },
-    (parts, granted, { object, body }) => revoke(parts, granted, { key: object, ...body }),
-  ),
+  ...REVOCATION_ROUTES,
   ...ROTATION_ROUTES,
   route(
     {

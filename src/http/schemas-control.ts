@@ -55,11 +55,14 @@ export const SessionAnswer = z.strictObject({
 
 const minutes = z.int().min(1).max(BREAK_GLASS_MINUTES_MAX)
 const breakGlassActions = z.array(z.enum(BREAK_GLASS_ACTIONS)).min(1).max(BREAK_GLASS_ACTIONS.length)
+const versionNumber = z.int().min(1)
+const namedVersion = z.strictObject({ key: keyName, version: versionNumber })
 export const BreakGlassBody = z.strictObject({
   holder: text(64, 'G… or 0x…: who will use the token. Signs the statement too, and is not counted in the quorum.'),
   reason: text(500, 'Why, in one line; stands in every record.'),
   actions: breakGlassActions.describe('What it may do, and nothing else.'),
   policyAdmin: text(64, 'G… or 0x…: the one address that restore-policy-admin lets in.').optional(),
+  keyVersion: namedVersion.describe('The one version that unrevoke-key leads back into quarantine.').optional(),
   minutes: minutes.describe('Life of the token; as configured unless told.').optional(),
 })
 export const BreakGlassAnswer = z.strictObject({
@@ -88,6 +91,7 @@ export const BreakGlassToken = z.strictObject({
   holder: z.string(),
   actions: breakGlassActions,
   policyAdmin: z.string().optional(),
+  keyVersion: namedVersion.optional(),
   expiresAt: time('At most one hour from now, whatever the clock does.'),
 })
 
@@ -108,6 +112,12 @@ export const KeyAnswer = Key
 export const RevokeBody = z.strictObject({
   version: z.int().min(1).optional().describe('This one; without it, all versions of the key.'),
   reason: text(500, 'Why, in one line; stands in the record.'),
+})
+export const UnrevokeBody = z.strictObject({ version: versionNumber.describe('As in the statement.') })
+export const UnrevokedAnswer = z.strictObject({
+  key: z.string(),
+  version: z.int(),
+  state: z.string().describe('quarantined: it signs nothing until it is restored.'),
 })
 export const RevocationAnswer = z.strictObject({
   key: z.string(),

@@ -3,7 +3,7 @@ import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
-import { SCHEME_OF, VERSION_STATES } from '../domain/key.ts'
+import { replacedBy, SCHEME_OF, successorOf, VERSION_STATES } from '../domain/key.ts'
 import type { StateMove, StoredResult } from '../domain/ports.ts'
 import { type Scheme, SCHEMES } from '../domain/provider.ts'
 
@@ -229,10 +229,7 @@ export function replacedBindings(
   checkPlace(version, entry)
   if (old.suspended !== undefined) throw unfit(version.key, 'replace', `${oldId} is suspended: ${old.suspended}`)
   refuseSecond(bindings, binding)
-  return [
-    ...bindings.map(each => (each.id === oldId ? { ...binding } : each)),
-    suspended(old, replacedBy(binding.id)),
-  ]
+  return [...bindings.map(each => (each.id === oldId ? { ...binding } : each)), suspended(old, replacedBy(binding.id))]
 }
 
 /** The bindings without one that was replaced. @throws as `removeBinding` */

@@ -1,5 +1,5 @@
 import { SignerError } from '../domain/errors.ts'
-import { type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
+import { type DatedVersion, type EnvelopeRow, maySign, replacedBy, type ResolvedKey } from '../domain/key.ts'
 import type { Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
 import {
   bindingsWithout,
@@ -159,9 +159,8 @@ function* replace(oldId: string, entry: Parameters<KeyRegistry['replaceBinding']
   const { binding, envelope } = entry
   const bindings = replacedBindings(before, oldId, entry)
   yield* refuseBindingId(binding.id)
-  const { suspended: reason = null } = bindings.at(-1) ?? {}
   yield* change(moveBinding, { id: oldId, position: before.bindings.length })
-  yield* change(suspendBinding, { id: oldId, suspended: reason })
+  yield* change(suspendBinding, { id: oldId, suspended: replacedBy(binding.id) })
   const at = bindings.findIndex(({ id }) => id === binding.id)
   yield* change(addBinding, bindingRow(binding, at))
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))

@@ -9,6 +9,7 @@ import {
   type BreakGlassTerms,
   breakGlassText,
   judgeBreakGlass,
+  type NamedVersion,
   narrowBreakGlass,
   problemOfTerms,
   readBreakGlass,
@@ -26,7 +27,7 @@ import type { Admin, ChallengeStore, TokenRecord } from '../../domain/admins.ts'
 import type { AuditActor } from '../../domain/audit.ts'
 import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import { canonicalAddress } from './admins.ts'
-import { type Asking, type Done, notPermitted } from './guard.ts'
+import { type Asking, type Done, type Granted, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
 
 export interface BreakGlassParts {
@@ -48,6 +49,7 @@ export interface BreakGlassWish {
   readonly reason: string
   readonly actions: readonly BreakGlassAction[]
   readonly policyAdmin?: string | undefined
+  readonly keyVersion?: NamedVersion | undefined
   readonly minutes?: number | undefined
 }
 
@@ -85,6 +87,7 @@ export async function askBreakGlass(parts: ControlParts, wish: BreakGlassWish): 
     reason: wish.reason,
     actions: BREAK_GLASS_ACTIONS.filter(action => wish.actions.includes(action)),
     ...(wish.policyAdmin === undefined ? {} : { policyAdmin: canonicalAddress(wish.policyAdmin) }),
+    ...(wish.keyVersion === undefined ? {} : { keyVersion: wish.keyVersion }),
     minutes: wish.minutes ?? rule.minutes,
     askedAt: believed(watch),
   }
@@ -138,10 +141,14 @@ export async function openBreakGlass(
     await alarm(parts, 'opened', { ...actor, peer: client }, asking, { ...facts, expiresAt: iso(expiresAt) })
     const grants = canonicalize(sealed) ?? ''
     await parts.tokens.record({ id, subject: terms.holder, issuedBy: ISSUED_BY, issuedAt: now, expiresAt, grants })
+    if (terms.keyVersion !== undefined) await glass.challenges.issue(onceOf(id), expiresAt)
     glass.seen.set(id, expiresAt)
-    const { holder, actions, policyAdmin } = terms
-    const restores = policyAdmin === undefined ? {} : { policyAdmin }
-    const answer = { token, tokenType: 'Bearer', id, holder, actions, ...restores, expiresAt: iso(expiresAt) }
+    const { holder, actions, policyAdmin, keyVersion } = terms
+    const about = {
+      ...(policyAdmin === undefined ? {} : { policyAdmin }),
+      ...(keyVersion === undefined ? {} : { keyVersion }),
+    }
+    const answer = { token, tokenType: 'Bearer', id, holder, actions, ...about, expiresAt: iso(expiresAt) }
     return { answer, facts, actor }
   } catch (error) {
     const actor = { subject: 'unknown', peer: client }
@@ -251,6 +258,7 @@ function holder(
       narrowBreakGlass(terms, operation, { object, body })
       if (operation === 'admins.change' && body?.active === true)
         await onlyPolicy(parts, canonicalAddress(String(object)))
+      if (operation === 'keys.unrevoke') await onlyBefore(parts, terms)
     },
   }
 }
@@ -262,6 +270,29 @@ async function onlyPolicy({ admins }: ControlParts, address: string): Promise<vo
   if (roles.includes('policy-admin') && !DUTIES.sign.some(permission => held.has(permission))) return
   throw notPermitted('admins:manage', 'break-glass lets a policy-admin back in, and nobody who brings signatures about')
 }
+
+/** Who signed knew of the revocation that they take back, and of no later one. */
+async function onlyBefore({ keys }: ControlParts, { keyVersion, askedAt }: BreakGlassTerms): Promise<void> {
+  const versions = keyVersion === undefined ? [] : await keys.versions(keyVersion.key)
+  const { revokedAt = 0 } = versions.find(({ version }) => version.version === keyVersion?.version)?.times ?? {}
+  if (revokedAt > askedAt) throw denied('the key was revoked after the statement was asked for: ask for another one')
+}
+
+/**
+ * A revocation taken back by those who signed the statement, and once: whoever revokes again is not overruled by the token
+ * that is still good. The version is in quarantine then, until a key-admin has seen it prove itself.
+ * @throws `access/denied` when the statement did this before; as `unrevokeKey`
+ */
+export async function unrevoke(parts: ControlParts, { actor }: Granted, { key, version }: NamedVersion): Promise<Done> {
+  const { challenges, watch } = glassOf(parts, `/v1/keys/${key}/unrevoke`)
+  if (!(await challenges.use(onceOf(actor.tokenId ?? ''), believed(watch))))
+    throw denied('the statement took a revocation back before, or has expired: ask for another one')
+  const { version: now } = await parts.unrevoke(key, version, actor)
+  parts.logger.error('key-unrevoked', { ...actor, key, version })
+  return { answer: { key, version, state: now.state }, facts: { version, state: now.state } }
+}
+
+const onceOf = (tokenId: string): string => `${ISSUED_BY}-unrevoke:${tokenId}`
 
 type Alarm = 'opened' | 'refused' | 'used'
 
@@ -292,11 +323,12 @@ async function alarm(
   else recordOpen(event)
 }
 
-const factsOf = ({ holder: address, reason, actions, policyAdmin, minutes }: BreakGlassTerms) => ({
+const factsOf = ({ holder: address, reason, actions, policyAdmin, keyVersion, minutes }: BreakGlassTerms) => ({
   holder: address,
   reason,
   actions: actions.join(' '),
   ...(policyAdmin === undefined ? {} : { policyAdmin }),
+  ...(keyVersion === undefined ? {} : { unrevokes: `${keyVersion.key} version ${keyVersion.version}` }),
   minutes,
 })
 

@@ -1,6 +1,6 @@
 export { addAdmin, changeAdmin, listAdmins, showAdmin } from './admins.ts'
 export { queryAudit } from './audit.ts'
-export { askBreakGlass, openBreakGlass, withBreakGlass } from './break-glass.ts'
+export { askBreakGlass, openBreakGlass, unrevoke, withBreakGlass } from './break-glass.ts'
 export {
   activateChange,
   approveChange,
@@ -19,7 +19,7 @@ export {
   performOpen,
   recordStray,
 } from './guard.ts'
-export { endQuarantine, keyInShort, listKeys, revoke, showKey, showPolicy } from './keys.ts'
+export { endQuarantine, keyInShort, listKeys, revoke, showKey, showPolicy, versionNow } from './keys.ts'
 export { challenge, openSessionFor } from './login.ts'
 export { checkPolicy, diffPolicy, explainPolicy } from './policies.ts'
 export type { ControlParts, Visit } from './ports.ts'

@@ -74,6 +74,16 @@ export async function revoke(
   return { answer: { key, revoked, now, ...(places === undefined ? {} : { places }) }, facts }
 }
 
+/** How a version is by now. @throws `key/unknown` */
+export async function versionNow(
+  { keys }: ControlParts,
+  { key, version }: { readonly key: string; readonly version: number },
+): Promise<Done> {
+  const held = (await keys.versions(key)).find(each => each.version.version === version)
+  if (held === undefined) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+  return { answer: { key, version, state: held.version.state } }
+}
+
 /** @throws `key/mismatch`: a row that is no policy any more was changed behind our back */
 function policyOf({ key: { name, policy } }: ResolvedKey): unknown {
   try {

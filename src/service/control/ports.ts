@@ -69,6 +69,8 @@ export interface ControlParts {
     wish: { readonly version?: number | undefined; readonly reason: string },
     actor: AuditActor,
   ): Promise<Revocation>
+  /** A revocation taken back, as far as quarantine; records who asked. @throws as `unrevokeKey` */
+  unrevoke(name: string, version: number, actor: AuditActor): Promise<ResolvedKey>
   /** One step of a rotation; records who asked. @returns whether anything changed. @throws as `rotationStep` */
   rotate(name: string, wish: RotationWish, actor: AuditActor): Promise<boolean>
   /** Address of the client, where a listed proxy names another than the socket. @throws `access/denied` */

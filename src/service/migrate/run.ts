@@ -28,10 +28,19 @@ export interface RunOptions {
 export type Move = (deps: MigrateDeps, row: SourceRow) => Promise<void>
 
 /** Nothing goes on after one of these, for no other row can do better. */
-const FATAL: ReadonlySet<ErrorCode> = new Set(['audit/sealed', 'store/unavailable', 'service/stopping', 'internal'])
+export const FATAL: ReadonlySet<ErrorCode> = new Set([
+  'audit/sealed',
+  'store/unavailable',
+  'service/stopping',
+  'internal',
+])
 /** The key service says no, or nothing. So many in a row, and the others will not hear better. */
-const FROM_SERVICE: ReadonlySet<ErrorCode> = new Set(['provider/unavailable', 'provider/refused', 'provider/ambiguous'])
-const SERVICE_FAILURES_MAX = 8
+export const FROM_SERVICE: ReadonlySet<ErrorCode> = new Set([
+  'provider/unavailable',
+  'provider/refused',
+  'provider/ambiguous',
+])
+export const SERVICE_FAILURES_MAX = 8
 
 /**
  * Every row becomes a key, once. What stands in the registry under its name and with its address is done: so a run that was

@@ -1,0 +1,40 @@
+import { randomId } from '../bytes/ids.ts'
+import type { AuditActor, AuditLog } from '../domain/audit.ts'
+import { SignerError } from '../domain/errors.ts'
+import type { ResolvedKey, VersionState } from '../domain/key.ts'
+import type { KeyRegistry, Random } from '../domain/ports.ts'
+import { TRANSITIONS } from '../keys/lifecycle.ts'
+
+interface UnrevokeDeps {
+  readonly registry: Pick<KeyRegistry, 'list' | 'setState'>
+  readonly audit: Pick<AuditLog, 'append'>
+  readonly random: Random
+  readonly actor: AuditActor
+}
+
+/**
+ * Takes a revocation back, as far as quarantine: the version signs nothing until `restoreKey` has seen it prove itself. Whether
+ * enough people stand behind it is the caller's to know; nothing but a statement of custodians leads here. A key service that
+ * was told to stop the key is not told otherwise: who runs it enables the key there, or the proof fails.
+ *
+ * On record before the state changes.
+ *
+ * @throws `key/unknown`; `key/unsupported` when the version is not revoked. Nothing changes then.
+ */
+export async function unrevokeKey(deps: UnrevokeDeps, name: string, version: number): Promise<ResolvedKey> {
+  const held = (await deps.registry.list()).find(each => each.key.name === name && each.version.version === version)
+  if (held === undefined) throw new SignerError('key/unknown', { key: `${name} version ${version}` })
+  const { state } = held.version
+  const cell = TRANSITIONS[state].unrevoke
+  if ('no' in cell) throw refused(name, `version ${version} is ${state}: ${cell.no}`)
+  const from: readonly VersionState[] = [state]
+  const detail = { key: name, version }
+  const auditId = randomId(deps.random, 'a')
+  await deps.audit.append({ kind: 'event', auditId, event: 'key-unrevoked', actor: deps.actor, detail })
+  if (await deps.registry.setState(name, version, cell.to, from))
+    return { ...held, version: { ...held.version, state: cell.to } }
+  throw refused(name, 'its state was changed meanwhile')
+}
+
+const refused = (key: string, reason: string): SignerError =>
+  new SignerError('key/unsupported', { key, wanted: 'unrevoke', reason })

@@ -424,7 +424,7 @@ test(
     )
     assert.equal(late.code, 'store/unavailable')
     const withheld = (await records(one)).filter(
-      record => record.kind === 'event' && record.event === 'release-withheld',
+      record => record.kind === 'event' && record.event === 'release-withheld' && record.detail['key'] === 'remote',
     )
     assert.equal(withheld.length, 1)
     assert.equal((await insisting(() => at(0).ask(call))).body['auditId'], quick.body['auditId'])

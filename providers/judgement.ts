@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../src/domain/errors.ts'
+import { type ErrorCode, SignerError } from '../src/domain/errors.ts'
 import type { TransportError } from './one-fetch.ts'
 
 /** What a failed exchange means for the caller, whichever service it was with. */
@@ -18,6 +18,10 @@ export const CODES = {
   corrupt: 'provider/corrupt',
   malformed: 'provider/malformed',
 } as const satisfies Record<Meaning, ErrorCode>
+
+/** An answer that came and is not what was asked for. */
+export const malformed = (provider: string, reason: string, requestId?: string): SignerError<'provider/malformed'> =>
+  new SignerError('provider/malformed', { provider, reason, ...(requestId === undefined ? {} : { requestId }) })
 
 /** What a throttling service is given when it names no time: the vendors' own clients start at one second too. */
 export const THROTTLED_RETRY_MS = 1_000

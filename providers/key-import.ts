@@ -1,6 +1,6 @@
 import { equalBytes } from '../src/bytes/equal.ts'
 import { toPkcs8 } from '../src/bytes/pkcs8.ts'
-import { secretRoom } from '../src/bytes/secret-room.ts'
+import { secretCopy } from '../src/bytes/secret-room.ts'
 import { type AnySignerError, isSignerError, SignerError } from '../src/domain/errors.ts'
 import type { Random } from '../src/domain/ports.ts'
 import type { Call, ImportKey, ImportWrap, KeyFacts, KeyRef, Scheme } from '../src/domain/provider.ts'
@@ -18,18 +18,15 @@ const UNDO_TRIES = 3
 export function requireImportable(
   { scheme, label, key, publicKey, wrap }: ImportKey,
   service: string,
-  takes: { readonly schemes: readonly Scheme[]; readonly wraps?: readonly ImportWrap[] },
+  { schemes, wraps = WRAPS }: { readonly schemes: readonly Scheme[]; readonly wraps?: readonly ImportWrap[] },
 ): void {
   const unsupported = (wanted: string, reason: string) =>
     new SignerError('key/unsupported', { key: label, wanted, reason })
-  if (!takes.schemes.includes(scheme)) {
+  if (!schemes.includes(scheme)) {
     throw unsupported((scheme as string).slice(0, 40), `${service} takes no such key; keep it as an envelope`)
   }
-  if (wrap !== undefined && !(takes.wraps ?? WRAPS).includes(wrap)) {
-    throw unsupported(
-      (wrap as string).slice(0, 40),
-      `${service} takes keys wrapped as ${(takes.wraps ?? WRAPS).join(' or ')}`,
-    )
+  if (wrap !== undefined && !wraps.includes(wrap)) {
+    throw unsupported((wrap as string).slice(0, 40), `${service} takes keys wrapped as ${wraps.join(' or ')}`)
   }
   if (key.length !== 32) throw unsupported(scheme, `a private key has 32 bytes, not ${key.length}`)
   const wanted = PUBLIC_KEY_BYTES[scheme]
@@ -69,10 +66,10 @@ export async function wrapForImport(
 }
 
 function freshKey(random: Random): Uint8Array {
-  const [drawn, room] = [random.bytes(32), secretRoom(32)]
-  room.set(drawn)
+  const drawn = random.bytes(32)
+  const key = secretCopy(drawn)
   drawn.fill(0)
-  return room
+  return key
 }
 
 async function rsaKey(spki: Uint8Array, bits: number): Promise<CryptoKey | undefined> {

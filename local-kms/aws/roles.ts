@@ -1,5 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto'
-import { duplicateName } from '../core/json-names.ts'
+import { isTokenSigned, tokenPart } from '../core/token.ts'
 import { AwsError } from './errors.ts'
 import { fits, type Rights } from './policy.ts'
 
@@ -36,7 +35,6 @@ export interface WebIdentity {
 }
 
 const invalidToken = (text: string): AwsError => new AwsError('InvalidIdentityToken', text)
-const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Reads a web identity token (an OpenID Connect ID token, RFC 7519) and holds it against a role's trust.
@@ -44,8 +42,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
  */
 export function checkWebIdentity(token: string, role: Role | undefined, now: number): WebIdentity {
   const [head, body, signature, ...rest] = token.split('.')
-  const header = decode(head)
-  const claims = decode(body)
+  const header = tokenPart(head)
+  const claims = tokenPart(body)
   if (header === undefined || claims === undefined || signature === undefined || rest.length > 0) {
     throw invalidToken('The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)')
   }
@@ -73,39 +71,8 @@ export function checkWebIdentity(token: string, role: Role | undefined, now: num
   if (ofAudience.length === 0) throw invalidToken('Incorrect token audience')
   const trust = ofAudience.find(each => fits(each.subject, sub))
   if (trust === undefined) throw denied()
-  if (trust.jwks !== undefined && !isSigned(header, `${head}.${body}`, signature, trust.jwks)) {
+  if (trust.jwks !== undefined && !isTokenSigned(header, `${head}.${body}`, signature, trust.jwks)) {
     throw invalidToken('The provided token could not be validated using its issuer’s keys')
   }
   return { issuer: iss, audience: trust.audience, subject: sub }
-}
-
-/** One part of a token: base64url of a JSON object. */
-function decode(part: string | undefined): Record<string, unknown> | undefined {
-  if (part === undefined || !/^[A-Za-z0-9_-]+$/.test(part)) return undefined
-  try {
-    const text = utf8.decode(Buffer.from(part, 'base64url'))
-    if (duplicateName(text) !== undefined) return undefined
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** RS256 and ES256, the algorithms of the identity providers that STS reads. RFC 7518 §3.3, §3.4. */
-function isSigned(
-  header: Record<string, unknown>,
-  signed: string,
-  signature: string,
-  keys: readonly Readonly<Record<string, unknown>>[],
-): boolean {
-  const { alg, kid } = header
-  if (alg !== 'RS256' && alg !== 'ES256') return false
-  const jwk = keys.find(key => key['kid'] === kid && key['kty'] === (alg === 'RS256' ? 'RSA' : 'EC'))
-  if (jwk === undefined) return false
-  const key = createPublicKey({ key: jwk, format: 'jwk' })
-  const bytes = Buffer.from(signature, 'base64url')
-  return verify('sha256', Buffer.from(signed), alg === 'RS256' ? key : { key, dsaEncoding: 'ieee-p1363' }, bytes)
 }

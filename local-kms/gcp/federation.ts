@@ -2,8 +2,7 @@
  * Workload identity federation: whether a token of another issuer (OpenID Connect) stands for a principal here.
  * @see https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers
  */
-import { createPublicKey, verify } from 'node:crypto'
-import { duplicateName } from '../core/json-names.ts'
+import { isTokenSigned, tokenPart } from '../core/token.ts'
 
 /** A provider of an identity pool, and who of it stands for the account. */
 export interface Federation {
@@ -27,9 +26,11 @@ export function federationProblem(
 ): string | undefined {
   const { issuer, subjects, jwks, audiences = [`https:${provider}`] } = rules
   const parts = token.split('.')
-  const [header, claims] = parts.length === 3 ? parts.slice(0, 2).map(readPart) : []
+  const [header, claims] = parts.length === 3 ? parts.slice(0, 2).map(tokenPart) : []
   if (header === undefined || claims === undefined) return 'Unable to parse the ID Token.'
-  if (!isSigned(header, parts, jwks)) return 'Invalid signature in the ID Token.'
+  const [head, body, signature = ''] = parts
+  if (header['crit'] !== undefined || !isTokenSigned(header, `${head}.${body}`, signature, jwks))
+    return 'Invalid signature in the ID Token.'
   const { iss, sub, aud, iat, exp, nbf } = claims
   if (iss !== issuer) return 'The issuer in ID Token does not match the expected ones.'
   const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
@@ -42,32 +43,4 @@ export function federationProblem(
   if (typeof sub !== 'string' || !subjects.includes(sub))
     return 'The given credential is rejected by the attribute condition.'
   return undefined
-}
-
-function readPart(part: string): Record<string, unknown> | undefined {
-  if (!/^[A-Za-z0-9_-]+$/.test(part)) return undefined
-  const text = Buffer.from(part, 'base64url').toString('utf8')
-  if (duplicateName(text) !== undefined) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function isSigned(
-  { alg, kid, crit }: Record<string, unknown>,
-  [head, body, signature]: readonly string[],
-  jwks: Federation['jwks'],
-): boolean {
-  if ((alg !== 'RS256' && alg !== 'ES256') || crit !== undefined) return false
-  const jwk = jwks.find(key => key['kid'] === kid && key['kty'] === (alg === 'RS256' ? 'RSA' : 'EC'))
-  if (jwk === undefined) return false
-  const key = createPublicKey({ key: jwk, format: 'jwk' })
-  const bytes = Buffer.from(signature ?? '', 'base64url')
-  const options = alg === 'RS256' ? key : { key, dsaEncoding: 'ieee-p1363' as const }
-  return verify('sha256', Buffer.from(`${head}.${body}`), options, bytes)
 }

@@ -2,6 +2,7 @@ import { CreateKeyCommand, type CreateKeyCommandInput } from '@aws-sdk/client-km
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, ImportKey, KeyAdmin, KeyRef, Scheme } from '../../src/domain/provider.ts'
 import { checkedConfig } from '../checks.ts'
+import { malformed } from '../judgement.ts'
 import type { ProviderWorld } from '../world.ts'
 import { openClient } from './client.ts'
 import { platformSources } from './platform.ts'
@@ -33,8 +34,7 @@ export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): P
     const asAsked = keySpec === input.KeySpec && keyUsage === input.KeyUsage
     if (isKeyArn(arn) && asAsked && (input.Origin === undefined || origin === input.Origin)) return arn
     const reason = 'CreateKey: the answer is not about the key that was asked for'
-    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
-    throw new SignerError('provider/malformed', { provider: name, reason, ...requestId })
+    throw malformed(name, reason, providerRequestId)
   }
 
   const parts = {

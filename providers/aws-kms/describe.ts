@@ -1,6 +1,7 @@
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, KeyFacts, KeyRef, Scheme } from '../../src/domain/provider.ts'
 import { ed25519FromSpki, secp256k1FromSpki } from '../../src/bytes/spki.ts'
+import { malformed } from '../judgement.ts'
 import { bytesOf, isKeyArn, SPELLING, schemeOf, textOf } from './translate.ts'
 import type { Output, Transport } from './transport.ts'
 
@@ -47,6 +48,3 @@ function checkedScheme(key: KeyRef, output: Output): Scheme {
   }
   return scheme
 }
-
-const malformed = (provider: string, reason: string, requestId: string | undefined) =>
-  new SignerError('provider/malformed', { provider, reason, ...(requestId === undefined ? {} : { requestId }) })

@@ -1,5 +1,5 @@
 import { GetParametersForImportCommand, ImportKeyMaterialCommand } from '@aws-sdk/client-kms'
-import { isSignerError, SignerError } from '../../src/domain/errors.ts'
+import { isSignerError } from '../../src/domain/errors.ts'
 import {
   type Call,
   type ImportKey,
@@ -8,10 +8,11 @@ import {
   type KeyRef,
   SCHEMES,
 } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import { abandon, requireImportable, requireImported, wrapForImport } from '../key-import.ts'
 import type { ProviderWorld } from '../world.ts'
 import { describeKey } from './describe.ts'
-import { type Parts, scheduleDestroy } from './states.ts'
+import { type Parts, requireSame, scheduleDestroy } from './states.ts'
 import { bytesOf } from './translate.ts'
 
 /** As strong as the keys that travel under it (NIST SP 800-57 part 1, table 2). */
@@ -75,8 +76,7 @@ async function bring(parts: ImportParts, arn: KeyRef, what: ImportKey, call: Cal
   const wrapped = await wrapForImport(what, { spki, bits: WRAPPING_BITS }, world.random)
   if (token === undefined || wrapped === undefined) {
     const reason = `GetParametersForImport: the answer holds no token or no ${WRAPPING_KEY_SPEC} key`
-    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
-    throw new SignerError('provider/malformed', { provider: name, reason, ...requestId })
+    throw malformed(name, reason, providerRequestId)
   }
   const input = {
     KeyId: arn,
@@ -102,8 +102,4 @@ async function imported({ client, name, world }: ImportParts, arn: KeyRef, call:
       })
     }
   }
-}
-
-function requireSame(arn: KeyRef, answered: unknown): void {
-  if (answered !== arn) throw new SignerError('key/mismatch', { key: arn, reason: 'AWS KMS answered for another key' })
 }

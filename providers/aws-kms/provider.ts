@@ -4,11 +4,12 @@ import type { Capabilities, EnvelopeProvider, KeyRef, SignInput } from '../../sr
 import type { SecretBytes } from '../../src/domain/secret.ts'
 import { ecdsaDerToCompact } from '../../src/bytes/der.ts'
 import { checkedConfig, contextProblem } from '../checks.ts'
+import { malformed } from '../judgement.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { PlatformSources } from './credentials.ts'
 import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
 import { describeKey } from './describe.ts'
-import { bytesOf, isKeyArn, SPELLING } from './translate.ts'
+import { bytesOf, requireArn, SPELLING } from './translate.ts'
 import type { Transport } from './transport.ts'
 
 const CAN: Capabilities = Object.freeze({
@@ -150,12 +151,6 @@ function toSignature64({ scheme }: SignInput, wire: Uint8Array): Signature64 {
   throw new SignerError('signature/malformed', { reason: `an Ed25519 signature has 64 bytes, not ${wire.length}` })
 }
 
-function requireArn(provider: string, operation: string, key: KeyRef): void {
-  if (isKeyArn(key)) return
-  const reason = `${operation}: the reference is not a key ARN; pin the one that describe returns, never an alias or a key id`
-  throw new SignerError('provider/refused', { provider, reason })
-}
-
 /** @throws `key/mismatch`: something stands between us and the key, or the answer belongs to another request. */
 function requireSameKey(provider: string, key: KeyRef, answered: unknown, requestId: string | undefined): void {
   if (typeof answered !== 'string') throw malformed(provider, 'the answer does not name its key', requestId)
@@ -175,6 +170,3 @@ const withId = (providerRequestId: string | undefined) => (providerRequestId ===
 
 const unsupported = (key: KeyRef, wanted: string, reason: string) =>
   new SignerError('key/unsupported', { key, wanted, reason })
-
-const malformed = (provider: string, reason: string, requestId: string | undefined) =>
-  new SignerError('provider/malformed', { provider, reason, ...(requestId === undefined ? {} : { requestId }) })

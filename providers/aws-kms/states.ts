@@ -6,9 +6,10 @@ import {
 } from '@aws-sdk/client-kms'
 import { isSignerError, SignerError } from '../../src/domain/errors.ts'
 import type { Call, Destruction, KeyRef } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import { requireDays } from '../key-import.ts'
 import type { KmsClient } from './client.ts'
-import { isKeyArn } from './translate.ts'
+import { requireArn } from './translate.ts'
 
 /** AWS KMS API reference, ScheduleKeyDeletion. */
 const WINDOW_DAYS_MIN = 7
@@ -62,15 +63,13 @@ export async function scheduleDestroy(
 }
 
 function destruction(provider: string, key: KeyRef, answered: unknown, date: unknown): Destruction {
-  if (answered !== key) throw new SignerError('key/mismatch', { key, reason: 'AWS KMS answered for another key' })
+  requireSame(key, answered)
   const at = date instanceof Date ? date.getTime() : Number.NaN
   if (Number.isFinite(at)) return { at }
-  const reason = 'ScheduleKeyDeletion: the answer says no date'
-  throw new SignerError('provider/malformed', { provider, reason })
+  throw malformed(provider, 'ScheduleKeyDeletion: the answer says no date')
 }
 
-function requireArn(provider: string, operation: string, key: KeyRef): void {
-  if (isKeyArn(key)) return
-  const reason = `${operation}: the reference is not a key ARN; use the one that is pinned`
-  throw new SignerError('provider/refused', { provider, reason })
+/** @throws `key/mismatch` */
+export function requireSame(key: KeyRef, answered: unknown): void {
+  if (answered !== key) throw new SignerError('key/mismatch', { key, reason: 'AWS KMS answered for another key' })
 }

@@ -1,5 +1,5 @@
 import { SignerError } from '../../src/domain/errors.ts'
-import { SCHEMES, type Scheme } from '../../src/domain/provider.ts'
+import { type KeyRef, SCHEMES, type Scheme } from '../../src/domain/provider.ts'
 import {
   CODES,
   judgeTransport,
@@ -43,6 +43,13 @@ export function isKeyArn(reference: string): boolean {
     (parts[5] ?? '').length > 4 &&
     reference.length <= 2048
   )
+}
+
+/** @throws `provider/refused` */
+export function requireArn(provider: string, operation: string, key: KeyRef): void {
+  if (isKeyArn(key)) return
+  const reason = `${operation}: the reference is not a key ARN; pin the one that describe returns, never an alias or a key id`
+  throw new SignerError('provider/refused', { provider, reason })
 }
 
 /** Members of an answer as they are, not as the SDK's types promise: it hands on what the wire said. */

@@ -1,6 +1,6 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms'
 import { type Client, connectivityState, credentials } from '@grpc/grpc-js'
-import { secretRoom } from '../../src/bytes/secret-room.ts'
+import { secretCopy } from '../../src/bytes/secret-room.ts'
 import type { Call } from '../../src/domain/provider.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { isLoopback } from '../endpoint.ts'
@@ -225,9 +225,7 @@ function accept(operation: Operation, answer: unknown): Attempted {
     const { plaintext: wire, ...rest } = answer as Record<string, unknown>
     if (!(wire instanceof Uint8Array) || wire.length === 0) throw new FormError('no plaintext')
     const message = typed('', rest) as Message
-    const plaintext = secretRoom(wire.length)
-    plaintext.set(wire)
-    return { message, plaintext: new SecretBytes(plaintext, 'plaintext of Decrypt') }
+    return { message, plaintext: new SecretBytes(secretCopy(wire), 'plaintext of Decrypt') }
   } finally {
     wipePlaintext(answer)
   }

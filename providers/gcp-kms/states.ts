@@ -76,7 +76,7 @@ async function requireWindow({ wire, name: provider }: Parts, key: KeyRef, days:
   throw new SignerError('key/unsupported', { key, wanted: `destruction after ${days} days`, reason })
 }
 
-export function requireVersion(provider: string, operation: string, key: KeyRef): void {
+function requireVersion(provider: string, operation: string, key: KeyRef): void {
   if (isVersionName(key)) return
   const reason = `${operation}: the reference is not the full name of a version; use the one that is pinned`
   throw new SignerError('provider/refused', { provider, reason })

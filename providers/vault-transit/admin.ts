@@ -1,17 +1,15 @@
 import { toHex } from '../../src/bytes/hex.ts'
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, KeyAdmin } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { VaultTransitConfig } from './config.ts'
 import { describeKey, readKey } from './describe.ts'
 import { importKey } from './import.ts'
+import { isFresh, KEPT } from './kept.ts'
 import { openVaultClient } from './provider.ts'
 import { pinned } from './reference.ts'
 import { destroy, disable, enable } from './states.ts'
-import type { JsonObject } from './wire.ts'
-
-/** What is asked for, and must be read back: keys that leave the service by no way. */
-const KEPT = { exportable: false, allow_plaintext_backup: false, derived: false } as const
 
 /**
  * Makes, imports, disables and gives up keys; needs `create`, `update` and `read` on `MOUNT/keys/*`, `read` on
@@ -36,10 +34,9 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
       throw new SignerError('key/exists', { key: `${mount}/${name}` })
     }
     const { data } = await readKey(client, name, call)
-    if (isAsAsked(data, name, type)) return name
-    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
+    if (data['type'] === type && isFresh(data, name)) return name
     const reason = 'CreateKey: the key that is there is not the one that was asked for'
-    throw new SignerError('provider/malformed', { provider, reason, ...requestId })
+    throw malformed(provider, reason, providerRequestId)
   }
 
   async function exists(name: string, call: Call): Promise<boolean> {
@@ -69,12 +66,6 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
     scheduleDestroy: (key, { days }, call) => destroy(client, key, days, call),
   } satisfies KeyAdmin)
 }
-
-const isAsAsked = (data: JsonObject, name: string, type: string): boolean =>
-  data['name'] === name &&
-  data['type'] === type &&
-  data['latest_version'] === 1 &&
-  Object.entries(KEPT).every(([member, value]) => data[member] === value)
 
 /** The label in Transit's alphabet, and 64 random bits: readable in policies, never the name of a key that exists. */
 export function keyName(label: string, random: Uint8Array): string {

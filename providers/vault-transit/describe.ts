@@ -1,6 +1,7 @@
 import { fromBase64 } from '../../src/bytes/base64.ts'
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, KeyFacts, KeyRef } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import type { VaultClient } from './client.ts'
 import { parseReference, pinned, requireReference } from './reference.ts'
 import { type JsonObject, objectOf } from './wire.ts'
@@ -16,16 +17,13 @@ export async function describeKey(client: VaultClient, key: KeyRef, call: Call):
   const { name: provider, mount } = client
   const { name, version: wanted } = requireReference(provider, 'ReadKey', mount, key)
   const { data, providerRequestId } = await readKey(client, name, call)
-  const malformed = (reason: string) => {
-    const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
-    return new SignerError('provider/malformed', { provider, reason: `ReadKey: ${reason}`, ...requestId })
-  }
-  requireName(data, key, name, malformed)
+  const wrong = (reason: string) => malformed(provider, `ReadKey: ${reason}`, providerRequestId)
+  requireName(data, key, name, wrong)
   const problem = kindProblem(data)
   if (problem !== undefined) throw new SignerError('key/unsupported', { key, wanted: WANTED, reason: problem })
   const version = wanted ?? data['latest_version']
   if (typeof version !== 'number' || parseReference(pinned(mount, name, version), mount)?.version !== version) {
-    throw malformed('the answer names no latest version')
+    throw wrong('the answer names no latest version')
   }
   const entry = objectOf(data['keys'])[String(version)]
   if (entry === undefined) {
@@ -33,7 +31,7 @@ export async function describeKey(client: VaultClient, key: KeyRef, call: Call):
   }
   const text = objectOf(entry)['public_key']
   const publicKey = typeof text === 'string' ? fromBase64(text) : undefined
-  if (publicKey?.length !== 32) throw malformed('the version holds no Ed25519 public key')
+  if (publicKey?.length !== 32) throw wrong('the version holds no Ed25519 public key')
   const protection = client.local ? 'unknown' : 'software'
   return { reference: pinned(mount, name, version), scheme: 'ed25519', publicKey, protection }
 }
@@ -53,9 +51,9 @@ export async function readKey(
   return { data, ...(providerRequestId === undefined ? {} : { providerRequestId }) }
 }
 
-function requireName(data: JsonObject, key: KeyRef, name: string, malformed: (reason: string) => Error): void {
+function requireName(data: JsonObject, key: KeyRef, name: string, wrong: (reason: string) => Error): void {
   const answered = data['name']
-  if (typeof answered !== 'string') throw malformed('the answer does not name its key')
+  if (typeof answered !== 'string') throw wrong('the answer does not name its key')
   if (answered !== name) throw new SignerError('key/mismatch', { key, reason: 'Vault answered for another key' })
 }
 

@@ -2,10 +2,12 @@ import { toBase64 } from '../../src/bytes/base64.ts'
 import { spkiFromPem } from '../../src/bytes/pem.ts'
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, ImportKey, KeyFacts } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import { abandon, requireImportable, requireImported, wrapForImport } from '../key-import.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { VaultClient } from './client.ts'
 import { describeKey, readKey } from './describe.ts'
+import { isFresh, KEPT } from './kept.ts'
 import { pinned } from './reference.ts'
 import { deleteKey } from './states.ts'
 import { objectOf } from './wire.ts'
@@ -13,8 +15,6 @@ import { objectOf } from './wire.ts'
 const SERVICE = 'Vault Transit'
 /** Vault has one import key a mount, and it is of this length. */
 const WRAPPING_BITS = 4096
-/** As for keys that Vault makes: out by no way. Rotation stays possible because nothing else can stop the newest version. */
-const KEPT = { exportable: false, allow_plaintext_backup: false, derived: false } as const
 
 export interface ImportParts {
   readonly client: VaultClient
@@ -39,6 +39,7 @@ export async function importKey(
   const ciphertext = await wrapped(client, what, world, call)
   const left = `${mount}/${name}`
   try {
+    // Rotation stays possible because nothing else can stop the newest version.
     const body = { type: 'ed25519', hash_function: 'SHA256', ciphertext, allow_rotation: true, ...KEPT }
     await client.attempt(
       { name: 'ImportKey', kind: 'effect' },
@@ -66,16 +67,14 @@ async function wrapped(client: VaultClient, what: ImportKey, world: ProviderWorl
   const spki = (typeof pem === 'string' ? spkiFromPem(pem) : undefined) ?? new Uint8Array()
   const material = await wrapForImport(what, { spki, bits: WRAPPING_BITS }, world.random)
   if (material !== undefined) return toBase64(material)
-  const requestId = providerRequestId === undefined ? {} : { requestId: providerRequestId }
   const reason = `ReadWrappingKey: the answer holds no RSA key of ${WRAPPING_BITS} bits`
-  throw new SignerError('provider/malformed', { provider: client.name, reason, ...requestId })
+  throw malformed(client.name, reason, providerRequestId)
 }
 
 /** @throws `key/mismatch`: a key that can be read out again is not what was asked for. */
 async function requireKept(client: VaultClient, name: string, call: Call): Promise<void> {
   const { data } = await readKey(client, name, call)
-  const kept = Object.entries(KEPT).every(([member, value]) => data[member] === value)
-  if (kept && data['name'] === name && data['latest_version'] === 1) return
+  if (isFresh(data, name)) return
   const key = pinned(client.mount, name, 1)
   throw new SignerError('key/mismatch', { key, reason: 'Vault keeps the imported key otherwise than it was asked to' })
 }

@@ -3,6 +3,7 @@ import { signature64 } from '../../src/domain/brands.ts'
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Capabilities, EnvelopeProvider, KeyRef, SignInput } from '../../src/domain/provider.ts'
 import { checkedConfig, contextProblem } from '../checks.ts'
+import { malformed } from '../judgement.ts'
 import type { ProviderWorld } from '../world.ts'
 import { openClient, type VaultClient } from './client.ts'
 import { type VaultTransitConfig, vaultTransitSchema } from './config.ts'
@@ -146,6 +147,3 @@ const mismatch = (key: KeyRef) =>
   new SignerError('key/mismatch', { key, reason: 'Vault answered for another version of the key' })
 
 const withId = (providerRequestId: string | undefined) => (providerRequestId === undefined ? {} : { providerRequestId })
-
-const malformed = (provider: string, reason: string, requestId: string | undefined) =>
-  new SignerError('provider/malformed', { provider, reason, ...(requestId === undefined ? {} : { requestId }) })

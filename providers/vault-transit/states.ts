@@ -1,5 +1,6 @@
 import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, Destruction, KeyRef } from '../../src/domain/provider.ts'
+import { malformed } from '../judgement.ts'
 import type { VaultClient } from './client.ts'
 import { readKey } from './describe.ts'
 import { requirePinned } from './reference.ts'
@@ -37,7 +38,7 @@ async function hold(client: VaultClient, operation: Operation['name'], key: KeyR
 function numberOf({ name: provider }: VaultClient, data: JsonObject, member: string): number {
   const value = data[member]
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new SignerError('provider/malformed', { provider, reason: `ReadKey: the answer says no ${member}` })
+  throw malformed(provider, `ReadKey: the answer says no ${member}`)
 }
 
 /** @throws `key/unsupported` while an older version may sign, which would be stopped too */
@@ -113,8 +114,7 @@ async function configure(client: VaultClient, key: KeyRef, wanted: Record<string
   await post(client, 'ConfigureKey', `${name}/config`, wanted, call)
   const { data } = await readKey(client, name, call)
   if (Object.entries(wanted).every(([member, value]) => data[member] === value)) return
-  const reason = 'ConfigureKey: the key is not as it was set'
-  throw new SignerError('provider/malformed', { provider: client.name, reason })
+  throw malformed(client.name, 'ConfigureKey: the key is not as it was set')
 }
 
 // All but a rotation set a state, so an unanswered one can be sent again.

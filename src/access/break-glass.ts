@@ -11,7 +11,7 @@ import canonicalize from 'canonicalize'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import { KEY_NAME } from '../domain/key.ts'
 import { provesAddress, readAddress } from './address-proof.ts'
-import { hasExactly, readJsonObject } from './jws.ts'
+import { hasExactly, readJsonObject } from '../bytes/jws.ts'
 
 /** What a statement may ask for. */
 export const BREAK_GLASS_ACTIONS = [

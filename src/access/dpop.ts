@@ -1,7 +1,7 @@
 import { toBase64Url } from '../bytes/base64.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import type { HeaderValue } from './credentials.ts'
-import { hasExactly, readCompact, readJsonObject } from './jws.ts'
+import { hasExactly, readCompact, readJsonObject } from '../bytes/jws.ts'
 import { readProofKey } from './proof-key.ts'
 import { freshUntil, type Proof, type ProofRules, type ProvenRequest } from './proof-rules.ts'
 import { HEADER_CHARACTERS_MAX, invalid } from './token-reasons.ts'

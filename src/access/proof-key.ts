@@ -1,7 +1,7 @@
 import { fromBase64Url, toBase64Url } from '../bytes/base64.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import { verifySignature } from '../bytes/verify.ts'
-import { hasExactly } from './jws.ts'
+import { hasExactly } from '../bytes/jws.ts'
 
 /** The public half of a key that callers prove to have. */
 export interface ProofKey {

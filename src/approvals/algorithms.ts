@@ -3,6 +3,7 @@ import { fromBase64Url, toBase64Url } from '../bytes/base64.ts'
 import { hasExactly } from '../bytes/jws.ts'
 import { sha256 } from '../bytes/sha256.ts'
 import type { Scheme, SignInput } from '../domain/provider.ts'
+import { isRecord } from './claims.ts'
 
 export type JoseAlgorithm = 'EdDSA' | 'ES256K'
 
@@ -45,16 +46,15 @@ export interface KnownPublicKey {
 
 /** @returns undefined unless it is a bare public key of ours in its one spelling */
 export function readPublicJwk(value: unknown): KnownPublicKey | undefined {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return undefined
-  const { kty, crv, x, y } = value as Record<string, unknown>
-  const members = value as Record<string, unknown>
+  if (!isRecord(value)) return undefined
+  const { kty, crv, x, y } = value
   const left = coordinate(x)
   if (left === undefined) return undefined
-  if (kty === 'OKP' && crv === 'Ed25519' && hasExactly(members, ['crv', 'kty', 'x'])) {
+  if (kty === 'OKP' && crv === 'Ed25519' && hasExactly(value, ['crv', 'kty', 'x'])) {
     return known('ed25519', left)
   }
   const right = coordinate(y)
-  if (kty === 'EC' && crv === 'secp256k1' && right !== undefined && hasExactly(members, ['crv', 'kty', 'x', 'y'])) {
+  if (kty === 'EC' && crv === 'secp256k1' && right !== undefined && hasExactly(value, ['crv', 'kty', 'x', 'y'])) {
     return known('ecdsa-secp256k1', Uint8Array.of(4, ...left, ...right))
   }
   return undefined

@@ -5,7 +5,7 @@ import { type DatedVersion, VERSION_STATES, type VersionState } from '../domain/
 import { type Scheme, SCHEMES } from '../domain/provider.ts'
 import { JOSE, type JoseAlgorithm, kidOf, type PublicJwk, readPublicJwk, thumbprintOf } from './algorithms.ts'
 import { canonicalJson } from './canonical.ts'
-import { isSeconds } from './claims.ts'
+import { isRecord, isSeconds } from './claims.ts'
 import { openCompact, signingInputOf, withSignature } from './compact.ts'
 import type { MetadataKey } from './metadata-key.ts'
 import { refused } from './refused.ts'
@@ -109,7 +109,7 @@ export async function readMetadata(
   if (signer?.scheme !== 'ed25519') throw refused('metadata', 'the document of keys has no Ed25519 key in its header')
   if (thumbprintOf(signer.jwk) !== issuer || kid !== issuer)
     throw refused('issuer', 'the document of keys is signed by another issuer than the one that is trusted')
-  if (!(await verifySignature({ scheme: 'ed25519', message: signingInput }, signer.publicKey, signature)))
+  if (!(await verifySignature(JOSE.ed25519.toSign(signingInput), signer.publicKey, signature)))
     throw refused('metadata', 'the signature of the document of keys is not good')
   const metadata = readDocument(payload)
   if (metadata === undefined) throw refused('metadata', 'the document of keys has another form than this version knows')
@@ -130,13 +130,12 @@ function readDocument(payload: Uint8Array): KeyMetadata | undefined {
 }
 
 const MEMBERS = ['kid', 'key', 'version', 'scheme', 'alg', 'address', 'jwk', 'state']
-const TIMES = ['validFrom', 'validUntil', 'revokedAt']
+const TIMES = ['validFrom', 'validUntil', 'revokedAt'] as const
 
 /** Every member says the same of the key, or the entry is none. */
 function isEntry(value: unknown): value is KeyEntry {
-  if (value === null || typeof value !== 'object' || !hasExactly(value as Record<string, unknown>, MEMBERS, TIMES))
-    return false
-  const entry = value as Partial<Record<keyof KeyEntry, unknown>>
+  if (!isRecord(value) || !hasExactly(value, MEMBERS, TIMES)) return false
+  const entry: Partial<Record<keyof KeyEntry, unknown>> = value
   const { kid, key, version, scheme, alg, address, jwk, state } = entry
   const known = readPublicJwk(jwk)
   return (
@@ -148,8 +147,6 @@ function isEntry(value: unknown): value is KeyEntry {
     alg === JOSE[known?.scheme ?? 'ed25519'].alg &&
     typeof address === 'string' &&
     VERSION_STATES.some(each => each === state) &&
-    (['validFrom', 'validUntil', 'revokedAt'] as const).every(
-      name => entry[name] === undefined || isSeconds(entry[name]),
-    )
+    TIMES.every(name => entry[name] === undefined || isSeconds(entry[name]))
   )
 }

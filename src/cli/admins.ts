@@ -1,14 +1,10 @@
 import { type Command, Option } from 'commander'
 import { ROLES } from '../domain/admins.ts'
 import type { AdminRoom, CliContext } from './context.ts'
-import { columns, given, json, printable } from './options.ts'
+import { columns, json, printable } from './options.ts'
+import { forRoom, type RoomFlags, withRoom } from './room.ts'
 
-interface Common {
-  readonly config?: string
-  readonly data?: string
-  readonly json?: boolean
-}
-interface AddFlags extends Common {
+interface AddFlags extends RoomFlags {
   readonly name: string
   readonly role: readonly string[]
 }
@@ -26,52 +22,36 @@ export function adminsCommand(program: Command, context: CliContext): void {
     .description('who may log in to the control plane; for the owner of the machine')
     .addHelpText('after', EXAMPLES)
 
-  common(admins.command('add').argument('<address>', 'G… or 0x…'))
+  forRoom(admins.command('add').argument('<address>', 'G… or 0x…'))
     .description('add an administrator')
     .requiredOption('--name <name>', 'for people')
     .addOption(new Option('--role <roles...>', 'one or more').choices(ROLES).makeOptionMandatory())
     .action(async (address: string, flags: AddFlags) => {
-      const added = await withRoom(context, flags, room => room.add({ address, name: flags.name, roles: flags.role }))
+      const added = await inRoom(context, flags, room => room.add({ address, name: flags.name, roles: flags.role }))
       await show(context, flags, [added], added)
     })
 
-  common(admins.command('list'))
+  forRoom(admins.command('list'))
     .description('list the administrators')
-    .action(async (flags: Common) => {
-      const list = await withRoom(context, flags, room => room.list())
+    .action(async (flags: RoomFlags) => {
+      const list = await inRoom(context, flags, room => room.list())
       await show(context, flags, list, { admins: list })
     })
 
-  common(admins.command('disable').argument('<address>', 'G… or 0x…'))
+  forRoom(admins.command('disable').argument('<address>', 'G… or 0x…'))
     .description('end the sessions of an administrator and let them in no more; the last policy-admin stays')
-    .action(async (address: string, flags: Common) => {
-      const disabled = await withRoom(context, flags, room => room.disable(address))
+    .action(async (address: string, flags: RoomFlags) => {
+      const disabled = await inRoom(context, flags, room => room.disable(address))
       await show(context, flags, [disabled], disabled)
     })
 }
 
-const common = (command: Command): Command =>
-  command
-    .option('--config <file>', 'TOML file of the service')
-    .option('--data <dir>', 'data directory (wins over the file)')
-    .option('--json', 'print one JSON object')
-
-async function withRoom<T>(context: CliContext, flags: Common, body: (room: AdminRoom) => Promise<T>): Promise<T> {
-  const config = await context.services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
-  const room = await context.services.openAdmins(config)
-  try {
-    return await body(room)
-  } finally {
-    await room.close()
-  }
-}
+const inRoom = <T>(context: CliContext, flags: RoomFlags, body: (room: AdminRoom) => Promise<T>): Promise<T> =>
+  withRoom(context, flags, config => context.services.openAdmins(config), body)
 
 type View = Awaited<ReturnType<AdminRoom['list']>>[number]
 
-async function show({ terminal }: CliContext, flags: Common, list: readonly View[], whole: unknown): Promise<void> {
+async function show({ terminal }: CliContext, flags: RoomFlags, list: readonly View[], whole: unknown): Promise<void> {
   if (flags.json) return terminal.out(json(whole))
   const rows = list.map(({ address, name, roles, active }) => [
     address,

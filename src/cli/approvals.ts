@@ -3,6 +3,7 @@ import type { VerifiedApproval } from '../service/approvals.ts'
 import type { CliContext } from './context.ts'
 import { readText, usage } from './input.ts'
 import { given, json, printable } from './options.ts'
+import { configOf, type RoomFlags } from './room.ts'
 
 interface VerifyFlags {
   readonly jws: string
@@ -11,11 +12,6 @@ interface VerifyFlags {
   readonly audience?: string
   readonly action?: string
   readonly at?: string
-  readonly json?: boolean
-}
-interface IssuerFlags {
-  readonly config?: string
-  readonly data?: string
   readonly json?: boolean
 }
 
@@ -76,12 +72,8 @@ export function approvalsCommand(program: Command, context: CliContext): void {
     .option('--config <file>', 'TOML file of the service')
     .option('--data <dir>', 'data directory (wins over the file)')
     .option('--json', 'print one JSON object, with the public key')
-    .action(async (flags: IssuerFlags) => {
-      const config = await services.loadConfig({
-        ...given({ file: flags.config }),
-        flags: given({ 'data.directory': flags.data }),
-      })
-      const { thumbprint, jwk } = await services.metadataIssuer(config)
+    .action(async (flags: RoomFlags) => {
+      const { thumbprint, jwk } = await services.metadataIssuer(await configOf(context, flags))
       await terminal.out(flags.json ? json({ issuer: thumbprint, jwk }) : `${thumbprint}\n`)
     })
 }

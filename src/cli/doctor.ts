@@ -4,6 +4,7 @@ import type { CliContext, Diagnosis } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
 import { usage } from './input.ts'
 import { given, json, printable } from './options.ts'
+import { configOf } from './room.ts'
 
 interface Flags {
   readonly config?: string
@@ -42,10 +43,7 @@ async function doctor(context: CliContext, flags: Flags): Promise<void> {
   if (key !== undefined && provider === undefined) {
     throw usage('--provider', 'is missing', 'name the provider that has the key of --key')
   }
-  const config = await services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
+  const config = await configOf(context, flags)
   const stop = new AbortController()
   const undo = context.onStop(() => stop.abort(new Error('stopped')))
   const findings: Diagnosis[] = []

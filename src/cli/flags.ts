@@ -2,12 +2,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CliContext, FlagRoom, FlagRule, FlagValue, FlagView } from './context.ts'
 import { usage } from './input.ts'
 import { columns, countOption, given, json, printable } from './options.ts'
+import { configOf, type RoomFlags } from './room.ts'
 
-interface Common {
-  readonly config?: string
+interface Common extends RoomFlags {
   readonly file?: string
-  readonly data?: string
-  readonly json?: boolean
 }
 interface SetFlags extends Common {
   readonly key?: string
@@ -101,10 +99,7 @@ function valueOf({ mode, target, percent: share, order }: SetFlags): FlagValue {
 }
 
 async function report(context: CliContext, options: Common, act: (room: FlagRoom) => Promise<FlagView>): Promise<void> {
-  const config = await context.services.loadConfig({
-    ...given({ file: options.config }),
-    flags: given({ 'data.directory': options.data }),
-  })
+  const config = await configOf(context, options)
   const view = await act(await context.services.openFlags(config, options.file))
   await context.terminal.out(options.json ? json(view) : text(view))
 }

@@ -1,13 +1,12 @@
 import { type Command, Option } from 'commander'
+import type { Config } from '../config/schema.ts'
 import type { Inventory, InventoryEntry } from '../service/inventory.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
-import { columns, given, json, printable } from './options.ts'
+import { columns, json, printable } from './options.ts'
+import { type RoomFlags, withRoom } from './room.ts'
 
-interface Flags {
-  readonly config?: string
-  readonly data?: string
-  readonly json?: boolean
+interface Flags extends RoomFlags {
   readonly markdown?: boolean
   readonly overdue?: boolean
   readonly offline?: boolean
@@ -25,24 +24,12 @@ export function inventoryCommand(keys: Command, context: CliContext): void {
     .option('--markdown', 'print a Markdown table')
     .addOption(new Option('--json', 'print one JSON object').conflicts('markdown'))
     .action(async (flags: Flags) => {
-      const taken = await take(context, flags)
+      const open = (config: Config) => context.services.openInventory(config)
+      const taken = await withRoom(context, flags, open, room => room.take({ ask: flags.offline !== true }))
       const shown = flags.overdue ? { ...taken, keys: taken.keys.filter(({ overdue }) => overdue) } : taken
       await context.terminal.out(flags.json ? json(shown) : flags.markdown ? markdown(shown) : text(shown))
       if (flags.overdue && shown.keys.length > 0) throw new ExitError(EXIT.error)
     })
-}
-
-async function take({ services }: CliContext, flags: Flags): Promise<Inventory> {
-  const config = await services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
-  const room = await services.openInventory(config)
-  try {
-    return await room.take({ ask: flags.offline !== true })
-  } finally {
-    await room.close()
-  }
 }
 
 const HEAD = [

@@ -1,19 +1,19 @@
 import { type Command, Option } from 'commander'
+import type { Config } from '../config/schema.ts'
 import type { RewrapProgress, RewrapReport } from '../service/rewrap/types.ts'
-import type { CliContext, RewrapRoom } from './context.ts'
+import type { CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
 import { usage } from './input.ts'
 import { columns, given, json, printable } from './options.ts'
+import { progressLine } from './progress.ts'
+import { type RoomFlags, withRoom } from './room.ts'
 
-interface Flags {
+interface Flags extends RoomFlags {
   readonly all?: boolean
   readonly provider: string
   readonly wrappingKey: string
   readonly fromProvider?: string
   readonly dryRun?: boolean
-  readonly config?: string
-  readonly data?: string
-  readonly json?: boolean
 }
 
 const WORDS = `
@@ -49,7 +49,8 @@ export function rewrapCommand(keys: Command, context: CliContext): void {
       const job = { provider, wrappingKey, ...given({ name, fromProvider }) }
       const options = { dryRun, signal: stop.signal, onProgress: progressOf(context) }
       try {
-        const report = await withRoom(context, flags, room => room.rewrap(job, options))
+        const open = (config: Config) => context.services.openRewrap(config)
+        const report = await withRoom(context, flags, open, room => room.rewrap(job, options))
         await context.terminal.out(flags.json ? json(jsonOf(report)) : textOf(report))
         if (report.failed.length > 0 || report.stopped !== undefined) throw new ExitError(EXIT.error)
       } finally {
@@ -58,29 +59,14 @@ export function rewrapCommand(keys: Command, context: CliContext): void {
     })
 }
 
-async function withRoom<T>({ services }: CliContext, flags: Flags, body: (room: RewrapRoom) => Promise<T>): Promise<T> {
-  const config = await services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
-  const room = await services.openRewrap(config)
-  try {
-    return await body(room)
-  } finally {
-    await room.close()
-  }
-}
-
-/** On a terminal one line that changes; elsewhere a line for every twentieth part. */
+/** In twentieth parts; a row is half done until its old one is gone. */
 function progressOf({ terminal }: CliContext): (progress: RewrapProgress) => void {
-  let said = -1
+  const say = progressLine(terminal)
   return ({ rows, done, replaced, rewrapped, present, failed }) => {
     const part = Math.floor(((2 * done + replaced) * 10) / Math.max(1, rows))
-    if (part === said && done < rows) return
-    said = part
     const waiting = replaced === 0 ? '' : ` · ${replaced} moved, their old rows still there`
     const line = `${done} of ${rows} rows · ${rewrapped} re-wrapped · ${present} were there · ${failed} failed${waiting}`
-    void terminal.err(terminal.interactive ? `\r${line}${done === rows ? '\n' : ''}` : `${line}\n`)
+    say(part, line, done === rows)
   }
 }
 

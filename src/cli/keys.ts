@@ -3,21 +3,14 @@ import type { Config } from '../config/schema.ts'
 import type { KeyView } from '../service/keys.ts'
 import { SEED_BYTES_MAX } from './address.ts'
 import type { BindKey, CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
-import { readInput, readText, usage } from './input.ts'
+import { readInput, usage } from './input.ts'
 import { inventoryCommand } from './keys-inventory.ts'
 import { rewrapCommand } from './keys-rewrap.ts'
 import { columns, given, json } from './options.ts'
+import { forRoom, type RoomFlags, withRoom } from './room.ts'
+import { type TargetFlags, targetOf } from './target.ts'
 
-interface Common {
-  readonly config?: string
-  readonly data?: string
-  readonly json?: boolean
-}
-interface NewFlags extends Common {
-  readonly chain: 'stellar' | 'evm'
-  readonly network?: string
-  readonly provider: string
-  readonly policy?: string
+interface NewFlags extends RoomFlags, TargetFlags {
   readonly shared?: boolean
 }
 interface CreateFlags extends NewFlags {
@@ -38,7 +31,6 @@ interface ImportFlags extends NewFlags {
 const CIPHERTEXT_BYTES_MAX = 6144 // AWS KMS takes no longer ciphertext
 const PASSPHRASE_ROW_BYTES_MAX = 6144
 const PASSPHRASE_BYTES_MAX = 4096
-const POLICY_BYTES_MAX = 1_048_576
 
 const EXAMPLES = `
 Examples:
@@ -54,7 +46,7 @@ export function keysCommand(program: Command, context: CliContext): void {
     .description('the registry of keys; stop the service first, the registry has one owner')
     .addHelpText('after', EXAMPLES)
 
-  forNewKey(common(keys.command('create').argument('<name>')))
+  forNewKey(forRoom(keys.command('create').argument('<name>')))
     .description('make a new key: in the key service (native) or wrapped by it (envelope)')
     .addOption(new Option('--custody <mode>', 'where the key lives').choices(['native', 'envelope']).default('native'))
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it (default: a new one)')
@@ -64,10 +56,10 @@ export function keysCommand(program: Command, context: CliContext): void {
         throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out, or add --custody envelope')
       }
       const asked = { ...(await newKey(context, name, flags)), custody, ...given({ wrappingKey }) }
-      await show(context, flags, await withRoom(context, flags, room => room.create(asked)))
+      await show(context, flags, await inRoom(context, flags, room => room.create(asked)))
     })
 
-  forNewKey(common(keys.command('import').argument('<name>')))
+  forNewKey(forRoom(keys.command('import').argument('<name>')))
     .description(
       'register a key that exists: in the key service, as a seed, as a ciphertext, or as a row under a passphrase',
     )
@@ -94,14 +86,14 @@ export function keysCommand(program: Command, context: CliContext): void {
       '\nWithout a source, keys.mapping (by --address) or keys.reference of the configuration names the key.',
     )
     .action(async (name: string, flags: ImportFlags) => {
-      const made = await withRoom(context, flags, (room, config) => importOne(context, { room, config, name, flags }))
+      const made = await inRoom(context, flags, (room, config) => importOne(context, { room, config, name, flags }))
       await show(context, flags, made)
     })
 
-  common(keys.command('list'))
+  forRoom(keys.command('list'))
     .description('list the keys')
-    .action(async (flags: Common) => {
-      const list = await withRoom(context, flags, room => room.list())
+    .action(async (flags: RoomFlags) => {
+      const list = await inRoom(context, flags, room => room.list())
       if (flags.json) return context.terminal.out(json({ keys: list }))
       for (const key of list) await context.terminal.out(`${row(key)}\n`)
     })
@@ -109,24 +101,24 @@ export function keysCommand(program: Command, context: CliContext): void {
   inventoryCommand(keys, context)
   rewrapCommand(keys, context)
 
-  common(keys.command('show').argument('<name>'))
+  forRoom(keys.command('show').argument('<name>'))
     .description('show one key and its policy')
-    .action(async (name: string, flags: Common) => {
-      const key = await withRoom(context, flags, room => room.show(name))
+    .action(async (name: string, flags: RoomFlags) => {
+      const key = await inRoom(context, flags, room => room.show(name))
       await show(context, flags, key)
     })
 
-  common(keys.command('restore').argument('<name>'))
+  forRoom(keys.command('restore').argument('<name>'))
     .description('take a key out of quarantine, once it has signed a challenge that verifies under the pinned key')
     .option('--binding <id>', 'instead: end the suspension of this binding, once it has signed such a challenge')
-    .action(async (name: string, flags: Common & { readonly binding?: string }) => {
+    .action(async (name: string, flags: RoomFlags & { readonly binding?: string }) => {
       const { binding } = flags
       const restore = (room: KeyRoom) =>
         binding === undefined ? room.restore(name) : room.restoreBinding(name, binding)
-      await show(context, flags, await withRoom(context, flags, restore))
+      await show(context, flags, await inRoom(context, flags, restore))
     })
 
-  common(keys.command('bind').argument('<name>'))
+  forRoom(keys.command('bind').argument('<name>'))
     .description('add another place of the same public key, once it has signed a challenge that verifies under it')
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--reference <reference>', 'native: the key in the service (ARN or id)')
@@ -137,11 +129,11 @@ export function keysCommand(program: Command, context: CliContext): void {
     .option('--wrapping-key <reference>', 'envelope: the key that wraps it (default: a new one)')
     .action(async (name: string, flags: BindFlags) => {
       const place = await placeOf(context, name, flags)
-      await show(context, flags, await withRoom(context, flags, room => room.bind(place)))
+      await show(context, flags, await inRoom(context, flags, room => room.bind(place)))
     })
 }
 
-interface BindFlags extends Common {
+interface BindFlags extends RoomFlags {
   readonly provider: string
   readonly reference?: string
   readonly seedFile?: string
@@ -162,13 +154,6 @@ async function placeOf({ terminal }: CliContext, name: string, flags: BindFlags)
   return { name, provider, seed: await readInput(terminal, input), ...given({ wrappingKey }) }
 }
 
-function common(command: Command): Command {
-  return command
-    .option('--config <file>', 'TOML file of the service')
-    .option('--data <dir>', 'data directory (wins over the file)')
-    .option('--json', 'print one JSON object')
-}
-
 function forNewKey(command: Command): Command {
   return command
     .addOption(new Option('--chain <chain>', 'chain of the key').choices(['stellar', 'evm']).default('stellar'))
@@ -180,12 +165,11 @@ function forNewKey(command: Command): Command {
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
 }
 
-async function newKey({ terminal }: CliContext, name: string, flags: NewFlags): Promise<NewKey> {
-  const { chain, network = chain === 'evm' ? 'sepolia' : 'testnet', provider, policy: path, shared } = flags
-  const policy =
-    path === undefined ? undefined : await readText(terminal, { field: '--policy', path, bytesMax: POLICY_BYTES_MAX })
-  return { name, chain, network, provider, ...given({ policy, shared }) }
-}
+const newKey = async (context: CliContext, name: string, flags: NewFlags): Promise<NewKey> => ({
+  name,
+  ...(await targetOf(context, flags)),
+  ...given({ shared: flags.shared }),
+})
 
 interface Import {
   readonly room: KeyRoom
@@ -263,24 +247,13 @@ async function configured(config: Config, provider: string, address: string | un
   throw usage('--provider', `is ${provider}, and the key of this address is mapped to ${key.provider}`, 'give that one')
 }
 
-async function withRoom<T>(
+const inRoom = <T>(
   context: CliContext,
-  flags: Common,
+  flags: RoomFlags,
   body: (room: KeyRoom, config: Config) => Promise<T>,
-): Promise<T> {
-  const config = await context.services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
-  const room = await context.services.openKeys(config)
-  try {
-    return await body(room, config)
-  } finally {
-    await room.close()
-  }
-}
+): Promise<T> => withRoom(context, flags, config => context.services.openKeys(config), body)
 
-const show = (context: CliContext, flags: Common, key: KeyView) =>
+const show = (context: CliContext, flags: RoomFlags, key: KeyView) =>
   context.terminal.out(flags.json ? json(key) : `${lines(key)}\n`)
 
 const row = (key: KeyView) =>

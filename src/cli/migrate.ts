@@ -1,21 +1,17 @@
 import { type Command, Option } from 'commander'
-import type { MigrationReport, Progress, Target } from '../service/migrate/types.ts'
+import type { MigrationReport, Progress } from '../service/migrate/types.ts'
 import type { SeedReport } from '../service/migrate/seed.ts'
 import { SEED_BYTES_MAX } from './address.ts'
 import type { CliContext, MigrationRoom } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
-import { readInput, readText, usage } from './input.ts'
+import { readInput, usage } from './input.ts'
 import { columns, countOption, given, json, printable } from './options.ts'
+import { progressLine } from './progress.ts'
+import { forRoom, type RoomFlags, withRoom } from './room.ts'
+import { type TargetFlags, targetOf } from './target.ts'
 
-interface Common {
-  readonly chain: 'stellar' | 'evm'
-  readonly network?: string
-  readonly provider: string
-  readonly policy?: string
+interface Common extends RoomFlags, TargetFlags {
   readonly dryRun?: boolean
-  readonly config?: string
-  readonly data?: string
-  readonly json?: boolean
 }
 interface SeedFlags extends Common {
   readonly seedFile?: string
@@ -30,7 +26,6 @@ interface RowFlags extends Common {
   readonly wrappingKey?: string
 }
 
-const POLICY_BYTES_MAX = 1_048_576
 const PASSPHRASE_BYTES_MAX = 4096
 const ROWS_BYTES_MAX = 67_108_864
 const CONCURRENCY = 4
@@ -116,17 +111,15 @@ One key a line: ${columnsOf.join(',')} (CSV, a first line may name the columns) 
 Address and ${sealed} (base64) must be there; a key without a name is called by its address.`
 }
 
-function common(command: Command): Command {
-  return command
-    .addOption(new Option('--chain <chain>', 'chain of the keys').choices(['stellar', 'evm']).default('stellar'))
-    .option('--network <name>', 'network of the keys, fixed for their lives (default: testnet; of EVM keys sepolia)')
-    .requiredOption('--provider <name>', 'name of the provider in the configuration')
-    .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
-    .option('--dry-run', 'open and check everything, write nothing')
-    .option('--config <file>', 'TOML file of the service')
-    .option('--data <dir>', 'data directory (wins over the file)')
-    .option('--json', 'print one JSON object')
-}
+const common = (command: Command): Command =>
+  forRoom(
+    command
+      .addOption(new Option('--chain <chain>', 'chain of the keys').choices(['stellar', 'evm']).default('stellar'))
+      .option('--network <name>', 'network of the keys, fixed for their lives (default: testnet; of EVM keys sepolia)')
+      .requiredOption('--provider <name>', 'name of the provider in the configuration')
+      .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
+      .option('--dry-run', 'open and check everything, write nothing'),
+  )
 
 const forRows = (command: Command): Command =>
   common(command)
@@ -138,13 +131,6 @@ const forRows = (command: Command): Command =>
       ),
     )
 
-async function targetOf({ terminal }: CliContext, flags: Common): Promise<Target> {
-  const { chain, network = chain === 'evm' ? 'sepolia' : 'testnet', provider, policy: path } = flags
-  const policy =
-    path === undefined ? undefined : await readText(terminal, { field: '--policy', path, bytesMax: POLICY_BYTES_MAX })
-  return { chain, network, provider, ...given({ policy }) }
-}
-
 async function moveSeed(context: CliContext, name: string, flags: SeedFlags): Promise<void> {
   const { terminal } = context
   const { custody, wrappingKey, address } = flags
@@ -155,7 +141,7 @@ async function moveSeed(context: CliContext, name: string, flags: SeedFlags): Pr
   const file = await seedOf(context, flags)
   const dryRun = flags.dryRun === true
   try {
-    const report = await withRoom(context, flags, room =>
+    const report = await inRoom(context, flags, room =>
       room.seed({ name, target, custody, file, dryRun, ...given({ address, wrappingKey }) }),
     )
     if (address === undefined) await terminal.err(`compare the address, or give it by --address: ${report.address}\n`)
@@ -199,7 +185,7 @@ async function moveRows(
   const undo = context.onStop(() => stop.abort())
   const onProgress = progressOf(context)
   try {
-    const report = await withRoom(context, flags, room =>
+    const report = await inRoom(context, flags, room =>
       run(room, { dryRun: flags.dryRun === true, concurrency, signal: stop.signal, onProgress }),
     )
     await context.terminal.out(flags.json ? json(jsonOf(report)) : rowsText(report))
@@ -209,30 +195,18 @@ async function moveRows(
   }
 }
 
-/** On a terminal one line that changes; elsewhere a line for every twentieth part. */
+/** In twentieth parts. */
 function progressOf({ terminal }: CliContext): (progress: Progress) => void {
-  let said = -1
+  const say = progressLine(terminal)
   return ({ rows, done, migrated, present, failed }) => {
     const part = Math.floor((done * 20) / Math.max(1, rows))
-    if (part === said && done < rows) return
-    said = part
     const line = `${done} of ${rows} rows · ${migrated} migrated · ${present} were there · ${failed} failed`
-    void terminal.err(terminal.interactive ? `\r${line}${done === rows ? '\n' : ''}` : `${line}\n`)
+    say(part, line, done === rows)
   }
 }
 
-async function withRoom<T>(context: CliContext, flags: Common, body: (room: MigrationRoom) => Promise<T>): Promise<T> {
-  const config = await context.services.loadConfig({
-    ...given({ file: flags.config }),
-    flags: given({ 'data.directory': flags.data }),
-  })
-  const room = await context.services.openMigration(config)
-  try {
-    return await body(room)
-  } finally {
-    await room.close()
-  }
-}
+const inRoom = <T>(context: CliContext, flags: Common, body: (room: MigrationRoom) => Promise<T>): Promise<T> =>
+  withRoom(context, flags, config => context.services.openMigration(config), body)
 
 const OUTCOMES: Readonly<Record<SeedReport['outcome'], string>> = {
   migrated: 'migrated: the key signed a challenge from its new place',

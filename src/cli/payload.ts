@@ -2,11 +2,10 @@
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { toHex } from '../bytes/hex.ts'
 import { parseStrictJson } from '../bytes/json.ts'
+import type { Payload } from '../client/types.ts'
 import { isSignerError } from '../domain/errors.ts'
 import type { CliContext } from './context.ts'
 import { type Input, readInput, readText, usage } from './input.ts'
-
-export type Payload = Readonly<Record<string, unknown>> & { readonly type: string }
 
 interface Form {
   /** What the argument holds, for people. */

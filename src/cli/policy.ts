@@ -1,12 +1,11 @@
 import { type Command, Option } from 'commander'
 import { parseStrictJson } from '../bytes/json.ts'
-import { httpClient } from '../client/http.ts'
 import type { Answer, KeyFacts } from '../service/control/offline.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
 import { readInput, readText, usage } from './input.ts'
 import { columns, countOption, json, printable } from './options.ts'
-import { freshKey, headerText, serviceUrl, tokenOf } from './service.ts'
+import { idempotencyKeyOf, openClient } from './service.ts'
 
 interface Common {
   readonly json?: boolean
@@ -113,11 +112,8 @@ export function policyCommand(program: Command, context: CliContext): void {
     .action(async (change: string, flags: ActivateFlags) => {
       if (!/^c_[0-9a-f]{32}$/.test(change))
         throw usage('change', 'is not the id of a change', 'give c_ and 32 hex digits')
-      const url = serviceUrl(context, flags)
-      const token = tokenOf(context, 'the session token of a policy-admin')
-      const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
-      const client = httpClient({ url, token: () => token, fetch: context.world.fetch })
-      const done = await client.activate(change, idempotencyKey)
+      const client = openClient(context, flags, 'the session token of a policy-admin')
+      const done = await client.activate(change, idempotencyKeyOf(context, flags))
       await terminal.out(
         flags.json ? json(done) : `${printable(`${String(done['key'])} has the policy ${String(done['toHash'])}`)}\n`,
       )

@@ -1,19 +1,18 @@
 import type { Command } from 'commander'
-import { httpClient, type RevokedReply } from '../client/http.ts'
+import type { RevokedReply } from '../client/http.ts'
+import type { Config } from '../config/schema.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
 import { countOption, given, json, printable } from './options.ts'
-import { freshKey, headerText, serviceUrl, tokenOf } from './service.ts'
+import { type RoomFlags, withRoom } from './room.ts'
+import { idempotencyKeyOf, openClient } from './service.ts'
 
-interface Flags {
+interface Flags extends RoomFlags {
   readonly reason: string
   readonly keyVersion?: number
   readonly local?: boolean
-  readonly config?: string
-  readonly data?: string
   readonly url?: string
   readonly idempotencyKey?: string
-  readonly json?: boolean
 }
 
 const WORDS = `
@@ -29,7 +28,7 @@ Examples:
   countersign revoke treasury --local --config countersign.toml --reason "the control plane is down, the service stopped"`
 
 export function revokeCommand(program: Command, context: CliContext): void {
-  const { terminal, services, world } = context
+  const { terminal } = context
   program
     .command('revoke')
     .description('stop a key at once: on a running control plane, or in the store of a stopped service')
@@ -53,21 +52,14 @@ export function revokeCommand(program: Command, context: CliContext): void {
 
   type Wish = { readonly reason: string; readonly version?: number }
 
-  async function locally(key: string, wish: Wish, { config: file, data }: Flags) {
-    const config = await services.loadConfig({ ...given({ file }), flags: given({ 'data.directory': data }) })
-    const room = await services.openKeys(config)
-    try {
-      return { key, ...(await room.revoke(key, wish)) }
-    } finally {
-      await room.close()
-    }
+  async function locally(key: string, wish: Wish, flags: Flags) {
+    const open = (config: Config) => context.services.openKeys(config)
+    return { key, ...(await withRoom(context, flags, open, room => room.revoke(key, wish))) }
   }
 
   async function remotely(key: string, wish: Wish, flags: Flags) {
-    const url = serviceUrl(context, flags)
-    const token = tokenOf(context, 'the session token of an operator or key-admin')
-    const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
-    return httpClient({ url, token: () => token, fetch: world.fetch }).revoke(key, wish, idempotencyKey)
+    const client = openClient(context, flags, 'the session token of an operator or key-admin')
+    return client.revoke(key, wish, idempotencyKeyOf(context, flags))
   }
 }
 

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CliContext, RotationRoom, RotationReport } from './context.ts'
 import { readText, usage } from './input.ts'
 import { columns, countOption, given, json, printable } from './options.ts'
+import { configOf } from './room.ts'
 
 const STEPS = ['open', 'revert', 'cutover', 'abandon'] as const
 type Step = (typeof STEPS)[number]
@@ -71,10 +72,7 @@ export function rotateCommand(program: Command, context: CliContext): void {
     .addHelpText('after', WORDS)
     .action(async (key: string, flags: Flags) => {
       const asked = askedOf(flags)
-      const config = await services.loadConfig({
-        ...given({ file: flags.config }),
-        flags: given({ 'data.directory': flags.data }),
-      })
+      const config = await configOf(context, flags)
       const state = flags.accountState === undefined ? undefined : await stateOf(flags.accountState)
       const room = await services.openRotation(config)
       try {

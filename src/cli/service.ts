@@ -1,9 +1,23 @@
 /** Where a running service is, and how to speak to it: for commands that are its clients. */
+import { toHex } from '../bytes/hex.ts'
+import { httpClient } from '../client/http.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
 
-export const freshKey = ({ world }: CliContext): string =>
-  `cli-${Array.from(world.random.bytes(16), byte => byte.toString(16).padStart(2, '0')).join('')}`
+export type Client = ReturnType<typeof httpClient>
+
+/** @param example  of the token that is asked for when there is none */
+export function openClient(context: CliContext, flags: { readonly url?: string }, example: string): Client {
+  const url = serviceUrl(context, flags)
+  const token = tokenOf(context, example)
+  return httpClient({ url, token: () => token, fetch: context.world.fetch })
+}
+
+/** Of one request and every retry of it. */
+export const idempotencyKeyOf = (context: CliContext, flags: { readonly idempotencyKey?: string }): string =>
+  headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
+
+const freshKey = ({ world }: CliContext): string => `cli-${toHex(world.random.bytes(16))}`
 
 export function serviceUrl(context: CliContext, { url }: { readonly url?: string }): string {
   const field = url === undefined ? 'COUNTERSIGN_URL' : '--url'
@@ -20,12 +34,12 @@ export function serviceUrl(context: CliContext, { url }: { readonly url?: string
 }
 
 /** A header takes no blank or line break; a token that came with one was copied wrongly, and is not repeated here. */
-export function tokenOf(context: CliContext, example: string): string {
+function tokenOf(context: CliContext, example: string): string {
   const token = need(context, 'COUNTERSIGN_TOKEN', example).trim()
   return headerText('COUNTERSIGN_TOKEN', token)
 }
 
-export function headerText(field: string, text: string): string {
+function headerText(field: string, text: string): string {
   if (/^[\x21-\x7e]+$/.test(text)) return text
   throw usage(field, 'is empty or holds a character that no header takes', 'use printable ASCII without blanks')
 }

@@ -1,11 +1,11 @@
 /** What every command that signs has in common: its options, the request, and one result alone on stdout. */
 import type { Command } from 'commander'
-import { type ExplainReply, httpClient, ProblemError, type SignReply } from '../client/http.ts'
+import { type ExplainReply, ProblemError } from '../client/http.ts'
+import type { Payload, Signed } from '../client/types.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
 import { columns, json, printable } from './options.ts'
-import type { Payload } from './payload.ts'
-import { freshKey, headerText, serviceUrl, tokenOf } from './service.ts'
+import { type Client, idempotencyKeyOf, openClient } from './service.ts'
 
 export interface SigningFlags {
   readonly key: string
@@ -14,8 +14,6 @@ export interface SigningFlags {
   readonly dryRun?: boolean
   readonly json?: boolean
 }
-
-export type Client = ReturnType<typeof httpClient>
 
 export const forService = (command: Command): Command =>
   command.option('--url <url>', 'where the service listens (default: COUNTERSIGN_URL)')
@@ -26,13 +24,6 @@ export const forSigning = (command: Command): Command =>
     .option('--dry-run', 'sign nothing: say what it would do and what the policy says to it')
     .option('--json', 'print the whole answer')
 
-/** @param scope  of the token that is asked for when there is none */
-export function openClient(context: CliContext, flags: { readonly url?: string }, scope: string): Client {
-  const url = serviceUrl(context, flags)
-  const token = tokenOf(context, `a token with the scope ${scope}`)
-  return httpClient({ url, token: () => token, fetch: context.world.fetch })
-}
-
 /** @param payloadOf  called once it is known whom to ask: stdin is read for nothing otherwise */
 export async function signAndPrint(
   context: CliContext,
@@ -40,8 +31,8 @@ export async function signAndPrint(
   payloadOf: (client: Client) => Promise<Payload>,
 ): Promise<void> {
   const { key, dryRun = false } = flags
-  const client = openClient(context, flags, `${dryRun ? 'explain' : 'sign'}:${key}`)
-  const idempotencyKey = headerText('--idempotency-key', flags.idempotencyKey ?? freshKey(context))
+  const client = openClient(context, flags, `a token with the scope ${dryRun ? 'explain' : 'sign'}:${key}`)
+  const idempotencyKey = idempotencyKeyOf(context, flags)
   const payload = await payloadOf(client)
   if (dryRun) return printExplained(context, flags, await client.explain(key, payload))
   const answer = await client.sign(key, payload, idempotencyKey)
@@ -81,7 +72,7 @@ const RESULTS: Readonly<Record<string, Member>> = {
   approval: 'jws',
 }
 
-function resultOf(payload: Payload, answer: SignReply): string {
+function resultOf(payload: Payload, answer: Signed): string {
   const member = memberOf(payload, answer)
   const result = answer[member]
   if (result !== undefined) return typeof result === 'string' ? result : JSON.stringify(result)
@@ -95,7 +86,7 @@ function resultOf(payload: Payload, answer: SignReply): string {
   })
 }
 
-function memberOf({ type, entry }: Payload, answer: SignReply): Member {
+function memberOf({ type, entry }: Payload, answer: Signed): Member {
   if (type === 'stellar-auth-entry') return entry === undefined ? 'signature' : 'signedAuthEntry'
   // Of a hash, and of what this program does not know yet: the form of the chain where there is one.
   return RESULTS[type] ?? (answer.evmSignature === undefined ? 'signature' : 'evmSignature')

@@ -6,7 +6,7 @@ import { parseToml } from '../config/toml.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
 import { printable } from './options.ts'
-import type { Client } from './signing.ts'
+import type { Client } from './service.ts'
 
 export interface NetworkFlags {
   readonly network?: string

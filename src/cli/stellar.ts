@@ -1,19 +1,13 @@
 /** The commands of `stellar countersign …` (a plugin of stellar-cli), which are also those of `countersign stellar …`. */
 import type { Command } from 'commander'
 import type { KeyReply } from '../client/http.ts'
+import type { Payload } from '../client/types.ts'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
 import { columns, countOption, json, printable } from './options.ts'
-import { messagePayload, type Payload, readMessage, readTyped } from './payload.ts'
-import {
-  type Client,
-  explained,
-  forService,
-  forSigning,
-  openClient,
-  signAndPrint,
-  type SigningFlags,
-} from './signing.ts'
+import { messagePayload, readMessage, readTyped } from './payload.ts'
+import { type Client, openClient } from './service.ts'
+import { explained, forService, forSigning, signAndPrint, type SigningFlags } from './signing.ts'
 import { checkNetwork, forNetwork, type NetworkFlags, wrongChain } from './stellar-network.ts'
 
 /** Any `stellar-NAME` on PATH is a plugin of stellar-cli: `stellar countersign sign` runs `stellar-countersign sign`. */
@@ -120,9 +114,11 @@ async function refuseUnseen(context: CliContext, client: Client, { key }: AuthFl
 function addKeys(stellar: Command, context: CliContext): void {
   const { terminal } = context
   const listed = async (flags: ServiceFlags): Promise<readonly KeyReply[]> =>
-    (await openClient(context, flags, 'read:*').keys()).filter(({ chain }) => chain === 'stellar')
+    (await openClient(context, flags, 'a token with the scope read:*').keys()).filter(
+      ({ chain }) => chain === 'stellar',
+    )
   const named = async (name: string, flags: ServiceFlags): Promise<KeyReply> => {
-    const key = await openClient(context, flags, `read:${name}`).key(name)
+    const key = await openClient(context, flags, `a token with the scope read:${name}`).key(name)
     if (key.chain !== 'stellar') throw wrongChain(key)
     return key
   }

@@ -61,6 +61,9 @@ export const clientError = (
   options?: ErrorOptions,
 ): CountersignError => new CountersignError({ code, title, status: 0, retryable: false, requestId: '' }, options)
 
+export const without = (member: string): CountersignError =>
+  clientError('client/answer', `The answer of the service holds no ${member}`)
+
 export function unreachable(
   base: string,
   what: string,

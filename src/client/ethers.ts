@@ -17,9 +17,7 @@ import {
   type TypedDataField,
 } from 'ethers'
 import type { EvmAccount } from './evm.ts'
-import type { EvmTransaction, Hex } from './evm-transaction.ts'
-
-const TYPES = ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702']
+import { type EvmTransaction, type Hex, TYPES } from './evm-transaction.ts'
 
 /**
  * A signer for ethers 6 over an account of the client:

@@ -54,7 +54,7 @@ export interface EvmTransaction extends SignatureParts {
 }
 
 /** Types of viem, in the order of EIP-2718. */
-const TYPES = ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702']
+export const TYPES = ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702']
 
 /** A quantity of JSON-RPC: no leading zeros, zero is 0x0. */
 export function quantity(value: Count, field: string): Hex {

@@ -1,5 +1,5 @@
 import { fromBase64 } from './bytes.ts'
-import { clientError } from './errors.ts'
+import { clientError, without } from './errors.ts'
 import { blobsOf, withSidecars } from './evm-sidecars.ts'
 import {
   type EvmTransaction,
@@ -12,7 +12,7 @@ import {
 } from './evm-transaction.ts'
 import type { Payload, Signed } from './types.ts'
 
-export interface EvmSignature {
+interface EvmSignature {
   readonly r: Hex
   readonly s: Hex
   readonly v: bigint
@@ -103,18 +103,20 @@ export function createEvmAccount({ key, address, publicKey, sign }: EvmAccountPa
       const { sidecars, hashes } = await blobsOf(transaction)
       const answer = await sign({ type: 'evm-transaction', transaction: transactionFields(transaction, hashes) })
       const signed = hexMember(answer, 'signedTransaction')
-      if (serializer === undefined) return sidecars === undefined ? signed : withSidecars(signed, sidecars)
-      // Legacy transactions need v, all others yParity.
-      const made = parts(hexMember(answer, 'evmSignature'))
-      const { blobs: _, kzg: __, ...rest } = transaction
-      const plain = { ...rest, ...(hashes === undefined ? {} : { blobVersionedHashes: hashes }) }
-      const bare = sidecars === undefined ? plain : { ...plain, sidecars: false }
-      if ((await serializer(bare as never, made as never)) === signed)
-        return sidecars === undefined ? signed : withSidecars(signed, sidecars)
-      throw clientError(
-        'client/options',
-        'The serializer of the chain makes another transaction than the one that was signed',
-      )
+      if (serializer !== undefined) {
+        // Legacy transactions need v, all others yParity.
+        const made = parts(hexMember(answer, 'evmSignature'))
+        const { blobs: _, kzg: __, ...rest } = transaction
+        const plain = { ...rest, ...(hashes === undefined ? {} : { blobVersionedHashes: hashes }) }
+        const bare = sidecars === undefined ? plain : { ...plain, sidecars: false }
+        if ((await serializer(bare as never, made as never)) !== signed) {
+          throw clientError(
+            'client/options',
+            'The serializer of the chain makes another transaction than the one that was signed',
+          )
+        }
+      }
+      return sidecars === undefined ? signed : withSidecars(signed, sidecars)
     },
     signTypedData: async ({ domain = {}, types, primaryType, message }) =>
       signature({ type: 'evm-typed-data', typedData: plainJson({ domain, types, primaryType, message }) }),
@@ -141,5 +143,5 @@ function hexMember(answer: Signed, member: 'evmSignature' | 'signedTransaction')
   const value = answer[member]
   const form = member === 'evmSignature' ? /^0x[0-9a-f]{128}1[bc]$/ : /^0x(?:[0-9a-f]{2})+$/
   if (typeof value === 'string' && form.test(value)) return value as Hex
-  throw clientError('client/answer', `The answer of the service holds no ${member}`)
+  throw without(member)
 }

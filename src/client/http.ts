@@ -1,20 +1,12 @@
 import { type Json, objectOf, textOf } from './answer.ts'
+import type { ProblemDocument } from './errors.ts'
+import type { Payload, Signed } from './types.ts'
 import type { Fetch } from '../domain/ports.ts'
-
-/** What a service said no with, as problem+json told it. */
-export interface Problem {
-  readonly code: string
-  readonly status: number
-  readonly title: string
-  readonly retryable: boolean
-  readonly requestId: string
-  readonly [member: string]: unknown
-}
 
 /** A refusal by the service; `problem` is its answer. */
 export class ProblemError extends Error {
-  readonly problem: Problem
-  constructor(problem: Problem, options?: ErrorOptions) {
+  readonly problem: ProblemDocument
+  constructor(problem: ProblemDocument, options?: ErrorOptions) {
     super(`${problem.code}: ${problem.title}`, options)
     this.problem = problem
   }
@@ -34,27 +26,8 @@ export interface RevokedReply {
   }[]
 }
 
-export interface SignReply {
-  readonly signature: string
-  readonly publicKey: string
-  readonly address: string
-  readonly keyVersion: number
-  readonly hash: string
-  readonly provider: string
-  readonly custody: string
-  readonly auditId: string
-  readonly requestId: string
-  /** Which of these there is says the payload type; of a message there is none. */
-  readonly signedXdr?: string
-  readonly signedAuthEntry?: string
-  readonly signedTransaction?: string
-  readonly signedAuthorization?: Readonly<Record<string, string>>
-  readonly evmSignature?: string
-  readonly jws?: string
-}
-
 /** Of a transaction. */
-export type SignedEnvelope = SignReply & { readonly signedXdr: string }
+export type SignedEnvelope = Signed & { readonly signedXdr: string }
 
 /** What a dry run says. */
 export interface ExplainReply {
@@ -123,10 +96,10 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
   }
   const path = (key: string) => `/v1/keys/${encodeURIComponent(key)}`
   /** @param payload any payload type. @param idempotencyKey the same for every retry of one request. */
-  const sign = async (key: string, payload: PayloadOf, idempotencyKey: string): Promise<SignReply> => {
+  const sign = async (key: string, payload: Payload, idempotencyKey: string): Promise<Signed> => {
     const headers = { ...JSON_BODY, 'idempotency-key': idempotencyKey }
     const answer = await call('POST', `${path(key)}/sign`, headers, JSON.stringify(payload))
-    if (isSignReply(answer)) return answer
+    if (isSigned(answer)) return answer
     throw unreachable(base, 'its answer holds no signature')
   }
   return {
@@ -137,7 +110,7 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
       throw unreachable(base, 'its answer holds no envelope')
     },
     /** A dry run: nothing is signed. */
-    explain: async (key: string, payload: PayloadOf): Promise<ExplainReply> => {
+    explain: async (key: string, payload: Payload): Promise<ExplainReply> => {
       const answer = await call('POST', `${path(key)}/explain`, JSON_BODY, JSON.stringify(payload))
       if (isExplainReply(answer)) return answer
       throw unreachable(base, 'its answer explains nothing')
@@ -185,8 +158,6 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
 
 const JSON_BODY = { 'content-type': 'application/json' }
 
-type PayloadOf = Readonly<Record<string, unknown>> & { readonly type: string }
-
 const REPLY: Readonly<Record<string, 'string' | 'number'>> = {
   signature: 'string',
   publicKey: 'string',
@@ -197,7 +168,7 @@ const REPLY: Readonly<Record<string, 'string' | 'number'>> = {
   custody: 'string',
   auditId: 'string',
   requestId: 'string',
-} satisfies Partial<Record<keyof SignReply, 'string' | 'number'>>
+} satisfies Partial<Record<keyof Signed, 'string' | 'number'>>
 
 const MAY_HOLD: Readonly<Record<string, 'string' | 'object'>> = {
   signedXdr: 'string',
@@ -206,9 +177,9 @@ const MAY_HOLD: Readonly<Record<string, 'string' | 'object'>> = {
   signedAuthorization: 'object',
   evmSignature: 'string',
   jws: 'string',
-} satisfies Partial<Record<keyof SignReply, 'string' | 'object'>>
+} satisfies Partial<Record<keyof Signed, 'string' | 'object'>>
 
-const isSignReply = (answer: Json): answer is Json & SignReply =>
+const isSigned = (answer: Json): answer is Json & Signed =>
   Object.entries(REPLY).every(([member, type]) => typeof answer[member] === type) &&
   Object.entries(MAY_HOLD).every(
     ([member, type]) => answer[member] === undefined || (typeof answer[member] === type && answer[member] !== null),
@@ -226,7 +197,7 @@ const isExplainReply = (answer: Json): answer is Json & ExplainReply =>
 const isKeyReply = (answer: unknown): answer is KeyReply =>
   typeof answer === 'object' && answer !== null && areTexts(answer as Json, 'name', 'chain', 'network', 'address')
 
-const isProblem = (answer: Json | undefined): answer is Problem =>
+const isProblem = (answer: Json | undefined): answer is ProblemDocument =>
   typeof answer?.['code'] === 'string' && typeof answer['title'] === 'string'
 
 /** 202: people must approve first. Nothing is signed yet. */

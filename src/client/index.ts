@@ -1,7 +1,7 @@
 /** Countersign in a program: `countersign/client`. Needs nothing but fetch and WebCrypto; SDKs are for those who have them. */
 import { type Approvals, createApprovals } from './approvals.ts'
 import { createAsker } from './asker.ts'
-import { clientError } from './errors.ts'
+import { clientError, without } from './errors.ts'
 import { createEvmAccount, type EvmAccount } from './evm.ts'
 import { sameButSigned } from './stellar-envelope.ts'
 import { createStellarSigner, type StellarSigner } from './stellar.ts'
@@ -111,7 +111,8 @@ export function createCountersign(options: CountersignOptions): Countersign {
     sign,
     signBatch: async (requests, more) => {
       const { results } = await change<Several>('/v1/sign-batch', { requests }, [], more)
-      return Array.isArray(results) ? results : no('results')
+      if (Array.isArray(results)) return results
+      throw without('results')
     },
     cosign: async (keys, xdr, more) => {
       const body = { keys, payload: { type: 'stellar-transaction', xdr } }
@@ -123,7 +124,8 @@ export function createCountersign(options: CountersignOptions): Countersign {
       // Every try of this call is the same request, so the time stands still for it.
       const issuedAt = Math.floor(transport.serviceNow() / 1000)
       const { jws } = await sign(name, { type: 'approval', approval: { issuedAt, ...approval } }, more)
-      return typeof jws === 'string' ? jws : no('jws')
+      if (typeof jws === 'string') return jws
+      throw without('jws')
     },
     ...createTransactions(asker),
     approvals: createApprovals(asker, transport),
@@ -143,8 +145,4 @@ const pathOf = (key: string): string => `/v1/keys/${encodeURIComponent(key)}`
 function of(chain: KeyFacts['chain'], facts: KeyFacts): KeyFacts {
   if (facts.chain === chain) return facts
   throw clientError('client/options', `The key ${facts.name} is for ${facts.chain}, not for ${chain}`)
-}
-
-function no(member: string): never {
-  throw clientError('client/answer', `The answer of the service holds no ${member}`)
 }

@@ -1,5 +1,5 @@
 import { fromBase64, toBase64, toHex } from './bytes.ts'
-import { ApprovalPendingError, CountersignError, clientError } from './errors.ts'
+import { CountersignError, clientError } from './errors.ts'
 import { sameButSigned } from './stellar-envelope.ts'
 import { networkOf, passphraseOf } from './stellar-networks.ts'
 import type { Payload, Signed } from './types.ts'
@@ -137,7 +137,7 @@ const STATUS: Readonly<Record<number, number>> = { 400: -3, 422: -3, 401: -4, 40
 
 /** @throws what SEP-43 has no code for: that nobody answered, and that people must approve first */
 function walletError(error: unknown): WalletError {
-  if (!(error instanceof CountersignError) || error instanceof ApprovalPendingError) throw error
+  if (!(error instanceof CountersignError)) throw error
   const { code, status, requestId, message } = error
   if (code === 'service/unreachable' && status === 0) throw error
   const ext = [code, ...(requestId === '' ? [] : [requestId])]

@@ -4,6 +4,7 @@ import type { ProblemDocument } from './errors.ts'
 /** What is to be signed: `type`, and the fields of that type. */
 export type Payload = { readonly type: string } & Readonly<Record<string, unknown>>
 
+/** Which of the optional members there is says the payload type; of a Stellar message there is none. */
 export interface Signed {
   /** Base64, 64 bytes. */
   readonly signature: string

@@ -1,7 +1,9 @@
 import { parseStrictJson } from '../bytes/json.ts'
 import { networkCodec } from '../chains/stellar/index.ts'
-import { SignerError } from '../domain/errors.ts'
+import { isSignerError, SignerError } from '../domain/errors.ts'
 import type { AccountState } from '../domain/stellar-network.ts'
+import { readAccount } from '../network/horizon.ts'
+import { type Answer, reader } from '../network/reading.ts'
 
 export interface ReadAccount {
   readonly account: AccountState
@@ -19,65 +21,20 @@ const RESERVE = 5_000_000n
 export function readAccountFile(text: string, network: string): ReadAccount {
   if (!text.startsWith('{')) return { account: attempt(() => networkCodec(network).account(text)) }
   const answer = parseStrictJson(new TextEncoder().encode(text))
-  return attempt(() => ofHorizon(answer))
-}
-
-function ofHorizon(json: unknown): ReadAccount {
-  const answer = record(json)
-  const thresholds = record(answer['thresholds'])
-  const list = answer['signers']
-  if (!Array.isArray(list)) throw new Error('signers is no list')
-  const signers = list.map(record).map(signer => ({ key: text(signer, 'key'), weight: whole(signer, 'weight') }))
-  const account: AccountState = {
-    address: text(answer, 'account_id'),
-    sequence: digits(answer, 'sequence'),
-    thresholds: {
-      low: whole(thresholds, 'low_threshold'),
-      medium: whole(thresholds, 'med_threshold'),
-      high: whole(thresholds, 'high_threshold'),
-    },
-    signers: signers.filter(({ weight }) => weight > 0),
-  }
-  return { account, free: freeOf(answer) }
+  return attempt(() => ({ account: readAccount(network, answer), free: freeOf(reader(network, answer)) }))
 }
 
 /** @see https://developers.stellar.org/docs/learn/fundamentals/lumens#minimum-balance */
-function freeOf(answer: Fields): bigint {
-  const balances = answer['balances']
-  const native = (Array.isArray(balances) ? balances : []).map(record).find(each => each['asset_type'] === 'native')
+function freeOf(answer: Answer): bigint {
+  const native = answer.list('balances').find(balance => balance.text('asset_type') === 'native')
   if (native === undefined) throw new Error('it has no native balance')
-  const entries = 2 + whole(answer, 'subentry_count') + whole(answer, 'num_sponsoring') - whole(answer, 'num_sponsored')
+  const entries = 2 + answer.whole('subentry_count') + answer.whole('num_sponsoring') - answer.whole('num_sponsored')
   const free = stroops(native, 'balance') - stroops(native, 'selling_liabilities') - BigInt(entries) * RESERVE
   return free < 0n ? 0n : free
 }
 
-type Fields = Readonly<Record<string, unknown>>
-
-function record(value: unknown): Fields {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new Error('it is no account')
-  return value as Fields
-}
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name]
-  if (typeof value === 'string') return value
-  throw new Error(`${name} is no text`)
-}
-
-function whole(fields: Fields, name: string): number {
-  const value = fields[name]
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new Error(`${name} is no whole number`)
-}
-
-function digits(fields: Fields, name: string): bigint {
-  const value = text(fields, name)
-  if (/^\d{1,19}$/.test(value)) return BigInt(value)
-  throw new Error(`${name} is no number`)
-}
-
-function stroops(fields: Fields, name: string): bigint {
-  const [, whole = '', part = ''] = /^(\d{1,12})\.(\d{7})$/.exec(text(fields, name)) ?? []
+function stroops(balance: Answer, name: string): bigint {
+  const [, whole = '', part = ''] = /^(\d{1,12})\.(\d{7})$/.exec(balance.text(name)) ?? []
   if (whole === '') throw new Error(`${name} is no amount`)
   return BigInt(whole) * 10_000_000n + BigInt(part)
 }
@@ -86,9 +43,15 @@ function attempt<T>(read: () => T): T {
   try {
     return read()
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : 'it cannot be read'
+    const why = reasonOf(cause)
     const reason = `holds no account: ${why.slice(0, 120)}`
     const fix = 'give the answer of Horizon to /accounts/G…, or the XDR of its ledger entry in base64'
     throw new SignerError('request/malformed', { field: '--account-state', reason, fix }, { cause })
   }
+}
+
+/** What a node would be told off for, the file is told. */
+function reasonOf(cause: unknown): string {
+  if (isSignerError(cause) && cause.code === 'network/malformed') return cause.detail.reason
+  return cause instanceof Error ? cause.message : 'it cannot be read'
 }

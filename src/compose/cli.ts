@@ -17,6 +17,12 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     return config.loadConfig({ ...(file === undefined ? {} : { file }), env: environment, flags, readFile: readText })
   }
   const addresses = async () => (await import('./addresses.ts')).createAddresses(world)
+  /** Before a command opens seeds, or key services with rights to change them. @throws `start/refused` */
+  const prepareForKeys = async (config: Config): Promise<void> => {
+    const logger = loggerAt('warn')
+    await refuseUnsafe('keys', config, environment, logger)
+    harden(runtime, logger, false)
+  }
   return {
     version: () => version,
     loadConfig,
@@ -48,16 +54,12 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
     },
     localKms: async flags => (await import('./local-kms.ts')).startLocalKmsAlone(flags),
     openKeys: async config => {
-      const logger = loggerAt('warn')
-      await refuseUnsafe('keys', config, environment, logger)
-      harden(runtime, logger, false)
+      await prepareForKeys(config)
       const [{ openKeyRoom }, { roomSettings }] = await Promise.all([import('./keys.ts'), import('./settings.ts')])
       return openKeyRoom(roomSettings(config), world)
     },
     openMigration: async config => {
-      const logger = loggerAt('warn')
-      await refuseUnsafe('keys', config, environment, logger)
-      harden(runtime, logger, false)
+      await prepareForKeys(config)
       const [{ openMigrationRoom }, { roomSettings }] = await Promise.all([
         import('./migrate.ts'),
         import('./settings.ts'),
@@ -65,9 +67,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       return openMigrationRoom(roomSettings(config), world)
     },
     openRewrap: async config => {
-      const logger = loggerAt('warn')
-      await refuseUnsafe('keys', config, environment, logger)
-      harden(runtime, logger, false)
+      await prepareForKeys(config)
       const [{ openRewrapRoom }, { roomSettings }] = await Promise.all([import('./rewrap.ts'), import('./settings.ts')])
       return openRewrapRoom(roomSettings(config), world)
     },
@@ -84,9 +84,7 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       )
     },
     openRotation: async config => {
-      const logger = loggerAt('warn')
-      await refuseUnsafe('keys', config, environment, logger)
-      harden(runtime, logger, false)
+      await prepareForKeys(config)
       const [{ openRotationRoom }, { roomSettings }] = await Promise.all([
         import('./rotation.ts'),
         import('./settings.ts'),

@@ -1,4 +1,4 @@
-import { secretRoom } from '../bytes/secret-room.ts'
+import { secretCopy } from '../bytes/secret-room.ts'
 import {
   type Attempts,
   createAttempts,
@@ -95,18 +95,12 @@ export function seedOfFile(file: Uint8Array, label: string, scheme: Scheme = 'ed
       const [what, fix] = SEED_FORMS[scheme]
       throw new SignerError('request/malformed', { field: label, reason: `holds ${what}`, fix })
     }
-    const seed = new SecretBytes(copyOf(opened.seed), label)
+    const seed = new SecretBytes(secretCopy(opened.seed), label)
     opened.wipe()
     return seed
   } finally {
     file.fill(0)
   }
-}
-
-function copyOf(seed: Uint8Array): Uint8Array {
-  const room = secretRoom(seed.length)
-  room.set(seed)
-  return room
 }
 
 /** A text file ends in a line break. */

@@ -9,7 +9,7 @@ import type { Logger, World } from '../domain/ports.ts'
 import { dataPlane, type DataRoutes } from '../http/app.ts'
 import type { Check } from '../http/edge.ts'
 import { publishedRoutes } from '../http/routes-published.ts'
-import { RPC_BYTES_MAX, rpcRoutes } from '../http/routes-rpc.ts'
+import { rpcRoutes } from '../http/routes-rpc.ts'
 import { openSignerRoom, signerIn, type SignerParts } from '../service/signer.ts'
 import { custodyOf, type guardedAttempts } from './custody.ts'
 import { openRouting } from './flags.ts'
@@ -69,10 +69,10 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
   const signerRoom = openSignerRoom(signerParts)
   const signer = signerIn(signerParts, signerRoom)
   const several = openProposals(settings.webhooks, signerRoom.deps, name => networks.get(name), { room, world, logger })
-  /** Families of routes beside the signatures, one line each. */
   const version = settings.version ?? 'unknown'
+  /** Families of routes beside the signatures, one line each. */
   const families: readonly DataRoutes[] = [
-    rpcRoutes({ ...signerRoom.deps, keys: store.keys, version, rpcBytes: RPC_BYTES_MAX }),
+    rpcRoutes({ ...signerRoom.deps, keys: store.keys, version }),
     publishedRoutes(await openPublished(settings, room, world)),
     ...several.routes,
     openTransactionRoutes(settings.templates ?? new Map(), networks, signerRoom, room),

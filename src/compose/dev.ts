@@ -7,9 +7,10 @@ import { Keypair } from '@stellar/stellar-sdk/base'
 import type { LocalKms } from '../../local-kms/index.ts'
 import { createDevIssuer, type DevIssuer } from '../access/dev-tokens.ts'
 import { fromBase64 } from '../bytes/base64.ts'
-import { fromHex } from '../bytes/hex.ts'
+import { fromHex, toHex } from '../bytes/hex.ts'
 import type { DemoResult, DevOptions, DevRunning } from '../cli/context.ts'
-import { httpClient, type SignReply } from '../client/http.ts'
+import { httpClient } from '../client/http.ts'
+import type { Signed } from '../client/types.ts'
 import { ACTIONS } from '../domain/actions.ts'
 import type { Clock, Logger } from '../domain/ports.ts'
 import { Secret, SecretBytes } from '../domain/secret.ts'
@@ -170,7 +171,7 @@ async function demo(url: string, token: string, xdr: string, runtime: Runtime): 
   const results: DemoResult[] = []
   for (const { name, chain } of DEMO_KEYS.filter(key => key.provider !== 'mock')) {
     const started = clock.monotonic()
-    const idempotencyKey = `demo-${Array.from(random.bytes(16), b => b.toString(16).padStart(2, '0')).join('')}`
+    const idempotencyKey = `demo-${toHex(random.bytes(16))}`
     const evm = chain === 'evm'
     const payload = evm ? EXAMPLE_EVM : { type: 'stellar-transaction', xdr }
     const reply = await client.sign(name, payload, idempotencyKey)
@@ -183,10 +184,10 @@ async function demo(url: string, token: string, xdr: string, runtime: Runtime): 
   return results
 }
 
-const verifiedByStellarSdk = ({ address, hash, signature }: SignReply): boolean =>
+const verifiedByStellarSdk = ({ address, hash, signature }: Signed): boolean =>
   Keypair.fromPublicKey(address).verify(bytesOf(fromHex(hash)), bytesOf(fromBase64(signature)))
 
-async function verifiedByViem({ address, hash, evmSignature }: SignReply): Promise<boolean> {
+async function verifiedByViem({ address, hash, evmSignature }: Signed): Promise<boolean> {
   const { recoverAddress } = await import('viem/utils')
   return (await recoverAddress({ hash: `0x${hash}`, signature: evmSignature as `0x${string}` })) === address
 }

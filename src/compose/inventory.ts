@@ -3,12 +3,12 @@ import { randomId } from '../bytes/ids.ts'
 import type { InventoryRoom } from '../cli/context.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
-import type { KeyFacts, KeyProvider, KeyRef } from '../domain/provider.ts'
+import type { Call, KeyFacts, KeyRef } from '../domain/provider.ts'
 import { takeInventory } from '../service/inventory.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { attemptsOf } from './custody.ts'
 import { exists, readFileText, storePath } from './places.ts'
-import type { RoomSettings } from './room.ts'
+import { lazily, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
 import { type OpenStore, openStore } from './stores.ts'
 
@@ -46,29 +46,20 @@ async function openToRead(settings: InventorySettings, world: World): Promise<Op
   return { store, close: async () => store.close() }
 }
 
-function keyServices({ providers, environment }: InventorySettings, world: World) {
+function keyServices(settings: InventorySettings, world: World) {
   const attempts = attemptsOf(world, LIMITS)
-  const around = { ...world, environment, readFile: readFileText }
-  const opened = new Map<string, Promise<KeyProvider>>()
-  const open = (name: string): Promise<KeyProvider> => {
-    const config = providers[name]
-    if (config === undefined) {
-      throw new SignerError('provider/refused', { provider: name, reason: 'it is not configured here' })
-    }
-    const known = opened.get(name) ?? openProvider(config, around)
-    opened.set(name, known)
-    return known
-  }
+  const around = { ...world, environment: settings.environment, readFile: readFileText }
+  const providers = lazily(settings, config => openProvider(config, around))
   return {
     protection: async (name: string, reference: KeyRef): Promise<KeyFacts['protection']> => {
-      const provider = await open(name)
+      const provider = await providers.get(name)
       const requestId = randomId(world.random, 'r')
-      const run = (call: Parameters<KeyProvider['describe']>[1]) => provider.describe(reference, call)
+      const run = (call: Call) => provider.describe(reference, call)
       return (await attempts({ provider: name, key: 'inventory', requestId, effect: 'read', run })).protection
     },
     close: async () => {
-      const settled = await Promise.allSettled(opened.values())
-      await closeAll(...settled.flatMap(each => (each.status === 'fulfilled' ? [() => each.value.close()] : [])))
+      const open = await providers.opened()
+      await closeAll(...open.map(provider => () => provider.close()))
     },
   }
 }

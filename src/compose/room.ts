@@ -97,7 +97,7 @@ export async function openRoom(settings: RoomSettings, world: World): Promise<Ro
 }
 
 /** One instance a name, opened at first use; a failed opening is tried again. */
-function lazily<T>(settings: RoomSettings, open: (config: ProviderConfig) => Promise<T>) {
+export function lazily<T>(settings: Pick<RoomSettings, 'providers'>, open: (config: ProviderConfig) => Promise<T>) {
   const made = new Map<string, Promise<T>>()
   const get = (name: string): Promise<T> => {
     const known = made.get(name)

@@ -223,7 +223,7 @@ const issuerKey: Rule = ({ issuer }) =>
 
 /** Read over once more where it is opened, which also proves that its halves belong together. */
 const metadataKey: Rule = ({ metadata: { key } }) => {
-  if (key === undefined || isEd25519Jwk(reveal(key))) return []
+  if (key === undefined || readEd25519Jwk(reveal(key)) !== undefined) return []
   const fix = 'use a JWK: {"kty":"OKP","crv":"Ed25519","x":"…","d":"…"}'
   return [problem('metadata.key', 'is not a private key for Ed25519', fix)]
 }
@@ -254,16 +254,14 @@ export interface IssuerJwk {
   readonly d: string
 }
 
-function isEd25519Jwk(text: string): boolean {
-  try {
-    return readIssuerJwk(JSON.stringify({ kid: 'none', ...(JSON.parse(text) as object) })) !== undefined
-  } catch {
-    return false
-  }
-}
-
 /** @returns undefined for anything else; what was wrong is not told, for it is a secret. */
 export function readIssuerJwk(text: string): IssuerJwk | undefined {
+  const jwk = readEd25519Jwk(text)
+  return jwk?.kid === undefined ? undefined : { ...jwk, kid: jwk.kid }
+}
+
+/** The same, also without a kid. */
+function readEd25519Jwk(text: string): (Omit<IssuerJwk, 'kid'> & { readonly kid?: string }) | undefined {
   let value: Partial<Record<string, unknown>>
   try {
     value = Object(JSON.parse(text)) as Partial<Record<string, unknown>>
@@ -272,9 +270,9 @@ export function readIssuerJwk(text: string): IssuerJwk | undefined {
   }
   const { kty, crv, kid, x, d } = value
   const is32 = (part: unknown): part is string => typeof part === 'string' && fromBase64Url(part)?.length === 32
-  if (kty !== 'OKP' || crv !== 'Ed25519' || typeof kid !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(kid))
-    return undefined
-  return is32(x) && is32(d) ? { kty, crv, kid, x, d } : undefined
+  if (kty !== 'OKP' || crv !== 'Ed25519' || !is32(x) || !is32(d)) return undefined
+  if (kid === undefined) return { kty, crv, x, d }
+  return typeof kid === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(kid) ? { kty, crv, kid, x, d } : undefined
 }
 
 const openingHours: Rule = ({ admission }) =>

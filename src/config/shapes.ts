@@ -39,14 +39,29 @@ function baseUrlProblem(value: string): string | undefined {
   return value === canonical ? undefined : `is not in its plain spelling${FIX}write ${canonical.slice(0, 200)}`
 }
 
+const url = (problemOf: (value: string) => string | undefined) =>
+  z
+    .string()
+    .max(2048)
+    .superRefine((value, context) => {
+      const message = problemOf(value)
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
+
 /** Under which a plane is reached from outside. One spelling, since proofs name it and are compared as text. */
-export const baseUrl = z
-  .string()
-  .max(2048)
-  .superRefine((value, context) => {
-    const message = baseUrlProblem(value)
-    if (message !== undefined) context.addIssue({ code: 'custom', message })
-  })
+export const baseUrl = url(baseUrlProblem)
+
+function endpointProblem(value: string): string | undefined {
+  if (!URL.canParse(value)) return `is not a URL${FIX}use https://HOST/PATH`
+  const parsed = new URL(value)
+  if (!isSafeOrigin(parsed)) return `is not https${FIX}use https://, or http:// on 127.0.0.1`
+  if (parsed.username !== '' || parsed.password !== '' || parsed.hash !== '')
+    return `holds a user or a fragment${FIX}use scheme, host, port, path and query only`
+  return undefined
+}
+
+/** Where somebody else answers us; it may carry a path and, as providers of nodes have it, a key in the query. */
+export const endpoint = url(endpointProblem)
 
 /** DNS names in lower case, with a port where it is not the usual one; `localhost` counts. */
 export const domain = z

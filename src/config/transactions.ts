@@ -3,22 +3,8 @@ import { z } from 'zod'
 import type { ConfigProblem } from '../domain/errors.ts'
 import { CONTRACT_INTEGERS } from '../domain/stellar.ts'
 import type { ArgumentShape, IntegerType, TemplateArgument, TransactionTemplate } from '../domain/transactions.ts'
-import { FIX, isSafeOrigin, keyName, text, whole } from './shapes.ts'
+import { endpoint, FIX, keyName, text, whole } from './shapes.ts'
 import { isStellarText } from './stellar-text.ts'
-
-/** Where a node answers; it may carry a path and, as providers of nodes have it, a key in the query. */
-const endpoint = z
-  .string()
-  .max(2048)
-  .superRefine((value, context) => {
-    const url = URL.canParse(value) ? new URL(value) : undefined
-    if (url === undefined) context.addIssue({ code: 'custom', message: `is not a URL${FIX}use https://HOST/PATH` })
-    else if (!isSafeOrigin(url)) {
-      context.addIssue({ code: 'custom', message: `is not https${FIX}use https://, or http:// on 127.0.0.1` })
-    } else if (url.username !== '' || url.password !== '' || url.hash !== '') {
-      context.addIssue({ code: 'custom', message: `holds a user or a fragment${FIX}leave them out` })
-    }
-  })
 
 const network = z
   .strictObject({
@@ -44,7 +30,6 @@ export const networks = z
   .default({})
   .describe('endpoints of Stellar networks by their name: `rpc` (Soroban RPC), `horizon`, `timeoutMs`')
 
-const SEED_FREE = 200
 const decimal = z
   .union([
     z.int(),
@@ -110,15 +95,16 @@ interface RawArgument extends RawShape {
   readonly key?: string | undefined
 }
 
+const isContract = (value: string): boolean => isStellarText(value, 'contract')
 const contract = z.string().refine(isContract, `is not a contract${FIX}use its C… address`)
 const symbol = z
   .string()
   .regex(/^[A-Za-z0-9_]{1,32}$/, `is not the name of a function${FIX}use 1 to 32 of A-Z a-z 0-9 _`)
 
-function isContract(value: string): boolean {
-  return isStellarText(value, 'contract')
-}
 const isAccount = (value: string): boolean => isStellarText(value, 'address')
+
+/** Contracts that one template may have its keys authorize calls to. */
+const AUTHORIZED_MAX = 200
 
 const template = z.strictObject({
   network: z.string().regex(NETWORK_NAME, `is not the name of a network${FIX}use testnet, public, …`),
@@ -132,7 +118,7 @@ const template = z.strictObject({
     .default({}),
   authorizes: z
     .array(z.strictObject({ contract, functions: z.array(symbol).min(1).max(50) }))
-    .max(SEED_FREE)
+    .max(AUTHORIZED_MAX)
     .default([]),
   maxFee: whole(100, 1_000_000_000),
   maxResourceFee: whole(0, 3_000_000_000),

@@ -74,8 +74,8 @@ export interface ErrorDetail {
   'network/unavailable': { network: string; reason: string; retryAfterMs?: number }
   /** The answer is none to what was asked: another hash, another shape, too large. Nothing of it was used. */
   'network/malformed': { network: string; reason: string }
-  /** The network will not run it: simulation failed, or it was rejected. `hash` where there is one. */
-  'transaction/rejected': { network: string; code: string; reason: string; hash?: string }
+  /** The network will not run it: simulation failed, or it was rejected. `resultCode` says which; `hash` where there is one. */
+  'transaction/rejected': { network: string; resultCode: string; reason: string; hash?: string }
   'transaction/unknown': { hash: string }
   'template/unknown': { template: string }
 

@@ -52,6 +52,17 @@ export interface Proposal {
   readonly outcome: string | null
 }
 
+/** As it is proposed: nothing has happened to it. */
+export type NewProposal = Omit<Proposal, 'signatures' | 'state' | 'leaseUntil' | 'outcome'>
+
+export const opened = (proposal: NewProposal): Proposal => ({
+  ...proposal,
+  signatures: [],
+  state: 'collecting',
+  leaseUntil: null,
+  outcome: null,
+})
+
 /**
  * What is told of a change, once and for all who listen: written in the same step as the change, so that neither is without
  * the other. Pure; it sees the proposal as it stands after the change.
@@ -60,7 +71,7 @@ export type Tell = (after: Proposal) => readonly Notice[]
 
 export interface ProposalStore {
   /** @throws `proposal/conflict` when the same transaction waits already, or the id is taken */
-  open(proposal: Omit<Proposal, 'signatures' | 'state' | 'leaseUntil' | 'outcome'>, tell?: Tell): Promise<void>
+  open(proposal: NewProposal, tell?: Tell): Promise<void>
   find(id: string): Promise<Proposal | undefined>
   /** Newest first, `after` a place in that order. */
   list(options: {

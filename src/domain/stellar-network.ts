@@ -40,6 +40,25 @@ export type TransactionStatus =
   | { readonly kind: 'failed'; readonly ledger: number; readonly code: string }
 
 /**
+ * What a client of a Stellar network has to know of XDR; the chain module has it for each network. Base64 in and out. Every
+ * reader throws on what it cannot read.
+ */
+export interface StellarCodec {
+  /** Hex; what the network calls the transaction. */
+  hashOf(envelope: string): string
+  /** Of a fee bump: the hash of the transaction in it; undefined for every other. */
+  innerHashOf(envelope: string): string | undefined
+  /** Ledger key of an account. */
+  accountKey(address: string): string
+  /** Of LedgerEntryData. */
+  account(data: string): AccountState
+  /** Of TransactionResult, such as `txBadSeq`, or of the first operation that failed: `txFailed: invokeHostFunctionTrapped`. */
+  resultCode(result: string): { readonly code: string; readonly success: boolean }
+  /** Of TransactionMeta: what the contract returned, where something did. */
+  returned(meta: string): string | undefined
+}
+
+/**
  * One network, by name. Every method takes a signal with the deadline, reads answers with a cap on their size, follows no
  * redirect, and believes nothing: what can be checked against what was sent is checked.
  * @throws `network/unavailable` when nobody answers in time, `network/malformed` when the answer is no answer to the question

@@ -45,6 +45,15 @@ export interface PreconditionsView {
   readonly extraSigners: readonly string[]
 }
 
+export const NO_PRECONDITIONS: PreconditionsView = {
+  timeBounds: null,
+  ledgerBounds: null,
+  minSequence: null,
+  minSequenceAgeSeconds: 0n,
+  minSequenceLedgerGap: 0,
+  extraSigners: [],
+}
+
 export const CONTRACT_INTEGERS = [
   'u32',
   'i32',

@@ -1,4 +1,4 @@
-import { SignerError } from '../domain/errors.ts'
+import { malformed } from '../domain/errors.ts'
 import { KEY_NAME } from '../domain/key.ts'
 import type { Clock, Logger, Random } from '../domain/ports.ts'
 import type { Signer } from '../service/signer.ts'
@@ -6,7 +6,7 @@ import type { Asking } from '../service/types.ts'
 import { readBody, requireJson } from './body.ts'
 import { type Check, type Edge, openEdge, type Visited } from './edge.ts'
 import { Gate } from './gate.ts'
-import { toldOf } from './told.ts'
+import { tell, toldOf } from './told.ts'
 
 export type { Check } from './edge.ts'
 
@@ -87,24 +87,15 @@ export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
     app.post('/v1/keys/:key/explain', async c => {
       const key = keyName(c.req.param('key'))
       const body = await bodyOf(c)
-      return readers.pass(async () => {
-        const { answer, headers } = await plane.explain({ ...askingOf(c), key, body })
-        return c.json(answer, 200, headers)
-      })
+      return readers.pass(async () => tell(c, await plane.explain({ ...askingOf(c), key, body })))
     })
 
-    app.get('/v1/keys', c =>
-      readers.pass(async () => {
-        const { answer, headers } = await plane.listKeys(askingOf(c))
-        return c.json(answer, 200, headers)
-      }),
-    )
+    app.get('/v1/keys', c => readers.pass(async () => tell(c, await plane.listKeys(askingOf(c)))))
 
     app.get('/v1/keys/:key', c =>
       readers.pass(async () => {
         const key = keyName(c.req.param('key'))
-        const { answer, headers } = await plane.getKey({ ...askingOf(c), key })
-        return c.json(answer, 200, headers)
+        return tell(c, await plane.getKey({ ...askingOf(c), key }))
       }),
     )
 
@@ -124,18 +115,11 @@ export function dataPlane(plane: DataPlane, more: readonly DataRoutes[] = []) {
 
 function versionNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw new SignerError('request/malformed', {
-    field: 'version',
-    reason: 'is not the number of a version',
-    fix: 'use the number that `GET /v1/keys` or the published keys give, without leading zeros',
-  })
+  const fix = 'use the number that `GET /v1/keys` or the published keys give, without leading zeros'
+  throw malformed('version', 'is not the number of a version', fix)
 }
 
 function keyName(name: string): string {
   if (KEY_NAME.test(name)) return name
-  throw new SignerError('request/malformed', {
-    field: 'key',
-    reason: 'is not a key name',
-    fix: 'use 1 to 64 letters, digits, and _ . - after the first',
-  })
+  throw malformed('key', 'is not a key name', 'use 1 to 64 letters, digits, and _ . - after the first')
 }

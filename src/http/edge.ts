@@ -24,7 +24,7 @@ export interface EdgeParts {
   readonly logger: Logger
   readiness(): Promise<readonly Check[]>
   incident(error: unknown): AnySignerError
-  /** The OpenAPI document of the plane. */
+  /** The OpenAPI document of the plane. Asked for once. */
   document(): Promise<object>
   /** Records a request that was refused before the service was asked. @param object method and path */
   stray(c: Visited, object: string, code: ErrorCode): void
@@ -69,7 +69,8 @@ export function openEdge(parts: EdgeParts, routes: (app: Edge) => void) {
     return c.json({ status: ready ? 'ok' : 'unavailable', checks: told }, ready ? 200 : 503)
   })
 
-  app.get('/openapi.json', async c => c.json(await parts.document()))
+  let document: Promise<object> | undefined // strangers may ask, and it is long in the making
+  app.get('/openapi.json', async c => c.json(await (document ??= parts.document())))
 
   app.get('/problems/:code', c => {
     const code = codeOfProblem(c.req.param('code'))

@@ -37,14 +37,21 @@ function readJson({ schema, bytes, contentType }: Raw['body']): unknown {
 }
 
 function readQuery({ schema, url }: Raw['query']): unknown {
+  if (schema !== undefined) return fit(schema, Object.fromEntries(parametersOf(url)), 'query')
+  const [name] = new URL(url).searchParams.keys()
+  if (name === undefined) return undefined
+  throw malformed(shown(name), 'this route takes no query', 'leave it out')
+}
+
+/** @throws `request/malformed` for a parameter that is given twice, or that no schema would see */
+export function parametersOf(url: string): ReadonlyMap<string, string> {
   const given = new Map<string, string>()
   for (const [name, value] of new URL(url).searchParams) {
-    if (schema === undefined) throw malformed(shown(name), 'this route takes no query', 'leave it out')
     if (given.has(name)) throw malformed(shown(name), 'is given twice', 'give every parameter once')
     if (name === '__proto__') throw malformed(name, 'is not known', 'leave it out')
     given.set(name, value)
   }
-  return schema === undefined ? undefined : fit(schema, Object.fromEntries(given), 'query')
+  return given
 }
 
 function fit(schema: z.ZodType, value: unknown, whole: string): unknown {

@@ -1,29 +1,22 @@
-import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import { PROPOSAL_STATES } from '../domain/proposals.ts'
+import { base64, json, type Registry, security, type Words } from './registry.ts'
 
-interface Words {
+interface Several extends Words {
   /** What one of several signatures came to. */
   readonly signature: z.ZodObject
   readonly problem: z.ZodType
-  answer(description: string, schema: z.ZodType): { description: string; content: object }
-  refusals(more: Record<number, string>): Record<string, { description: string; content: object }>
 }
 
-const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
-const security = [{ bearer: [] }]
 const MORE = { 409: 'it does not allow this now', 413: 'too large', 415: 'not JSON' }
 const GONE = { ...MORE, 404: 'none with this id that the token may see' }
 const NODE = { 502: 'the network answered wrongly', 503: 'the network does not answer' }
-const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } })
 const once = z.object({
   'Idempotency-Key': z.string().openapi({ description: 'Required. The same for retries of a request.' }),
 })
 
 /** Several signatures on one envelope: at once, or as a proposal that waits for them. */
-export function describeProposals(
-  registry: OpenAPIHono['openAPIRegistry'],
-  { signature, problem, answer, refusals }: Words,
-): void {
+export function describeProposals(registry: Registry, { signature, problem, answer, refusals }: Several): void {
   const Signed = z.union([
     z.strictObject({ key: z.string(), status: z.literal(200), answer: signature.extend({ replayed: z.boolean() }) }),
     z.strictObject({ key: z.string(), status: z.int(), problem }),

@@ -1,4 +1,5 @@
-import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
+import type { Registry } from './registry.ts'
 
 const Jwk = z.looseObject({
   kty: z.enum(['OKP', 'EC']),
@@ -15,7 +16,7 @@ const Jwk = z.looseObject({
 
 /** What programs that check approvals read. @param problem  an answer that is a problem, as the rest of the document has it */
 export function describePublished(
-  registry: OpenAPIHono['openAPIRegistry'],
+  registry: Registry,
   problem: (description: string) => { description: string; content: object },
 ): void {
   const KeySet = registry.register('KeySet', z.strictObject({ keys: z.array(Jwk) }))

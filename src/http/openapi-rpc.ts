@@ -1,12 +1,8 @@
 import { z } from '@hono/zod-openapi'
-import type { Registry } from './registry.ts'
-
-interface Words {
-  refusals(more: Record<number, string>): Record<string, { description: string; content: object }>
-}
+import { json, type Registry, security, type Words } from './registry.ts'
 
 /** JSON-RPC and the part of Web3Signer's REST that is spoken. */
-export function describeRpc(registry: Registry, { refusals }: Words): void {
+export function describeRpc(registry: Registry, { answer, refusals }: Words): void {
   const Call = z.strictObject({
     jsonrpc: z.literal('2.0'),
     id: z.union([z.string(), z.number(), z.null()]).optional(),
@@ -26,7 +22,6 @@ export function describeRpc(registry: Registry, { refusals }: Words): void {
     params: z.array(z.unknown()).optional(),
   })
   const Reply = z.looseObject({ jsonrpc: z.literal('2.0'), id: z.union([z.string(), z.number(), z.null()]) })
-  const security = [{ bearer: [] }]
   registry.registerPath({
     method: 'post',
     path: '/rpc',
@@ -36,13 +31,10 @@ export function describeRpc(registry: Registry, { refusals }: Words): void {
     security,
     request: {
       headers: z.object({ 'Idempotency-Key': z.string().optional() }),
-      body: { required: true, content: { 'application/json': { schema: z.union([Call, z.array(Call).max(20)]) } } },
+      body: { required: true, ...json(z.union([Call, z.array(Call).max(20)])) },
     },
     responses: {
-      200: {
-        description: 'Results and errors of JSON-RPC.',
-        content: { 'application/json': { schema: z.union([Reply, z.array(Reply)]) } },
-      },
+      200: answer('Results and errors of JSON-RPC.', z.union([Reply, z.array(Reply)])),
       204: { description: 'Notifications alone: there is nothing to say.' },
       ...refusals({ 413: 'too large', 415: 'not JSON' }),
     },
@@ -53,7 +45,7 @@ export function describeRpc(registry: Registry, { refusals }: Words): void {
     summary: 'Public keys that the token may have sign (Web3Signer)',
     security,
     responses: {
-      200: { description: '64 bytes each, 0x hex.', content: { 'application/json': { schema: z.array(z.string()) } } },
+      200: answer('64 bytes each, 0x hex.', z.array(z.string())),
       ...refusals({}),
     },
   })
@@ -66,10 +58,7 @@ export function describeRpc(registry: Registry, { refusals }: Words): void {
     security,
     request: {
       params: z.object({ identifier: z.string().openapi({ description: 'The public key in hex.' }) }),
-      body: {
-        required: true,
-        content: { 'application/json': { schema: z.strictObject({ data: z.string() }) } },
-      },
+      body: { required: true, ...json(z.strictObject({ data: z.string() })) },
     },
     responses: {
       200: { description: 'r‖s‖v, 0x hex.', content: { 'text/plain': { schema: z.string() } } },

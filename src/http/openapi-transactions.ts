@@ -1,13 +1,6 @@
-import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
+import { base64, json, type Registry, security, type Words } from './registry.ts'
 
-interface Words {
-  answer(description: string, schema: z.ZodType): { description: string; content: object }
-  refusals(more: Record<number, string>): Record<string, { description: string; content: object }>
-}
-
-const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
-const security = [{ bearer: [] }]
-const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } })
 const MORE = {
   413: 'too large',
   415: 'not JSON',
@@ -18,7 +11,7 @@ const MORE = {
 const stroops = (description: string) => z.string().openapi({ description: `Stroops, decimal. ${description}` })
 
 /** Transactions that are built, signed and sent here. */
-export function describeTransactions(registry: OpenAPIHono['openAPIRegistry'], { answer, refusals }: Words): void {
+export function describeTransactions(registry: Registry, { answer, refusals }: Words): void {
   const Wish = registry.register(
     'TemplateCall',
     z.strictObject({

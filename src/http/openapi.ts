@@ -4,13 +4,12 @@ import { describeProposals } from './openapi-proposals.ts'
 import { describeRpc } from './openapi-rpc.ts'
 import { describeTransactions } from './openapi-transactions.ts'
 import { PROBLEMS } from './problem.ts'
+import { base64, json, security } from './registry.ts'
 import { explanation } from './schemas-explain.ts'
 import { payloadSchemas, signedPayload } from './schemas-payloads.ts'
 
 const api = new OpenAPIHono()
 const registry = api.openAPIRegistry
-
-const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
 
 const SignBody = payloadSchemas(registry)
 
@@ -82,10 +81,7 @@ const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: Problem } },
 })
-const answer = <T extends z.ZodType>(description: string, schema: T) => ({
-  description,
-  content: { 'application/json': { schema } },
-})
+const answer = (description: string, schema: z.ZodType) => ({ description, ...json(schema) })
 const keyParam = z.object({ key: z.string().openapi({ description: 'Name of the key.', example: 'demo-stellar' }) })
 const REFUSALS = {
   400: 'malformed',
@@ -101,7 +97,7 @@ registry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 
 
 const signing = {
   method: 'post' as const,
-  security: [{ bearer: [] }],
+  security,
   responses: {
     200: answer('Signed, verified and on record.', SignAnswer),
     ...refusals({
@@ -121,7 +117,7 @@ const signRequest = {
       .string()
       .openapi({ description: 'Required. Fresh for a request, the same for its retries; kept 24 h.' }),
   }),
-  body: { required: true, content: { 'application/json': { schema: SignBody } } },
+  body: { required: true, ...json(SignBody) },
 }
 registry.registerPath({
   ...signing,
@@ -141,10 +137,10 @@ registry.registerPath({
   summary: 'Sign several transactions',
   description:
     'One token and one proof, several signatures with keys of one network. All or nothing in judgement: unless every one may be signed, none is, and `findings` of the problem names each that may not. Per item in the result: `results` has an answer or a problem for each request, in their order. The idempotency key of each is that of the batch with `/1`, `/2` … behind it, so the same batch sent again signs what is missing.',
-  security: [{ bearer: [] }],
+  security,
   request: {
     headers: z.object({ 'Idempotency-Key': z.string() }),
-    body: { required: true, content: { 'application/json': { schema: BatchBody } } },
+    body: { required: true, ...json(BatchBody) },
   },
   responses: {
     200: answer(
@@ -166,22 +162,22 @@ registry.registerPath({
   path: '/v1/keys/{key}/explain',
   summary: 'What would be decided, and why',
   description: 'A dry run: nothing is claimed, nothing is signed. Takes the scope `explain:<key>`.',
-  security: [{ bearer: [] }],
-  request: { params: keyParam, body: { required: true, content: { 'application/json': { schema: SignBody } } } },
+  security,
+  request: { params: keyParam, body: { required: true, ...json(SignBody) } },
   responses: { 200: answer('The decision and every rule.', Explanation), ...refusals({ 413: 'too large' }) },
 })
 registry.registerPath({
   method: 'get',
   path: '/v1/keys',
   summary: 'The keys the token may read',
-  security: [{ bearer: [] }],
+  security,
   responses: { 200: answer('By name.', z.strictObject({ keys: z.array(KeyView) })), ...refusals({}) },
 })
 registry.registerPath({
   method: 'get',
   path: '/v1/keys/{key}',
   summary: 'Look at a key',
-  security: [{ bearer: [] }],
+  security,
   request: { params: keyParam },
   responses: { 200: answer('The key and its active version.', KeyView), ...refusals({}) },
 })
@@ -217,7 +213,7 @@ registry.registerPath({
 
 describePublished(registry, problem)
 
-describeRpc(registry, { refusals })
+describeRpc(registry, { answer, refusals })
 
 describeProposals(registry, { signature: SignAnswer, problem: Problem, answer, refusals })
 

@@ -164,7 +164,8 @@ export const PROBLEMS = {
   'transaction/rejected': {
     status: 422,
     title: 'The network will not run this transaction',
-    meaning: '`code` is what the network calls it and `reason` what that means. Nothing has happened on the network.',
+    meaning:
+      '`resultCode` is what the network calls it and `reason` what that means. Nothing has happened on the network.',
     fix: 'Build the transaction anew from the present state of its accounts and contracts.',
   },
   'transaction/unknown': {
@@ -382,8 +383,12 @@ export function problemResponse(error: AnySignerError, requestId: string): Respo
   return new Response(JSON.stringify(body), { status, headers })
 }
 
+/** A detail with one of our own members could not be told of: it does not compile. */
+type PublicDetail = Readonly<Record<string, unknown>> &
+  Readonly<Partial<Record<'type' | 'title' | 'status' | 'code' | 'retryable', never>>>
+
 /** The key service's own id of the call stands beside ours, not in its place. */
-function publicDetail({ detail }: AnySignerError): object {
+function publicDetail({ detail }: AnySignerError): PublicDetail {
   if (!('requestId' in detail)) return detail
   const { requestId: providerRequestId, ...rest } = detail
   return { ...rest, providerRequestId }

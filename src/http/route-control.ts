@@ -42,6 +42,9 @@ interface Route {
 }
 export type ControlRoute = Readonly<Route>
 
+/** For routes that are about one key. */
+export const NO_KEY = { 404: 'no such key' }
+
 type Out<T> = T extends z.ZodType ? z.output<T> : undefined
 interface Input<P extends Param | undefined, B, Q> {
   readonly object: P extends Param ? string : undefined

@@ -1,5 +1,5 @@
 import { revoke, unrevoke, versionNow } from '../service/control/index.ts'
-import { type ControlRoute, route } from './route-control.ts'
+import { type ControlRoute, NO_KEY, route } from './route-control.ts'
 import * as s from './schemas-control.ts'
 
 /** Stopped by one person, taken back by a quorum. */
@@ -15,7 +15,7 @@ export const REVOCATION_ROUTES: readonly ControlRoute[] = [
       param: 'key',
       body: s.RevokeBody,
       answer: s.RevocationAnswer,
-      refusals: { 404: 'no such key' },
+      refusals: NO_KEY,
     },
     (parts, granted, { object, body }) => revoke(parts, granted, { key: object, ...body }),
   ),

@@ -1,8 +1,6 @@
 import { rotate, showRotation } from '../service/control/index.ts'
-import { type ControlRoute, route } from './route-control.ts'
+import { type ControlRoute, NO_KEY, route } from './route-control.ts'
 import * as s from './schemas-control.ts'
-
-const NO_KEY = { 404: 'no such key' }
 
 export const ROTATION_ROUTES: readonly ControlRoute[] = [
   route(

@@ -28,12 +28,11 @@ import {
   showStatus,
   withdrawChange,
 } from '../service/control/index.ts'
-import { type ControlRoute, login, route } from './route-control.ts'
+import { type ControlRoute, login, NO_KEY, route } from './route-control.ts'
 import { REVOCATION_ROUTES } from './routes-control-revocation.ts'
 import { ROTATION_ROUTES } from './routes-control-rotation.ts'
 import * as s from './schemas-control.ts'
 
-const NO_KEY = { 404: 'no such key' }
 const NO_CHANGE = { 404: 'no such change' }
 const STALE = { ...NO_CHANGE, 409: 'done, withdrawn, expired, or another policy is in force' }
 const NO_BREAK_GLASS = { 404: 'break-glass is not configured' }

@@ -1,7 +1,7 @@
 import type { Cosigned } from '../service/cosign.ts'
 import type { TogetherRequest } from '../service/together.ts'
 import type { DataRoutes } from './app.ts'
-import { toldOf } from './told.ts'
+import { toldOfEach } from './told.ts'
 
 /** Several keys on one envelope. */
 export const cosignRoutes =
@@ -12,8 +12,6 @@ export const cosignRoutes =
       const { results, ...signed } = await gate.pass(() =>
         cosign({ ...askingOf(c), body, idempotencyKey: idempotencyKeyOf(c) }),
       )
-      const requestId = c.get('requestId')
-      const told = results.map(({ key, ...signature }) => ({ key, ...toldOf(signature, requestId) }))
-      return c.json({ ...signed, results: told })
+      return c.json({ ...signed, results: toldOfEach(results, c.get('requestId')) })
     })
   }

@@ -1,10 +1,10 @@
-import { malformed } from '../domain/errors.ts'
 import type { ProposalRequest, Proposals, Query } from '../service/proposals/index.ts'
 import type { Answered } from '../service/door.ts'
 import type { DataRoutes, RouteTools } from './app.ts'
 import type { Visited } from './edge.ts'
 import { Gate } from './gate.ts'
-import { toldOf } from './told.ts'
+import { parametersOf } from './input.ts'
+import { tell, toldOfEach } from './told.ts'
 
 const PATIENT_MAX = 64
 
@@ -18,10 +18,7 @@ export const proposalRoutes =
 
     const change = async <T extends object>(c: Visited, act: (request: ProposalRequest) => Promise<Answered<T>>) => {
       const request = await requestOf(c, tools)
-      return gate.pass(async () => {
-        const { answer, headers } = await act({ ...askingOf(c), ...request })
-        return c.json(answer, 200, headers)
-      })
+      return gate.pass(async () => tell(c, await act({ ...askingOf(c), ...request })))
     }
 
     app.post('/v1/proposals', async c => {
@@ -41,17 +38,13 @@ export const proposalRoutes =
     )
 
     app.get('/v1/proposals/:proposal', c =>
-      readers.pass(async () => {
-        const { answer, headers } = await proposals.get({ ...askingOf(c), id: c.req.param('proposal') })
-        return c.json(answer, 200, headers)
-      }),
+      readers.pass(async () => tell(c, await proposals.get({ ...askingOf(c), id: c.req.param('proposal') }))),
     )
 
     app.get('/v1/proposals/:proposal/envelope', c =>
       readers.pass(async () => {
         const id = c.req.param('proposal')
-        const { answer, headers } = await proposals.export({ ...askingOf(c), id, query: queryOf(c) })
-        return c.json(answer, 200, headers)
+        return tell(c, await proposals.export({ ...askingOf(c), id, query: queryOf(c) }))
       }),
     )
 
@@ -59,8 +52,7 @@ export const proposalRoutes =
       const request = await requestOf(c, tools)
       return gate.pass(async () => {
         const { answer, headers } = await proposals.collect({ ...askingOf(c), ...request })
-        const requestId = c.get('requestId')
-        const results = answer.results.map(({ key, ...signature }) => ({ key, ...toldOf(signature, requestId) }))
+        const results = toldOfEach(answer.results, c.get('requestId'))
         return c.json({ ...answer, results }, 200, headers)
       })
     })
@@ -70,8 +62,8 @@ export const proposalRoutes =
     app.post('/v1/proposals/:proposal/execute', async c => {
       const request = await requestOf(c, tools)
       return patient.pass(async () => {
-        const { answer, headers } = await proposals.execute({ ...askingOf(c), ...request })
-        return c.json(answer, answer.state === 'executing' ? 202 : 200, headers)
+        const executed = await proposals.execute({ ...askingOf(c), ...request })
+        return tell(c, executed, executed.answer.state === 'executing' ? 202 : 200)
       })
     })
   }
@@ -86,11 +78,4 @@ async function requestOf(c: Visited, { bodyOf }: RouteTools): Promise<Pick<Propo
 }
 
 /** @throws `request/malformed` for a parameter that is given twice */
-function queryOf(c: Visited): Query {
-  const given = new Map<string, string>()
-  for (const [name, value] of new URL(c.req.url).searchParams) {
-    if (given.has(name)) throw malformed(name.slice(0, 64), 'is given twice', 'give every parameter once')
-    given.set(name, value)
-  }
-  return Object.fromEntries(given)
-}
+const queryOf = (c: Visited): Query => Object.fromEntries(parametersOf(c.req.url))

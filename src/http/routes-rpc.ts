@@ -1,6 +1,6 @@
 import type { AnySignerError } from '../domain/errors.ts'
 import { answerRpc, type RpcReply } from '../service/rpc.ts'
-import type { RpcDeps } from '../service/rpc-visit.ts'
+import { RPC_BYTES_MAX, type RpcDeps } from '../service/rpc-visit.ts'
 import type { CallerLike } from '../service/types.ts'
 import { web3PublicKeys, web3Sign } from '../service/web3signer.ts'
 import type { DataRoutes } from './app.ts'
@@ -8,8 +8,6 @@ import type { Visited } from './edge.ts'
 import { Gate } from './gate.ts'
 import { problemOf } from './problem.ts'
 
-/** Nine blobs with their proofs in hex, and room for the rest. */
-export const RPC_BYTES_MAX = 4 * 1024 * 1024
 /**
  * Bodies above the limit of all other routes that are taken in at one time, for they are held before anybody knows whose they
  * are. Strangers can fill these places and keep blobs out; they can neither fill the memory nor keep out what is small.
@@ -26,12 +24,12 @@ export const rpcRoutes =
     /** Into the door with the body. One whose length nobody says may be large. */
     const pass = async <T>(c: Visited, work: (body: Uint8Array) => Promise<T>): Promise<T> => {
       const length = c.req.raw.headers.get('content-length')
-      const small = Math.min(deps.limits.bodyBytes, deps.rpcBytes)
+      const small = Math.min(deps.limits.bodyBytes, RPC_BYTES_MAX)
       const taken = async (bytesMax: number): Promise<T> => {
         const body = await bodyOf(c, bytesMax)
         return gate.pass(() => work(body))
       }
-      return length !== null && Number(length) <= small ? taken(small) : large.pass(() => taken(deps.rpcBytes))
+      return length !== null && Number(length) <= small ? taken(small) : large.pass(() => taken(RPC_BYTES_MAX))
     }
 
     app.post('/rpc', async c => {

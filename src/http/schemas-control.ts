@@ -110,7 +110,7 @@ const Key = z.strictObject({
 })
 export const KeyAnswer = Key
 export const RevokeBody = z.strictObject({
-  version: z.int().min(1).optional().describe('This one; without it, all versions of the key.'),
+  version: versionNumber.optional().describe('This one; without it, all versions of the key.'),
   reason: text(500, 'Why, in one line; stands in the record.'),
 })
 export const UnrevokeBody = z.strictObject({ version: versionNumber.describe('As in the statement.') })
@@ -138,11 +138,12 @@ export const RevocationAnswer = z.strictObject({
     .describe('What became of each place of these versions. In every case nothing is signed with it here.')
     .optional(),
 })
+const step = z.enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
 export const RotateBody = z
   .strictObject({
-    step: z
-      .enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
-      .describe('Make the next version; have it sign; take that back; retire the old one; give the new one up.'),
+    step: step.describe(
+      'Make the next version; have it sign; take that back; retire the old one; give the new one up.',
+    ),
     provider: text(64, 'With begin: another key service than the one of the newest version.').optional(),
     newAccount: z.boolean().describe('With open: the account changes with the key.').optional(),
   })
@@ -154,7 +155,6 @@ export const RotateBody = z
     message: 'is for open',
     path: ['newAccount'],
   })
-const step = z.enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
 export const RotationAnswer = z.strictObject({
   key: z.string(),
   chain: z.string(),

@@ -1,8 +1,7 @@
 /** What a key may be asked to sign, and what an answer holds, for the document of the data plane. Each chain module checks its own. */
 import { z } from '@hono/zod-openapi'
-import type { Registry } from './registry.ts'
+import { base64, type Registry } from './registry.ts'
 
-const base64 = (description: string) => z.string().openapi({ description, contentEncoding: 'base64' } as object)
 const hex = (description: string) => z.string().openapi({ description, example: '0x…' })
 const text = (description: string) => z.string().openapi({ description })
 const loose = (description: string) => z.looseObject({}).openapi({ description })

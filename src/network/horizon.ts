@@ -1,23 +1,13 @@
-import type { AccountState, Submission, TransactionStatus } from '../domain/stellar-network.ts'
-import type { StellarCodec } from './codec.ts'
+import type { AccountState, StellarCodec } from '../domain/stellar-network.ts'
 import { type Exchange, exchange, type Reply, unavailable } from './exchange.ts'
-import { type Answer, malformed, meaningOf, reader } from './reading.ts'
-import { rejection, sameHash, settled } from './rpc.ts'
+import { notWellFormed, settled, type StellarNode, submissionOf } from './outcome.ts'
+import { type Answer, malformed, reader } from './reading.ts'
 
-/** A node that speaks Horizon. It cannot simulate. @see https://developers.stellar.org/docs/data/apis/horizon/api-reference */
-export interface HorizonNode {
-  passphrase(signal: AbortSignal): Promise<string>
-  latestLedger(signal: AbortSignal): Promise<{ readonly sequence: number; readonly closedAt: number }>
-  account(address: string, signal: AbortSignal): Promise<AccountState | undefined>
-  submit(envelope: string, signal: AbortSignal): Promise<Submission>
-  transaction(hash: string, signal: AbortSignal): Promise<TransactionStatus>
-}
-
-const TRY_AGAIN_MS = 1_500
 /** What transactions_async answers with: taken, not well formed, known already, busy. */
 const ASYNC_STATUSES = [200, 201, 400, 409, 503]
 
-export function horizonNode(parts: Exchange, base: string, codec: StellarCodec): HorizonNode {
+/** A node that speaks Horizon. It cannot simulate. @see https://developers.stellar.org/docs/data/apis/horizon/api-reference */
+export function horizonNode(parts: Exchange, base: string, codec: StellarCodec): StellarNode {
   const { network } = parts
   const get = (path: string, signal: AbortSignal): Promise<Reply> =>
     exchange(
@@ -43,7 +33,9 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
     async account(address, signal) {
       const { status, json } = await get(`/accounts/${address}`, signal)
       if (status === 404) return undefined
-      return readAccount(network, address, reader(network, json))
+      const account = readAccount(network, json)
+      if (account.address === address) return account
+      throw malformed(network, 'it answers with another account')
     },
 
     async submit(envelope, signal) {
@@ -63,23 +55,10 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
       if (found.maybe('tx_status') === undefined && found.maybe('type') !== undefined) {
         // A problem of Horizon itself. What it could not read it has refused; when it is behind or closed it has refused nothing.
         if (status === 503) throw unavailable(network, 'it answers with status 503')
-        if (found.text('type').endsWith('transaction_malformed')) {
-          return { kind: 'rejected', code: 'malformed', reason: meaningOf('txMalformed') }
-        }
+        if (found.text('type').endsWith('transaction_malformed')) return notWellFormed()
         throw malformed(network, `it answers with status ${status}`)
       }
-      sameHash(network, found.text('hash'), hash)
-      switch (found.text('tx_status')) {
-        case 'PENDING':
-        case 'DUPLICATE':
-          return { kind: 'accepted', hash }
-        case 'TRY_AGAIN_LATER':
-          return { kind: 'try-again', afterMs: TRY_AGAIN_MS }
-        case 'ERROR':
-          return rejection(network, codec, found.base64('error_result_xdr'))
-        default:
-          throw malformed(network, 'the status of a submission is none that there is')
-      }
+      return submissionOf(network, codec, hash, found, { status: 'tx_status', result: 'error_result_xdr' })
     },
 
     async transaction(hash, signal) {
@@ -100,17 +79,22 @@ export function horizonNode(parts: Exchange, base: string, codec: StellarCodec):
   }
 }
 
-function readAccount(network: string, address: string, found: Answer): AccountState {
-  if (found.text('account_id') !== address) throw malformed(network, 'it answers with another account')
+const SEQUENCE_MAX = 2n ** 63n - 1n
+
+/** @param json  what Horizon answers to `/accounts/G…`. @throws `network/malformed` */
+export function readAccount(network: string, json: unknown): AccountState {
+  const found = reader(network, json)
   const byte = (answer: Answer, name: string): number => {
     const value = answer.whole(name)
     if (value > 255) throw malformed(network, `${name} in the answer is not a weight`)
     return value
   }
   const thresholds = found.object('thresholds')
+  const sequence = found.bigint('sequence')
+  if (sequence > SEQUENCE_MAX) throw malformed(network, 'sequence in the answer is not the number of a transaction')
   return {
-    address,
-    sequence: found.bigint('sequence'),
+    address: found.text('account_id'),
+    sequence,
     thresholds: {
       low: byte(thresholds, 'low_threshold'),
       medium: byte(thresholds, 'med_threshold'),

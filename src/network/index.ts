@@ -1,13 +1,11 @@
 import { SignerError } from '../domain/errors.ts'
 import type { Clock, Fetch } from '../domain/ports.ts'
-import type { StellarNetwork } from '../domain/stellar-network.ts'
-import type { StellarCodec } from './codec.ts'
-import type { Exchange, NetworkLimits } from './exchange.ts'
+import type { StellarCodec, StellarNetwork } from '../domain/stellar-network.ts'
+import { type Exchange, type NetworkLimits, unavailable } from './exchange.ts'
 import { horizonNode } from './horizon.ts'
 import { malformed } from './reading.ts'
 import { rpcNode } from './rpc.ts'
 
-export type { StellarCodec } from './codec.ts'
 export type { NetworkLimits } from './exchange.ts'
 
 export interface NetworkOptions {
@@ -61,8 +59,7 @@ export function openStellarNetwork(options: NetworkOptions): StellarNetwork {
     simulate: async (envelope, signal) => {
       await checked(signal)
       if (rpc === undefined) {
-        const reason = 'no Soroban RPC is configured for it, and nothing else simulates'
-        throw new SignerError('network/unavailable', { network: name, reason })
+        throw unavailable(name, 'no Soroban RPC is configured for it, and nothing else simulates')
       }
       return rpc.simulate(envelope, signal)
     },

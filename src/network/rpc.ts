@@ -1,21 +1,14 @@
-import type { AccountState, Simulation, Submission, TransactionStatus } from '../domain/stellar-network.ts'
+import type { Simulation, StellarCodec } from '../domain/stellar-network.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { StellarCodec } from './codec.ts'
 import { type Exchange, exchange, unavailable } from './exchange.ts'
-import { type Answer, malformed, meaningOf, reader, shown } from './reading.ts'
+import { decoded, notWellFormed, sameHash, settled, type StellarNode, submissionOf } from './outcome.ts'
+import { type Answer, malformed, reader, shown } from './reading.ts'
 
 /** A node that speaks Soroban RPC: JSON-RPC 2.0 over HTTP. @see https://developers.stellar.org/docs/data/apis/rpc/api-reference */
-export interface RpcNode {
-  passphrase(signal: AbortSignal): Promise<string>
-  latestLedger(signal: AbortSignal): Promise<{ readonly sequence: number; readonly closedAt: number }>
-  account(address: string, signal: AbortSignal): Promise<AccountState | undefined>
+export interface RpcNode extends StellarNode {
   simulate(envelope: string, signal: AbortSignal): Promise<Simulation>
-  submit(envelope: string, signal: AbortSignal): Promise<Submission>
-  transaction(hash: string, signal: AbortSignal): Promise<TransactionStatus>
 }
 
-/** A transaction may be sent again so much later: about a ledger. */
-const TRY_AGAIN_MS = 1_500
 /** No transaction has it; its status tells when the latest ledger closed, which older nodes say nowhere else. */
 const NO_HASH = '0'.repeat(64)
 
@@ -64,23 +57,10 @@ export function rpcNode(parts: Exchange, url: string, codec: StellarCodec): RpcN
       const hash = codec.hashOf(envelope)
       const found = await call('sendTransaction', { transaction: envelope }, signal, false)
       if ('error' in found) {
-        if (found.error === -32602) return { kind: 'rejected', code: 'malformed', reason: meaningOf('txMalformed') }
+        if (found.error === -32602) return notWellFormed()
         throw unavailable(network, `it answers sendTransaction with error ${found.error}`)
       }
-      const { result } = found
-      sameHash(network, result.text('hash'), hash)
-      const status = result.text('status')
-      switch (status) {
-        case 'PENDING':
-        case 'DUPLICATE':
-          return { kind: 'accepted', hash }
-        case 'TRY_AGAIN_LATER':
-          return { kind: 'try-again', afterMs: TRY_AGAIN_MS }
-        case 'ERROR':
-          return rejection(network, codec, result.base64('errorResultXdr'))
-        default:
-          throw malformed(network, 'the status of a submission is none that there is')
-      }
+      return submissionOf(network, codec, hash, found.result, { status: 'status', result: 'errorResultXdr' })
     },
 
     async transaction(hash, signal) {
@@ -136,7 +116,7 @@ function readSimulation(network: string, found: Answer): Simulation {
   const latestLedger = found.whole('latestLedger')
   if (found.maybe('error') !== undefined) {
     const reason = shown(found.text('error'))
-    throw new SignerError('transaction/rejected', { network, code: 'simulation-failed', reason })
+    throw new SignerError('transaction/rejected', { network, resultCode: 'simulation-failed', reason })
   }
   const [result, ...more] = found.list('results')
   if (result === undefined || more.length > 0) throw malformed(network, 'a simulation has not exactly one result')
@@ -159,54 +139,3 @@ function readSimulation(network: string, found: Answer): Simulation {
 }
 
 const xdrOf = (network: string, { value }: Answer): string => reader(network, { entry: value }, 'auth').base64('entry')
-
-export function sameHash(network: string, found: string, hash: string): void {
-  if (found !== hash) throw malformed(network, 'it answers with the hash of another transaction')
-}
-
-export function rejection(network: string, codec: StellarCodec, result: string): Submission {
-  const { code } = decoded(network, 'the result', () => codec.resultCode(result))
-  return { kind: 'rejected', code, reason: meaningOf(code) }
-}
-
-interface Settled {
-  /** The hash that the answer gives it, where it does. */
-  readonly named?: string
-  readonly envelope: string
-  readonly result: string
-  readonly meta?: string
-  readonly success: boolean
-  readonly ledger: number
-}
-
-/**
- * A transaction in a ledger: the envelope must be the one that was asked for, and its result must say what the status says.
- * Anybody may have put it into a fee bump; then nodes answer with that one.
- */
-export function settled(network: string, codec: StellarCodec, hash: string, found: Settled): TransactionStatus {
-  const outer = decoded(network, 'the envelope', () => codec.hashOf(found.envelope))
-  const bumped = outer !== hash
-  if (bumped)
-    sameHash(network, decoded(network, 'the envelope', () => codec.innerHashOf(found.envelope)) ?? outer, hash)
-  if (found.named !== undefined && found.named !== outer) sameHash(network, found.named, hash)
-  const { code, success } = decoded(network, 'the result', () => codec.resultCode(found.result))
-  if (success !== found.success) throw malformed(network, 'the result of a transaction contradicts its status')
-  const { ledger, meta } = found
-  if (ledger === 0) throw malformed(network, 'the ledger of a transaction is missing')
-  if (!success) {
-    // A fee bump of somebody else that failed by itself says nothing of the transaction in it, which may run without it.
-    const byItself = bumped && !code.startsWith('txFeeBumpInnerFailed: txFailed')
-    return byItself ? { kind: 'unknown', latestLedger: ledger } : { kind: 'failed', ledger, code }
-  }
-  const result = meta === undefined ? undefined : decoded(network, 'the meta data', () => codec.returned(meta))
-  return { kind: 'success', ledger, ...(result === undefined ? {} : { result }) }
-}
-
-/** What the decoder throws is the fault of whoever answered. */
-export function decoded<T>(network: string, what: string, decode: () => T): T {
-  try {
-    return decode()
-  } catch (cause) {
-    throw malformed(network, `${what} cannot be decoded`, cause)
-  }
-}

@@ -1,18 +1,19 @@
-import type { StellarAuthorizationView, StellarTransactionView } from '../domain/stellar.ts'
+import { NO_PRECONDITIONS, type StellarAuthorizationView, type StellarTransactionView } from '../domain/stellar.ts'
 import { contractsRule } from './contracts.ts'
 import { deny, type Finding, undecided } from './finding.ts'
 import { amountsRule, destinationsRule } from './payments.ts'
 import { type Facts, type Question, questionOf, type Rule } from './question.ts'
 import type { Policy } from './schema.ts'
+import type { AuthorizationGrant } from './statement-fields.ts'
 
-/** Asked of an authorization: who it is for and how long it is good, then its whole tree as if a transaction held it. */
-export const AUTHORIZATION_RULES: ReadonlyArray<readonly [name: string, rule: Rule | undefined, passed: string]> = [
-  ['authorization', undefined, 'It is for an account the policy grants, and expires as soon as the policy asks.'],
+/** Asked of the whole tree of an authorization as if a transaction held it. */
+export const AUTHORIZED_RULES: ReadonlyArray<readonly [name: string, rule: Rule, passed: string]> = [
   ['destinations', destinationsRule, 'Every receiver is granted.'],
   ['amounts', amountsRule, 'What leaves is within the caps of its asset.'],
   ['contracts', contractsRule, 'Every contract call, in the whole tree, is granted.'],
 ]
 
+/** Who it is for, and how long it is good. */
 export function authorizationFinding(policy: Policy, view: StellarAuthorizationView, facts: Facts): Finding {
   const grant = policy.rules.authorizations
   if (grant === undefined) return deny('the policy grants no authorizations apart from transactions')
@@ -21,11 +22,11 @@ export function authorizationFinding(policy: Policy, view: StellarAuthorizationV
       return deny('the authorization does not name its account, so every account of the key would be bound by it')
     }
   } else if (view.form !== 'with-address') return undecided('the authorization has an unknown form')
-  return accountFinding(grant, view, facts) ?? expirationFinding(grant.expiration, view.expirationLedger, facts)
+  return accountFinding(grant, view, facts) ?? expirationFinding(grant, view.expirationLedger, facts)
 }
 
 function accountFinding(
-  { accounts = [], delegateOf = [] }: NonNullable<Policy['rules']['authorizations']>,
+  { accounts = [], delegateOf = [] }: AuthorizationGrant,
   { address, asDelegate, form }: StellarAuthorizationView,
   { keyAddress }: Facts,
 ): Finding {
@@ -37,10 +38,8 @@ function accountFinding(
   return deny(`the authorization is for ${address}, which the policy does not grant`)
 }
 
-type Expiration = NonNullable<Policy['rules']['authorizations']>['expiration']
-
 /** The last ledger that is known may be some ledgers old: then what remains looks longer than it is, never shorter. */
-function expirationFinding(expiration: Expiration, last: number, { ledger }: Facts): Finding {
+function expirationFinding({ expiration }: AuthorizationGrant, last: number, { ledger }: Facts): Finding {
   if (ledger !== undefined && last <= ledger)
     return deny(`the authorization ends with ledger ${last}, and ${ledger} is closed`)
   if (expiration === 'any') return undefined
@@ -69,14 +68,7 @@ export function asTransaction(view: StellarAuthorizationView): StellarTransactio
     feeStroops: 0n,
     resourceFeeStroops: null,
     sequence: 1n,
-    preconditions: {
-      timeBounds: null,
-      ledgerBounds: null,
-      minSequence: null,
-      minSequenceAgeSeconds: 0n,
-      minSequenceLedgerGap: 0,
-      extraSigners: [],
-    },
+    preconditions: NO_PRECONDITIONS,
     memo: { kind: 'none' },
     operations: [
       {

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import * as field from './fields.ts'
 
-const LIST_MAX = 10_000
 const ARGUMENTS_MAX = 64
 const LENGTH_MAX = 65_536
 
@@ -30,11 +29,11 @@ const argumentGrant = z
     bools: z.array(z.boolean()).max(2).optional(),
     /** Both ends included, of whatever width the argument is. In the smallest unit. */
     integer: z.strictObject({ min: field.wideInteger, max: field.wideInteger }).optional(),
-    symbols: z.array(field.text).max(LIST_MAX).optional(),
-    strings: z.array(field.text).max(LIST_MAX).optional(),
-    bytes: z.array(field.hex).max(LIST_MAX).optional(),
+    symbols: z.array(field.text).max(field.LIST_MAX).optional(),
+    strings: z.array(field.text).max(field.LIST_MAX).optional(),
+    bytes: z.array(field.hex).max(field.LIST_MAX).optional(),
     /** An account listed here does not stand for its sub-accounts. */
-    addresses: z.array(field.argumentAddress).max(LIST_MAX).optional(),
+    addresses: z.array(field.argumentAddress).max(field.LIST_MAX).optional(),
     /** How many values; what they are is not looked at. */
     vec: lengths.optional(),
     map: lengths.optional(),
@@ -49,20 +48,20 @@ const argumentGrant = z
 /** A name alone: with any arguments. */
 const functionGrant = z.union([
   field.name.transform(name => ({ name, arguments: undefined })),
-  z.strictObject({ name: field.name, arguments: z.array(argumentGrant).max(LIST_MAX) }),
+  z.strictObject({ name: field.name, arguments: z.array(argumentGrant).max(field.LIST_MAX) }),
 ])
 
-const functions = z.array(functionGrant).min(1).max(LIST_MAX)
+const functions = z.array(functionGrant).min(1).max(field.LIST_MAX)
 
 export const contracts = z
   .array(z.strictObject({ contract: field.contract, functions }))
-  .max(LIST_MAX)
+  .max(field.LIST_MAX)
   .superRefine((list, context) => field.distinct(list, entry => entry.contract, context))
 
 /** Token contracts: what their calls move counts as payments of `asset`. */
 export const tokens = z
   .array(z.strictObject({ contract: field.contract, asset: field.oneAsset, functions }))
-  .max(LIST_MAX)
+  .max(field.LIST_MAX)
   .superRefine((list, context) => {
     field.distinct(list, entry => entry.contract, context)
     list.forEach(({ contract, asset }, at) => {

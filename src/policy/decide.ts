@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/audit.ts'
 import type { SpendClaim } from '../domain/claims.ts'
-import { AUTHORIZATION_RULES, authorizationFinding, authorizedQuestion } from './authorizations.ts'
+import { authorizationFinding, AUTHORIZED_RULES, authorizedQuestion } from './authorizations.ts'
 import { contractsRule } from './contracts.ts'
 import { EVM_RULE_NAMES, judgeEvm, spendsOf as evmSpendsOf } from './evm/index.ts'
 import { operationsRule, setOptionsRule } from './control.ts'
@@ -30,7 +30,7 @@ const STELLAR_RULES: ReadonlyArray<readonly [name: string, rule: Rule, passed: s
 ]
 
 const NETWORK_PASSED = 'Policy, key and payload are for the same network.'
-
+const AUTHORIZATION_PASSED = 'It is for an account the policy grants, and expires as soon as the policy asks.'
 const CHALLENGE_PASSED = 'The SEP-10 challenge is of a server and for domains that the policy grants, and ends soon.'
 const APPROVAL_PASSED = 'The approval is of an action and for an audience that the policy grants, and ends soon.'
 
@@ -97,10 +97,9 @@ function* judgements(policy: Policy, view: PolicyView, facts: Facts): Generator<
   }
   if (view.kind === 'authorization') {
     const question = authorizedQuestion(policy, view, facts)
-    for (const [rule, judge, passed] of AUTHORIZATION_RULES) {
-      const finding = ask(() => (judge === undefined ? authorizationFinding(policy, view, facts) : judge(question)))
-      yield { rule, finding, passed }
-    }
+    const finding = ask(() => authorizationFinding(policy, view, facts))
+    yield { rule: 'authorization', finding, passed: AUTHORIZATION_PASSED }
+    for (const [rule, judge, passed] of AUTHORIZED_RULES) yield { rule, finding: ask(() => judge(question)), passed }
     return
   }
   if (view.kind === 'challenge') {

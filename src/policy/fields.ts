@@ -25,6 +25,11 @@ const isSensitive = (type: string): boolean => SENSITIVE_OPERATIONS.some(sensiti
 
 export const ORDINARY_OPERATIONS: readonly OperationType[] = OPERATION_TYPES.filter(type => !isSensitive(type))
 
+/** Of every list of grants. */
+export const LIST_MAX = 10_000
+export const LEDGERS_AHEAD_MAX = 6_307_200 // a year of five seconds each
+export const YEAR_SECONDS = 31_536_000
+
 type Refine = z.core.$RefinementCtx
 
 /** Every problem says what would do. */

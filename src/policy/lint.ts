@@ -120,7 +120,7 @@ function* endless({ timeBounds, preconditions, authorizations, challenges }: Pol
     const sentence = 'Such an authorization is good for every account that this key signs for: keep it to one account.'
     yield warning('legacy-authorizations', 'authorizations.legacy', sentence)
   }
-  if (challenges?.issue !== true && (challenges?.servers ?? []).length === 0 && challenges !== undefined) {
+  if (challenges !== undefined && challenges.issue !== true && (challenges.servers ?? []).length === 0) {
     yield warning('no-servers', 'challenges.servers', 'No server is listed whose challenges could be answered.')
   }
   if (timeBounds === 'any') {

@@ -8,9 +8,6 @@ import * as field from './fields.ts'
 import * as statement from './statement-fields.ts'
 import { invalid, readAs } from './problems.ts'
 
-const LIST_MAX = 10_000
-const LIFETIME_SECONDS_MAX = 31_536_000
-const LEDGERS_AHEAD_MAX = 6_307_200 // a year of five seconds each
 const WINDOW_SECONDS_MAX = 31_622_400
 
 const destination = z.union([
@@ -20,7 +17,7 @@ const destination = z.union([
     /** `required`: a payment to it without memo and without muxed id is denied (SEP-29). */
     memo: z.enum(['required', 'optional']),
     /** Sub-accounts that may be paid besides the account itself. */
-    muxedIds: z.union([z.literal('any'), z.array(field.muxedId).max(LIST_MAX)]).default([]),
+    muxedIds: z.union([z.literal('any'), z.array(field.muxedId).max(field.LIST_MAX)]).default([]),
   }),
 ])
 
@@ -35,14 +32,14 @@ const payments = z.strictObject({
     z.literal('any'),
     z
       .array(destination)
-      .max(LIST_MAX)
+      .max(field.LIST_MAX)
       .superRefine((list, context) => field.distinct(list, entry => entry.account, context)),
   ]),
   /** `any`: every muxed id of an allowed destination. Without it, only the ids a destination lists. */
   muxed: z.literal('any').optional(),
   assets: z
     .array(assetLimit)
-    .max(LIST_MAX)
+    .max(field.LIST_MAX)
     .superRefine((list, context) => field.distinct(list, entry => entry.asset, context)),
 })
 
@@ -54,7 +51,7 @@ const setOptions = z.strictObject({
   /** Weight 0 removes the signer. */
   signers: z
     .array(z.strictObject({ key: field.signer, minWeight: weight, maxWeight: weight }))
-    .max(LIST_MAX)
+    .max(field.LIST_MAX)
     .superRefine((list, context) => field.distinct(list, entry => entry.key, context))
     .optional(),
   masterWeight: weights.optional(),
@@ -63,8 +60,8 @@ const setOptions = z.strictObject({
   highThreshold: weights.optional(),
   setFlags: z.array(z.enum(ACCOUNT_FLAGS)).optional(),
   clearFlags: z.array(z.enum(ACCOUNT_FLAGS)).optional(),
-  homeDomains: z.array(field.text).max(LIST_MAX).optional(),
-  inflationDestinations: z.array(field.address).max(LIST_MAX).optional(),
+  homeDomains: z.array(field.text).max(field.LIST_MAX).optional(),
+  inflationDestinations: z.array(field.address).max(field.LIST_MAX).optional(),
 })
 
 const spendWindow = z
@@ -100,17 +97,14 @@ const grants = {
   feeBump: z.boolean().optional(),
   /** How far from now `maxTime` may lie (600 is a good choice), or `any`: also without end. */
   timeBounds: z
-    .union([
-      z.literal('any'),
-      z.strictObject({ maxLifetimeSeconds: z.number().int().min(1).max(LIFETIME_SECONDS_MAX) }),
-    ])
+    .union([z.literal('any'), z.strictObject({ maxLifetimeSeconds: z.number().int().min(1).max(field.YEAR_SECONDS) })])
     .optional(),
   /** How far from the current ledger `maxLedger` may lie: another way to have an end, where the current ledger is known. */
-  ledgerBounds: z.strictObject({ maxLedgersAhead: z.number().int().min(1).max(LEDGERS_AHEAD_MAX) }).optional(),
+  ledgerBounds: z.strictObject({ maxLedgersAhead: z.number().int().min(1).max(field.LEDGERS_AHEAD_MAX) }).optional(),
   /** CAP-21 conditions that may be present besides time and ledger bounds. */
   preconditions: z.array(z.enum(['minSequence', 'minSequenceAge', 'minSequenceLedgerGap', 'extraSigners'])).optional(),
   /** Accounts besides the key's own that may be source of the transaction, of an operation, or of a fee bump. */
-  sources: z.union([z.literal('any'), z.array(field.address).max(LIST_MAX)]).optional(),
+  sources: z.union([z.literal('any'), z.array(field.address).max(field.LIST_MAX)]).optional(),
   /** Kinds of memo that may be present; no memo at all is always possible. */
   memo: z.array(z.enum(['text', 'id', 'hash', 'return'])).optional(),
   payments: payments.optional(),
@@ -119,7 +113,7 @@ const grants = {
   /** The same for contracts that are tokens: what a call moves must also fit `payments`, and fills its windows. */
   tokens: contractField.tokens.optional(),
   /** `changeTrust` for these assets, without granting it for all in `operations`. */
-  trustLines: z.array(field.line).max(LIST_MAX).optional(),
+  trustLines: z.array(field.line).max(field.LIST_MAX).optional(),
   /** `setOptions` for these fields, without granting all of it in `sensitiveOperations`. */
   setOptions: setOptions.optional(),
   /** The one field that limits instead of granting: the most that may leave within any window of so many seconds. */

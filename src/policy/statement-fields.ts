@@ -2,14 +2,11 @@
 import { z } from 'zod'
 import * as field from './fields.ts'
 
-const LIST_MAX = 10_000
-const LEDGERS_AHEAD_MAX = 6_307_200 // a year of five seconds each
 const DAY_SECONDS = 86_400
-const YEAR_SECONDS = 31_536_000
 
 const addresses = z
   .array(field.receiver)
-  .max(LIST_MAX)
+  .max(field.LIST_MAX)
   .superRefine((list, context) => field.distinct(list, one => one, context))
 
 /**
@@ -23,7 +20,7 @@ export const authorizations = z.strictObject({
    */
   expiration: z.union([
     z.literal('any'),
-    z.strictObject({ maxLedgersAhead: z.number().int().min(1).max(LEDGERS_AHEAD_MAX) }),
+    z.strictObject({ maxLedgersAhead: z.number().int().min(1).max(field.LEDGERS_AHEAD_MAX) }),
   ]),
   /** Accounts and contract accounts besides the key's own account that it may sign for. */
   accounts: addresses.optional(),
@@ -36,7 +33,7 @@ export const authorizations = z.strictObject({
 const domains = z
   .array(field.name)
   .min(1)
-  .max(LIST_MAX)
+  .max(field.LIST_MAX)
   .superRefine((list, context) => field.distinct(list, one => one, context))
 
 /** SEP-10. */
@@ -44,7 +41,7 @@ export const challenges = z.strictObject({
   /** Home domains: of servers that are answered, or of our own when the key issues. */
   homeDomains: domains,
   /** Servers whose challenges are answered, each having signed with this key. */
-  servers: z.array(field.address).max(LIST_MAX).optional(),
+  servers: z.array(field.address).max(field.LIST_MAX).optional(),
   /** True: the key is a server's own and issues challenges. */
   issue: z.boolean().optional(),
   /** Where challenges say that they are used; without it, only at the home domain itself. */
@@ -59,15 +56,14 @@ const approval = z.strictObject({
   audiences: z.union([z.literal('any'), domains]),
   /** Without it, about anything. */
   subjects: domains.optional(),
-  maxLifetimeSeconds: z.number().int().min(1).max(YEAR_SECONDS),
+  maxLifetimeSeconds: z.number().int().min(1).max(field.YEAR_SECONDS),
 })
 
 /** Execution approvals, one grant an action. */
 export const approvals = z
   .array(approval)
-  .max(LIST_MAX)
+  .max(field.LIST_MAX)
   .superRefine((list, context) => field.distinct(list, ({ action }) => action, context))
 
 export type AuthorizationGrant = z.output<typeof authorizations>
-export type ChallengeGrant = z.output<typeof challenges>
 export type ApprovalGrant = z.output<typeof approval>

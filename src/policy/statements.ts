@@ -7,7 +7,7 @@ import type { Policy } from './schema.ts'
 
 /** Clocks of honest servers differ by this much at most. */
 const SKEW_SECONDS = 60n
-const SKEW_MS = 60_000
+const SKEW_MS = Number(SKEW_SECONDS) * 1000
 
 /** @see SEP-10: the key answers servers that are listed, or is itself the server. */
 export function challengeFinding({ rules }: Policy, view: ChallengeView, facts: Facts): Finding {

@@ -1,3 +1,4 @@
+import type { Action } from '../domain/actions.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import type { Asking, CallerLike, SignDeps } from './types.ts'
 
@@ -19,6 +20,21 @@ export async function identify<Caller extends CallerLike>(
   return { caller, peer }
 }
 
+/** Whether a caller may, for what is left out where they may not: lists, and answers that give nothing away. */
+export function mayDo<Caller extends CallerLike>(
+  { authorize }: Pick<SignDeps<Caller>, 'authorize'>,
+  caller: Caller,
+  action: Action,
+  key: string,
+): boolean {
+  try {
+    authorize(caller, action, key)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Whether a caller may, and how often. What is denied counts too, but not against the key: nobody uses up a limit that
  * belongs to others, or has limits kept for names that mean nothing.
@@ -28,7 +44,7 @@ export async function admitTo<Caller extends CallerLike>(
   { authorize, gateway }: Pick<SignDeps<Caller>, 'authorize' | 'gateway'>,
   caller: Caller,
   peer: string,
-  { action, key }: { readonly action: Parameters<SignDeps['authorize']>[1]; readonly key: string },
+  { action, key }: { readonly action: Action; readonly key: string },
 ): Promise<Readonly<Record<string, string>>> {
   try {
     authorize(caller, action, key)

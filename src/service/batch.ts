@@ -1,6 +1,7 @@
 import { parseStrictJson } from '../bytes/json.ts'
 import { KEY_NAME } from '../domain/key.ts'
 import { malformed } from '../domain/errors.ts'
+import { objectOf } from './request.ts'
 import { arrive, judgeTogether, type Signature, signTogether, type TogetherRequest, type Wanted } from './together.ts'
 import type { CallerLike, SignDeps } from './types.ts'
 
@@ -47,10 +48,4 @@ function readItems(body: Uint8Array, idempotencyKey: string): readonly Wanted[] 
       idempotencyKey: `${idempotencyKey}/${at + 1}`,
     }
   })
-}
-
-/** @param example what to send instead */
-export function objectOf(value: unknown, field: string, example: string): Record<string, unknown> {
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
-  throw malformed(field, 'is not a JSON object', example)
 }

@@ -3,10 +3,12 @@ import { randomId } from '../bytes/ids.ts'
 import { contextFor } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, EnvelopeRow, ResolvedKey } from '../domain/key.ts'
-import { canEnvelope, type KeyProvider, type KeyRef } from '../domain/provider.ts'
+import type { KeyProvider, KeyRef } from '../domain/provider.ts'
 import type { SecretBytes } from '../domain/secret.ts'
+import { recordEvent } from './events.ts'
 import { provePossession, type RegisterDeps } from './register.ts'
 import { prove } from './restore.ts'
+import { envelopeOf, wrapAt } from './wrap.ts'
 
 /** Where else the key lives: in the service as it is, or as its seed, wrapped there. */
 export type NewPlace = { readonly name: string; readonly provider: string } & (
@@ -56,11 +58,9 @@ async function addPlace(deps: RegisterDeps, place: NewPlace): Promise<ResolvedKe
     custody: binding.custody,
     reference,
   }
-  const record = (event: string) =>
-    deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor: deps.actor, detail })
-  await record('binding-adding')
+  await recordEvent(deps, 'binding-adding', detail)
   await deps.registry.addBinding({ binding, ...(envelope === undefined ? {} : { envelope }) })
-  await record('binding-added')
+  await recordEvent(deps, 'binding-added', detail)
   return { ...resolved, bindings: [...resolved.bindings, binding] }
 }
 
@@ -85,30 +85,19 @@ async function native(
 async function wrapped(
   deps: RegisterDeps,
   { key, version }: ResolvedKey,
-  provider: KeyProvider,
+  keyService: KeyProvider,
   at: At,
   { seed, wrappingKey }: { readonly seed: SecretBytes; readonly wrappingKey?: KeyRef },
 ): Promise<{ binding: Binding; envelope: EnvelopeRow }> {
-  if (!canEnvelope(provider)) {
-    throw new SignerError('key/unsupported', {
-      key: at.key,
-      wanted: 'envelope',
-      reason: `${provider.name} does not wrap keys`,
-    })
-  }
+  const provider = envelopeOf(at.key, keyService)
   samePin(at.key, await deps.publicKeyOf(seed, version.scheme), version.publicKey)
-  const reference = wrappingKey ?? (await newWrappingKey(deps, at))
   const context = contextFor(version, key.network)
-  const ciphertext = await deps.call(call => provider.wrap(reference, seed, context, call))
+  const place = { name: at.provider, provider, wrappingKey, label: at.key }
+  const { reference, ciphertext } = await wrapAt(deps, seed, context, place)
   return {
     binding: { ...at, custody: 'envelope', reference },
     envelope: { bindingId: at.id, ciphertext, context },
   }
-}
-
-async function newWrappingKey(deps: RegisterDeps, { key, provider }: At): Promise<KeyRef> {
-  const admin = await deps.admin(provider)
-  return deps.call(call => admin.createWrappingKey({ label: key }, call))
 }
 
 function samePin(key: string, found: Uint8Array, pinned: Uint8Array): void {
@@ -131,8 +120,7 @@ export async function restoreBinding(deps: RegisterDeps, name: string, id: strin
   }
   await prove(deps, resolved, binding)
   const detail = { key: name, version: binding.version, binding: id, was: binding.suspended }
-  const auditId = randomId(deps.random, 'a')
-  await deps.audit.append({ kind: 'event', auditId, event: 'binding-restored', actor: deps.actor, detail })
+  await recordEvent(deps, 'binding-restored', detail)
   await deps.registry.suspendBinding(id, undefined)
   return (await deps.registry.resolve(name)) ?? resolved
 }

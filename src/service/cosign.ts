@@ -3,7 +3,7 @@ import { parseStrictJson } from '../bytes/json.ts'
 import { mergeEnvelopes, SIGNATURES_MAX, signaturesOf } from '../chains/stellar/index.ts'
 import { malformed, SignerError } from '../domain/errors.ts'
 import { KEY_NAME } from '../domain/key.ts'
-import { objectOf } from './batch.ts'
+import { objectOf } from './request.ts'
 import {
   arrive,
   type Judged,

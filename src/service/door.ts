@@ -1,9 +1,8 @@
 import { randomId } from '../bytes/ids.ts'
 import type { Action } from '../domain/actions.ts'
 import type { AuditActor } from '../domain/audit.ts'
-import { isSignerError } from '../domain/errors.ts'
 import { admitTo, identify } from './admit.ts'
-import { earlyRefusal } from './records.ts'
+import { refuseEarly } from './records.ts'
 import type { Asking, CallerLike, SignDeps } from './types.ts'
 
 export type DoorDeps<Caller extends CallerLike> = Pick<
@@ -65,11 +64,7 @@ export async function attend<C extends CallerLike, T>(
     if (deps.audit.state.kind === 'open') await deps.audit.append({ kind: 'event', auditId, event, actor, detail })
     return { answer, headers }
   } catch (error) {
-    const refusal = isSignerError(error) ? error : deps.incident(error)
-    deps.recordRefusal(
-      earlyRefusal({ auditId, requestId, actor, key: key ?? '*', operation: operation ?? action }, refusal),
-    )
-    throw refusal
+    throw refuseEarly(deps, { auditId, requestId, actor, key: key ?? '*', operation: operation ?? action }, error)
   }
 }
 

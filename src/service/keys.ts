@@ -1,6 +1,14 @@
 import { toBase64 } from '../bytes/base64.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
+import type { KeyCatalogue } from '../domain/ports.ts'
+
+/** The key as it signs now. @throws `key/unknown`, `key/not-active` */
+export async function resolveKey(catalogue: Pick<KeyCatalogue, 'resolve'>, key: string): Promise<ResolvedKey> {
+  const resolved = await catalogue.resolve(key)
+  if (resolved === undefined) throw new SignerError('key/unknown', { key })
+  return resolved
+}
 
 /** What anyone who may read a key sees of it. */
 export interface KeyView {

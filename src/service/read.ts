@@ -1,10 +1,10 @@
 /** What the data plane answers besides signatures. On record like them, but without a barrier: nothing leaves that was not public. */
-import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { Policy } from '../policy/index.ts'
+import { mayDo } from './admit.ts'
 import { type Answered, attend, NO_BODY } from './door.ts'
 import { type Explanation, explainAsked } from './explain.ts'
-import { type KeyView, viewOf } from './keys.ts'
+import { type KeyView, resolveKey, viewOf } from './keys.ts'
 import { parsePayload } from './payloads.ts'
 import { readPayload } from './request.ts'
 import type { Asking, CallerLike, SignDeps } from './types.ts'
@@ -41,7 +41,7 @@ export interface ExplainRequest extends KeyRequest {
 export async function getKey<C extends CallerLike>(deps: ReadDeps<C>, request: KeyRequest): Promise<Answered<KeyView>> {
   const { key } = request
   return attend(deps, request, { event: 'key-read', object: { action: 'read', key }, body: NO_BODY }, async () =>
-    viewOf(await found(deps, key)),
+    viewOf(await resolveKey(deps.catalogue, key)),
   )
 }
 
@@ -51,16 +51,9 @@ export async function listKeys<C extends CallerLike>(
   request: Asking,
 ): Promise<Answered<{ keys: readonly KeyView[] }>> {
   return attend(deps, request, { event: 'keys-listed', body: NO_BODY }, async ({ caller }) => {
-    const mayRead = (name: string): boolean => {
-      try {
-        deps.authorize(caller, 'read', name)
-        return true
-      } catch {
-        return false
-      }
-    }
     const keys = await deps.catalogue.list()
-    return { keys: keys.filter(({ key, bindings }) => bindings.length > 0 && mayRead(key.name)).map(viewOf) }
+    const seen = keys.filter(({ key, bindings }) => bindings.length > 0 && mayDo(deps, caller, 'read', key.name))
+    return { keys: seen.map(viewOf) }
   })
 }
 
@@ -76,7 +69,7 @@ export async function explainKey<C extends CallerLike>(
     { event: 'sign-explained', object: { action: 'explain', key }, body },
     async ({ caller, peer }) => {
       const payload = readPayload(body, deps.limits.bodyBytes)
-      const held = await found(deps, key)
+      const held = await resolveKey(deps.catalogue, key)
       const asked = parsePayload(payload, held)
       deps.gateway.constrain(caller, () => deps.factsOf(held, asked, peer), 'explain')
       return explainAsked(
@@ -89,10 +82,4 @@ export async function explainKey<C extends CallerLike>(
       )
     },
   )
-}
-
-async function found(deps: ReadDeps<CallerLike>, key: string): Promise<ResolvedKey> {
-  const resolved = await deps.catalogue.resolve(key)
-  if (resolved === undefined) throw new SignerError('key/unknown', { key })
-  return resolved
 }

@@ -1,13 +1,13 @@
 import { toBase64 } from '../bytes/base64.ts'
 import type { AuditActor, ClaimsEntry, Decision, IntentEntry, OutcomeEntry, RouteEntry } from '../domain/audit.ts'
 import type { Claims } from '../domain/claims.ts'
-import type { AnySignerError, ErrorCode } from '../domain/errors.ts'
+import { type AnySignerError, type ErrorCode, isSignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
 import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import type { Asked } from '../domain/payload.ts'
 import type { Route } from '../routing/index.ts'
-import type { SignRequest } from './types.ts'
+import type { SignDeps, SignRequest } from './types.ts'
 
 /** One request that was understood, by a caller who may ask. */
 export interface Job {
@@ -160,17 +160,24 @@ export function failedRecord(
   }
 }
 
-/** Refused before anything was decided: no intent exists, one outcome says why. */
-export const earlyRefusal = (
-  about: {
-    readonly auditId: string
-    readonly requestId: string
-    readonly actor: AuditActor
-    readonly key: string
-    readonly operation: string
-  },
-  error: AnySignerError,
-): OutcomeEntry => ({ kind: 'outcome', ...about, result: 'refused', decision: 'none', ...because(error) })
+interface Early {
+  readonly auditId: string
+  readonly requestId: string
+  readonly actor: AuditActor
+  readonly key: string
+  readonly operation: string
+}
+
+/** Refused before anything was decided: no intent exists, one outcome says why. @returns what is to be told */
+export function refuseEarly(
+  deps: Pick<SignDeps, 'incident' | 'recordRefusal'>,
+  about: Early,
+  error: unknown,
+): AnySignerError {
+  const refusal = isSignerError(error) ? error : deps.incident(error)
+  deps.recordRefusal({ kind: 'outcome', ...about, result: 'refused', decision: 'none', ...because(refusal) })
+  return refusal
+}
 
 export const storedResult = (job: Job, signed: Signed): StoredResult => ({
   ...named(job),

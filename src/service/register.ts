@@ -17,22 +17,22 @@ import {
   type ResolvedKey,
 } from '../domain/key.ts'
 import type { Clock, KeyRegistry, Random } from '../domain/ports.ts'
-import {
-  type Call,
-  canEnvelope,
-  type EnvelopeContext,
-  type EnvelopeProvider,
-  type KeyAdmin,
-  type KeyFacts,
-  type KeyProvider,
-  type KeyRef,
-  type Scheme,
-  type Signed,
-  type SignInput,
+import type {
+  Call,
+  EnvelopeContext,
+  KeyAdmin,
+  KeyFacts,
+  KeyProvider,
+  KeyRef,
+  Scheme,
+  Signed,
+  SignInput,
 } from '../domain/provider.ts'
 import { SecretBytes } from '../domain/secret.ts'
+import { recordEvent } from './events.ts'
 import { addressOf } from './payloads.ts'
 import { verifyAfterSign } from './verify-after-sign.ts'
+import { envelopeOf, wrapAt } from './wrap.ts'
 
 /** Registration of keys: operators only. The data plane's path never imports this module. */
 export interface RegisterDeps {
@@ -100,10 +100,8 @@ export async function importNative(
       throw new SignerError('key/unsupported', { key: key.name, wanted: scheme, reason })
     }
     const publicKey = await deps.publicKeyOf(seed, scheme)
-    sameAddress(key, address, addressOf(key.chain, publicKey))
-    // All that could stand in the way afterwards, before the key service has the key.
-    if (deps.isPublished(publicKey)) throw published(key.name)
-    await refuseShared(deps.registry, key, publicKey)
+    sameAddress(key.name, address, addressOf(key.chain, publicKey))
+    await refuseTaken(deps, key, publicKey)
     const admin = await deps.admin(key.provider)
     const facts = await ended(deps, call => admin.importKey({ scheme, label: key.name, key: seed, publicKey }, call))
     seed.wipe()
@@ -151,14 +149,14 @@ export async function wrapSeed(
 ): Promise<ResolvedKey> {
   const seed = options.seed ?? new SecretBytes(deps.random.bytes(32), `seed of ${key.name}`)
   try {
-    const provider = envelope(key, await prepare(deps, key))
+    const provider = envelopeOf(key.name, await prepare(deps, key))
     const publicKey = await deps.publicKeyOf(seed, SCHEME_OF[key.chain])
     const address = addressOf(key.chain, publicKey)
-    sameAddress(key, options.address, address)
-    const wrappingKey = options.wrappingKey ?? (await newWrappingKey(deps, key))
+    sameAddress(key.name, options.address, address)
     const context = { pubkey: address, key: key.name, version: '1', network: key.network }
-    const ciphertext = await deps.call(call => provider.wrap(wrappingKey, seed, context, call))
-    return await registerEnvelope(deps, key, { publicKey, wrappingKey, ciphertext, context })
+    const place = { name: key.provider, provider, wrappingKey: options.wrappingKey, label: key.name }
+    const { reference, ciphertext } = await wrapAt(deps, seed, context, place)
+    return await registerEnvelope(deps, key, { publicKey, wrappingKey: reference, ciphertext, context })
   } finally {
     seed.wipe()
   }
@@ -170,7 +168,7 @@ export async function adoptCiphertext(
   key: NewKey,
   options: { readonly wrappingKey: KeyRef; readonly ciphertext: Uint8Array; readonly publicKey: Uint8Array },
 ): Promise<ResolvedKey> {
-  envelope(key, await prepare(deps, key))
+  envelopeOf(key.name, await prepare(deps, key))
   const context = { pubkey: addressOf(key.chain, options.publicKey) }
   return registerEnvelope(deps, key, { ...options, context })
 }
@@ -259,28 +257,21 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
   const resolved: ResolvedKey = { key, version, bindings: [binding] }
   await provePossession(deps, resolved, row)
   await refuseShared(deps.registry, asked, made.publicKey) // whoever asks has the key, and may hear under which name we do
-  const record = (event: string) =>
-    deps.audit.append({
-      kind: 'event',
-      auditId: randomId(deps.random, 'a'),
-      event,
-      actor: deps.actor,
-      detail: {
-        key: name,
-        version: 1,
-        chain,
-        network,
-        address,
-        policyHash: hash,
-        provider: asked.provider,
-        custody: made.custody,
-        reference: made.reference,
-        ...(asked.shared === true ? { shared: true } : {}),
-      },
-    })
-  await record('key-registering') // on record before the key can sign
+  const detail = {
+    key: name,
+    version: 1,
+    chain,
+    network,
+    address,
+    policyHash: hash,
+    provider: asked.provider,
+    custody: made.custody,
+    reference: made.reference,
+    ...(asked.shared === true ? { shared: true } : {}),
+  }
+  await recordEvent(deps, 'key-registering', detail) // on record before the key can sign
   await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
-  await record('key-registered')
+  await recordEvent(deps, 'key-registered', detail)
   return resolved
 }
 
@@ -309,6 +300,16 @@ export async function refuseShared(
   throw new SignerError('key/exists', { key: asked.name, reason })
 }
 
+/** What of a public key could stand in the way of its registration, before a key service has the key or opens it. */
+export async function refuseTaken(
+  deps: Pick<RegisterDeps, 'registry' | 'isPublished'>,
+  asked: Parameters<typeof refuseShared>[1],
+  publicKey: Uint8Array,
+): Promise<void> {
+  if (deps.isPublished(publicKey)) throw published(asked.name)
+  await refuseShared(deps.registry, asked, publicKey)
+}
+
 const sameNetwork = (chain: Chain, a: string, b: string): boolean =>
   chain === 'stellar' ? equalBytes(networkIdOf(a), networkIdOf(b)) : chainIdOf(a) === chainIdOf(b)
 
@@ -331,27 +332,14 @@ export async function provePossession(
   await verifyAfterSign(input, key.version.publicKey, signature)
 }
 
-async function newWrappingKey(deps: RegisterDeps, key: NewKey): Promise<KeyRef> {
-  const admin = await deps.admin(key.provider)
-  return deps.call(call => admin.createWrappingKey({ label: key.name }, call))
-}
-
-function envelope(key: NewKey, provider: KeyProvider): EnvelopeProvider {
-  if (canEnvelope(provider)) return provider
-  throw new SignerError('key/unsupported', {
-    key: key.name,
-    wanted: 'envelope',
-    reason: `${provider.name} does not wrap keys`,
-  })
-}
-
 const published = (key: string) =>
   new SignerError('start/refused', {
     reason: `the private half of ${key} is published: it is a development key`,
     fix: 'make a fresh key with `countersign keys create`',
   })
 
-function sameAddress(key: NewKey, wanted: string | undefined, found: string): void {
+/** @throws `key/mismatch` */
+export function sameAddress(key: string, wanted: string | undefined, found: string): void {
   if (wanted === undefined || wanted === found) return
-  throw new SignerError('key/mismatch', { key: key.name, reason: `the seed gives ${found}, not ${wanted}` })
+  throw new SignerError('key/mismatch', { key, reason: `the seed gives ${found}, not ${wanted}` })
 }

@@ -50,6 +50,12 @@ export function readPayload(body: Uint8Array, bodyBytesMax: number): { readonly 
   return json as { readonly type: string }
 }
 
+/** @param example what to send instead */
+export function objectOf(value: unknown, field: string, example: string): Record<string, unknown> {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>
+  throw malformed(field, 'is not a JSON object', example)
+}
+
 /**
  * What an idempotency key stands for: this key, this payload, whatever the spelling of the JSON (RFC 8785), and the version
  * where one was asked for by number.

@@ -1,7 +1,7 @@
 import { equalBytes } from '../bytes/equal.ts'
-import { randomId } from '../bytes/ids.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, ResolvedKey } from '../domain/key.ts'
+import { recordEvent } from './events.ts'
 import { provePossession, type RegisterDeps } from './register.ts'
 
 /**
@@ -24,8 +24,7 @@ export async function restoreKey(deps: RegisterDeps, name: string): Promise<Reso
   for (const binding of held.bindings) await prove(deps, held, binding)
 
   const detail = { key: name, version: held.version.version, bindings: held.bindings.length }
-  const auditId = randomId(deps.random, 'a')
-  await deps.audit.append({ kind: 'event', auditId, event: 'key-restored', actor: deps.actor, detail })
+  await recordEvent(deps, 'key-restored', detail)
   if (await deps.registry.setState(name, held.version.version, 'active', ['quarantined']))
     return { ...held, version: { ...held.version, state: 'active' } }
   throw refused(name, 'its state was changed meanwhile')

@@ -1,15 +1,11 @@
-import { randomId } from '../bytes/ids.ts'
-import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import { type Binding, type ResolvedKey, VERSION_STATES, type VersionState } from '../domain/key.ts'
-import type { KeyRegistry, Random } from '../domain/ports.ts'
+import type { KeyRegistry } from '../domain/ports.ts'
 import { TRANSITIONS } from '../keys/lifecycle.ts'
+import { type EventDeps, recordEvent } from './events.ts'
 
-export interface RevokeDeps {
+export interface RevokeDeps extends EventDeps {
   readonly registry: Pick<KeyRegistry, 'list' | 'setState'>
-  readonly audit: Pick<AuditLog, 'append'>
-  readonly random: Random
-  readonly actor: AuditActor
   /**
    * Stops the key at its key service too, within a deadline of its own. Absent: nobody here may.
    * @throws what the service says
@@ -67,12 +63,9 @@ export async function revokeKey(
   for (const { version: found } of chosen) {
     if (found.state === 'revoked') continue
     const detail = { key: name, version: found.version, was: found.state, reason }
-    const auditId = randomId(deps.random, 'a')
-    await deps.audit
-      .append({ kind: 'event', auditId, event: 'key-revoked', actor: deps.actor, detail })
-      .catch(error => {
-        unrecorded.push(error)
-      })
+    await recordEvent(deps, 'key-revoked', detail).catch(error => {
+      unrecorded.push(error)
+    })
     if (await deps.registry.setState(name, found.version, 'revoked', REVOCABLE)) now.push(found.version)
   }
   const revoked = chosen.map(({ version: { version: number } }) => number)
@@ -104,9 +97,7 @@ async function stop(deps: StopDeps, place: Binding, needed: string | undefined):
         )
       : { ...at, outcome: 'left', reason: needed }
   const detail = { key: place.key, ...stopped, reference: place.reference }
-  await deps.audit
-    .append({ kind: 'event', auditId: randomId(deps.random, 'a'), event: 'key-stopped', actor: deps.actor, detail })
-    .catch(() => {}) // the revocation is on record, or its failure is told
+  await recordEvent(deps, 'key-stopped', detail).catch(() => {}) // the revocation is on record, or its failure is told
   return stopped
 }
 

@@ -1,13 +1,16 @@
 /** Who comes in by JSON-RPC or by Web3Signer's REST, what they may see, and how they get to the path of a signature. */
 import { randomId } from '../bytes/ids.ts'
 import type { AuditActor } from '../domain/audit.ts'
-import { type AnySignerError, isSignerError } from '../domain/errors.ts'
+import type { AnySignerError } from '../domain/errors.ts'
 import { maySign, type ResolvedKey } from '../domain/key.ts'
 import type { KeyCatalogue } from '../domain/ports.ts'
-import { identify } from './admit.ts'
-import { earlyRefusal } from './records.ts'
+import { identify, mayDo } from './admit.ts'
+import { refuseEarly } from './records.ts'
 import { fingerprintOf, readIdempotencyKey } from './request.ts'
 import type { Asking, CallerLike, SignDeps, SignRequest } from './types.ts'
+
+/** Nine blobs with their proofs in hex, and room for the rest. */
+export const RPC_BYTES_MAX = 4 * 1024 * 1024
 
 export interface RpcRequest extends Asking {
   readonly body: Uint8Array
@@ -17,8 +20,6 @@ export interface RpcRequest extends Asking {
 export interface RpcDeps<Caller extends CallerLike> extends SignDeps<Caller> {
   readonly keys: Pick<KeyCatalogue, 'list'>
   readonly version: string
-  /** Bytes; blobs make transactions large. */
-  readonly rpcBytes: number
 }
 
 /** One HTTP request of somebody who may come in. */
@@ -43,7 +44,7 @@ export async function admitRpc<Caller extends CallerLike>(
       actor = found
     })
     await deps.gateway.admit(caller, peer, undefined)
-    const limits = { ...deps.limits, bodyBytes: deps.rpcBytes }
+    const limits = { ...deps.limits, bodyBytes: RPC_BYTES_MAX }
     const known: RpcDeps<Caller> = { ...deps, authenticate: async () => caller, limits }
     let keys: Promise<readonly ResolvedKey[]> | undefined
     return { deps: known, caller, actor, request, keys: () => (keys ??= signingKeys(deps, caller)) }
@@ -57,10 +58,8 @@ export function recordRefused<Caller extends CallerLike>(
   { deps, actor, request: { requestId } }: Pick<RpcVisit<Caller>, 'deps' | 'actor' | 'request'>,
   error: unknown,
 ): AnySignerError {
-  const refusal = isSignerError(error) ? error : deps.incident(error)
   const about = { auditId: randomId(deps.random, 'a'), requestId, actor, key: '*', operation: 'rpc' }
-  deps.recordRefusal(earlyRefusal(about, refusal))
-  return refusal
+  return refuseEarly(deps, about, error)
 }
 
 /** As the other door to lists of keys: on record. */
@@ -81,17 +80,9 @@ async function signingKeys<Caller extends CallerLike>(
   deps: RpcDeps<Caller>,
   caller: Caller,
 ): Promise<readonly ResolvedKey[]> {
-  const may = ({ key }: ResolvedKey): boolean => {
-    try {
-      deps.authorize(caller, 'sign', key.name)
-      return true
-    } catch {
-      return false
-    }
-  }
   // An address names a version, so one that goes on beside its successor is there too; clients take the first for their own.
   const keys = (await deps.keys.list()).filter(
-    held => held.key.chain === 'evm' && maySign(held.version.state) && may(held),
+    ({ key, version }) => key.chain === 'evm' && maySign(version.state) && mayDo(deps, caller, 'sign', key.name),
   )
   return keys.toSorted((a, b) => place(a) - place(b))
 }

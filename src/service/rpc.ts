@@ -71,16 +71,22 @@ async function answerOne<Caller extends CallerLike>(
     recordRefused(visit, notRpc('a call'))
     return { id: idIn(call), error: 'invalid' }
   }
-  const { id = null, method, params } = understood
-  const reply = await (async (): Promise<RpcReply> => {
-    try {
-      return { id, result: await resultOf(visit, { method, params, suffix }) }
-    } catch (error) {
-      if (error instanceof UnknownMethod) return { id, error: { unknownMethod: method } }
-      return { id, error: isSignerError(error) ? error : visit.deps.incident(error) }
-    }
-  })()
-  return understood.id === undefined ? undefined : reply // a notification
+  const { id, ...asked } = understood
+  const reply = await replyTo(visit, id ?? null, { ...asked, suffix })
+  return id === undefined ? undefined : reply // a notification
+}
+
+async function replyTo<Caller extends CallerLike>(
+  visit: RpcVisit<Caller>,
+  id: Id,
+  call: Call & { readonly suffix: string },
+): Promise<RpcReply> {
+  try {
+    return { id, result: await resultOf(visit, call) }
+  } catch (error) {
+    if (error instanceof UnknownMethod) return { id, error: { unknownMethod: call.method } }
+    return { id, error: isSignerError(error) ? error : visit.deps.incident(error) }
+  }
 }
 
 const notRpc = (what: string) =>
@@ -118,8 +124,9 @@ async function resultOf<Caller extends CallerLike>(
   const { deps } = visit
   switch (method) {
     case 'health_status':
+      return deps.version
     case 'web3_clientVersion':
-      return method === 'health_status' ? deps.version : `Countersign/${deps.version}`
+      return `Countersign/${deps.version}`
     case 'eth_accounts':
     case 'eth_requestAccounts':
       return (await listedKeys(visit)).map(({ version }) => version.address)

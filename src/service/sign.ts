@@ -11,11 +11,11 @@ import type { Reservation, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import { parsePayload } from './payloads.ts'
 import {
-  earlyRefusal,
   failedRecord,
   intentRecord,
   type Job,
   leavesNoSignature,
+  refuseEarly,
   refusedRecord,
   releasedRecord,
   storedResult,
@@ -105,10 +105,8 @@ export async function understand(deps: SignDeps, request: SignRequest): Promise<
     const binding = route.bindings[0]
     return { auditId, actor, request, resolved, route, binding, asked, entry, started, headers, recheck, within }
   } catch (error) {
-    const refusal = typed(deps, error)
     const { requestId, key } = request
-    deps.recordRefusal(earlyRefusal({ auditId, requestId, actor, key, operation: 'sign' }, refusal))
-    throw refusal
+    throw refuseEarly(deps, { auditId, requestId, actor, key, operation: 'sign' }, error)
   }
 }
 
@@ -337,8 +335,7 @@ const suspectOf = ({ auditId, actor, resolved: { version }, binding }: Job): Sus
 async function replay(deps: SignDeps, retry: Job, result: StoredResult): Promise<SignAnswer> {
   const job = await asReleased(deps, retry, result)
   const { version } = job.resolved
-  const state = await deps.catalogue.stateOf(result.key, result.version)
-  if (state === undefined || !maySign(state)) throw notActive(job, state)
+  await stateNow(deps, job)
   await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
   await deps.audit.append({
     kind: 'event',

@@ -10,7 +10,7 @@ import {
   SignerError,
 } from '../domain/errors.ts'
 import { identify } from './admit.ts'
-import { earlyRefusal } from './records.ts'
+import { refuseEarly } from './records.ts'
 import { readIdempotencyKey } from './request.ts'
 import { type Judged, judge } from './judge.ts'
 import { sign } from './sign.ts'
@@ -106,10 +106,8 @@ async function onRecord<Caller extends CallerLike, T>(
   try {
     return await body()
   } catch (error) {
-    const refusal = isSignerError(error) ? error : deps.incident(error)
-    const about = { auditId: randomId(deps.random, 'a'), requestId, actor: actor(), operation: 'sign' }
-    deps.recordRefusal(earlyRefusal({ ...about, key: '*' }, refusal))
-    throw refusal
+    const about = { auditId: randomId(deps.random, 'a'), requestId, actor: actor(), key: '*', operation: 'sign' }
+    throw refuseEarly(deps, about, error)
   }
 }
 

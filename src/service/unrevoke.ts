@@ -1,15 +1,11 @@
-import { randomId } from '../bytes/ids.ts'
-import type { AuditActor, AuditLog } from '../domain/audit.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { ResolvedKey, VersionState } from '../domain/key.ts'
-import type { KeyRegistry, Random } from '../domain/ports.ts'
+import type { ResolvedKey } from '../domain/key.ts'
+import type { KeyRegistry } from '../domain/ports.ts'
 import { TRANSITIONS } from '../keys/lifecycle.ts'
+import { type EventDeps, recordEvent } from './events.ts'
 
-interface UnrevokeDeps {
+interface UnrevokeDeps extends EventDeps {
   readonly registry: Pick<KeyRegistry, 'list' | 'setState'>
-  readonly audit: Pick<AuditLog, 'append'>
-  readonly random: Random
-  readonly actor: AuditActor
 }
 
 /**
@@ -27,11 +23,8 @@ export async function unrevokeKey(deps: UnrevokeDeps, name: string, version: num
   const { state } = held.version
   const cell = TRANSITIONS[state].unrevoke
   if ('no' in cell) throw refused(name, `version ${version} is ${state}: ${cell.no}`)
-  const from: readonly VersionState[] = [state]
-  const detail = { key: name, version }
-  const auditId = randomId(deps.random, 'a')
-  await deps.audit.append({ kind: 'event', auditId, event: 'key-unrevoked', actor: deps.actor, detail })
-  if (await deps.registry.setState(name, version, cell.to, from))
+  await recordEvent(deps, 'key-unrevoked', { key: name, version })
+  if (await deps.registry.setState(name, version, cell.to, [state]))
     return { ...held, version: { ...held.version, state: cell.to } }
   throw refused(name, 'its state was changed meanwhile')
 }

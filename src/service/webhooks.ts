@@ -5,6 +5,7 @@ import { SignerError } from '../domain/errors.ts'
 import type { NoticeQueue, QueuedNotice } from '../domain/notices.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { reveal, type Secret } from '../domain/secret.ts'
+import { before } from './deadline.ts'
 
 export interface WebhookSettings {
   /** https, or http on this machine. */
@@ -64,28 +65,23 @@ async function send(
   { id, body }: QueuedNotice,
   { clock, fetch }: World,
 ): Promise<string | undefined> {
-  const [late, done] = [new AbortController(), new AbortController()]
-  clock.sleep(ANSWER_MS, done.signal).then(
-    () => late.abort('no answer in time'),
-    () => {},
-  )
-  try {
-    const timestamp = Math.floor(clock.now() / 1000)
-    const headers = {
-      'content-type': 'application/json',
-      'webhook-id': id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': await signWebhook(secret, { id, timestamp, body }),
+  return before(clock, ANSWER_MS, async signal => {
+    try {
+      const timestamp = Math.floor(clock.now() / 1000)
+      const headers = {
+        'content-type': 'application/json',
+        'webhook-id': id,
+        'webhook-timestamp': String(timestamp),
+        'webhook-signature': await signWebhook(secret, { id, timestamp, body }),
+      }
+      // Where it points elsewhere it is not followed: the endpoint is the one that was configured, or none.
+      const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal })
+      response.body?.cancel().catch(() => {})
+      return response.status >= 200 && response.status < 300 ? undefined : `status ${response.status}`
+    } catch {
+      return signal.aborted ? 'no answer in time' : 'no connection'
     }
-    // Where it points elsewhere it is not followed: the endpoint is the one that was configured, or none.
-    const response = await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: late.signal })
-    response.body?.cancel().catch(() => {})
-    return response.status >= 200 && response.status < 300 ? undefined : `status ${response.status}`
-  } catch {
-    return late.signal.aborted ? 'no answer in time' : 'no connection'
-  } finally {
-    done.abort('done')
-  }
+  })
 }
 
 async function later(

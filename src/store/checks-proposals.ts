@@ -3,8 +3,6 @@ import { type CollectedSignature, type NeededWeight, type Proposal, PROPOSAL_STA
 
 /** Rules about proposals that every store keeps, whatever it is made of. Web APIs only. */
 
-export type NewProposal = Omit<Proposal, 'signatures' | 'state' | 'leaseUntil' | 'outcome'>
-
 /** The protocol's limit on signatures of one envelope. */
 export const SIGNATURES_MAX = 20
 
@@ -18,7 +16,7 @@ export const idTaken = (id: string) => conflict(id, 'its id is taken')
 export const isOver = ({ state, expiresAt }: Proposal, now: number): boolean =>
   state === 'collecting' && expiresAt <= now
 
-export function requireCollecting(of: Proposal, now: number): void {
+function requireCollecting(of: Proposal, now: number): void {
   if (of.state !== 'collecting') throw conflict(of.id, stateText(of))
   if (isOver(of, now)) throw conflict(of.id, 'it has expired')
 }

@@ -31,6 +31,16 @@ const VERSION_COLUMNS = [
   'bindings.suspended',
 ] as const
 
+/** A value for each column of times. */
+const timesIn = (p: <K extends keyof TimesRow>(name: K) => TimesRow[K]): TimesRow => ({
+  created_at: p('created_at'),
+  active_from: p('active_from'),
+  overlap_from: p('overlap_from'),
+  retired_at: p('retired_at'),
+  destroyed_at: p('destroyed_at'),
+  revoked_at: p('revoked_at'),
+})
+
 const wholeVersions = (db: Kysely<StoreTables>) =>
   db
     .selectFrom('versions')
@@ -95,12 +105,7 @@ export const addVersion = query<VersionsTable>('add a version', (db, p) =>
     address: p('address'),
     state: p('state'),
     seal: p('seal'),
-    created_at: p('created_at'),
-    active_from: p('active_from'),
-    overlap_from: p('overlap_from'),
-    retired_at: p('retired_at'),
-    destroyed_at: p('destroyed_at'),
-    revoked_at: p('revoked_at'),
+    ...timesIn(p),
   }),
 )
 export const addBinding = query<Omit<BindingsTable, 'suspended'>>('add a binding', (db, p) =>
@@ -149,16 +154,7 @@ export const setVersionState = query<{ key: string; version: number; state: Vers
   (db, p) =>
     db
       .updateTable('versions')
-      .set({
-        state: p('state'),
-        seal: p('seal'),
-        created_at: p('created_at'),
-        active_from: p('active_from'),
-        overlap_from: p('overlap_from'),
-        retired_at: p('retired_at'),
-        destroyed_at: p('destroyed_at'),
-        revoked_at: p('revoked_at'),
-      })
+      .set({ state: p('state'), seal: p('seal'), ...timesIn(p) })
       .where('key', '=', p('key'))
       .where('version', '=', p('version')),
 )

@@ -140,22 +140,26 @@ function* writeVersion(held: DatedVersion, envelope: EnvelopeRow | undefined): S
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
 }
 
+/** What binds a version changed, and so did its seal. */
+function* sealWith(before: Held, bindings: Held['bindings']): Step<void> {
+  const { key, version } = before.version
+  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+}
+
 function* place({ binding, envelope }: Parameters<KeyRegistry['addBinding']>[0]): Step<void> {
   yield* lock(REGISTRY)
-  const { key, version } = binding
-  const before = yield* known(key, version)
+  const before = yield* known(binding.key, binding.version)
   checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
   refuseSecond(before.bindings, binding)
   yield* refuseBindingId(binding.id)
   yield* change(addBinding, bindingRow(binding, before.bindings.length))
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
-  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings: [...before.bindings, binding] }) })
+  yield* sealWith(before, [...before.bindings, binding])
 }
 
 function* replace(oldId: string, entry: Parameters<KeyRegistry['replaceBinding']>[1]): Step<void> {
   yield* lock(REGISTRY)
-  const before = yield* owned(oldId)
-  if (before === undefined) throw new SignerError('key/unknown', { key: `binding ${oldId}` })
+  const before = yield* ownerOf(oldId)
   const { binding, envelope } = entry
   const bindings = replacedBindings(before, oldId, entry)
   yield* refuseBindingId(binding.id)
@@ -164,8 +168,7 @@ function* replace(oldId: string, entry: Parameters<KeyRegistry['replaceBinding']
   const at = bindings.findIndex(({ id }) => id === binding.id)
   yield* change(addBinding, bindingRow(binding, at))
   if (envelope !== undefined) yield* change(addEnvelope, envelopeRow(envelope))
-  const { key, version } = binding
-  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+  yield* sealWith(before, bindings)
 }
 
 function* remove(id: string): Step<boolean> {
@@ -177,8 +180,7 @@ function* remove(id: string): Step<boolean> {
   yield* change(dropBinding, { id })
   // No gap: the next binding goes to the place after the last. In order, so that each finds its place free.
   for (const [position, each] of bindings.entries()) yield* change(moveBinding, { id: each.id, position })
-  const { key, version } = before.version
-  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+  yield* sealWith(before, bindings)
   return true
 }
 
@@ -188,16 +190,20 @@ function* owned(id: string): Step<Held | undefined> {
   return owner === undefined ? undefined : yield* known(owner.key, owner.version)
 }
 
+/** @throws `key/unknown` */
+function* ownerOf(id: string): Step<Held> {
+  const held = yield* owned(id)
+  if (held === undefined) throw new SignerError('key/unknown', { key: `binding ${id}` })
+  return held
+}
+
 function* suspend(bindingId: string, reason: string | undefined): Step<boolean> {
   yield* lock(REGISTRY)
-  const owner = yield* row(bindingOwner, { id: bindingId })
-  if (owner === undefined) throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
-  const { key, version } = owner as { key: string; version: number }
-  const before = yield* known(key, version)
+  const before = yield* ownerOf(bindingId)
   if (before.bindings.find(({ id }) => id === bindingId)?.suspended === reason) return false
   const bindings = before.bindings.map(binding => (binding.id === bindingId ? suspended(binding, reason) : binding))
   yield* change(suspendBinding, { id: bindingId, suspended: reason ?? null })
-  yield* change(setSeal, { key, version, seal: sealOf({ ...before, bindings }) })
+  yield* sealWith(before, bindings)
   return true
 }
 

@@ -1,5 +1,5 @@
 import type { Notice, NoticeQueue } from '../domain/notices.ts'
-import type { Proposal, ProposalStore, Tell } from '../domain/proposals.ts'
+import { opened, type Proposal, type ProposalStore, type Tell } from '../domain/proposals.ts'
 import {
   byNewest,
   checkCancel,
@@ -44,7 +44,7 @@ export function memoryProposals(): { readonly proposals: ProposalStore; readonly
         if (isOver(other, proposal.proposedAt)) ended(other, 'expired', null, tell)
         else if (other.state === 'collecting' || other.state === 'executing') throw waitsAlready(other.id)
       }
-      keep({ ...proposal, signatures: [], state: 'collecting', leaseUntil: null, outcome: null }, tell)
+      keep(opened(proposal), tell)
     },
     async find(id) {
       return kept.get(id)

@@ -64,6 +64,18 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
   }
   const ownerOf = (id: string): DatedVersion | undefined =>
     [...keys.values()].flatMap(each => [...each.values()]).find(({ bindings }) => bindings.some(each => each.id === id))
+  const ownerNamed = (id: string): DatedVersion => {
+    const owner = ownerOf(id)
+    if (owner === undefined) throw new SignerError('key/unknown', { key: `binding ${id}` })
+    return owner
+  }
+  const refuseId = (id: string): void => {
+    if (bindingIds.has(id)) throw new SignerError('key/exists', { key: `binding ${id}` })
+  }
+  const keepPlace = (id: string, envelope: EnvelopeRow | undefined): void => {
+    bindingIds.add(id)
+    if (envelope !== undefined) envelopes.set(id, copyEnvelope(envelope))
+  }
   const setBindings = ({ key, version, times }: DatedVersion, bindings: readonly Binding[]): void =>
     void keys.get(key.name)?.set(version.version, dated(resolvedKey(key, version, bindings), times))
   const registry: KeyRegistry = {
@@ -98,45 +110,38 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       checkAddition(entry)
       const { key, version, binding, envelope } = entry
       if (keys.has(key.name)) throw new SignerError('key/exists', { key: key.name })
-      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      refuseId(binding.id)
       const added = copyResolved({ key, version, bindings: [binding] })
       keys.set(key.name, new Map([[version.version, dated(added, timesOfNew(version.state, key.createdAt))]]))
-      bindingIds.add(binding.id)
-      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+      keepPlace(binding.id, envelope)
     },
     async addVersion({ version, binding, envelope }) {
       const versions = keys.get(version.key)
       const key = checkNextVersion([...(versions?.values() ?? [])], version)
       checkPlace(version, { binding, ...(envelope === undefined ? {} : { envelope }) })
-      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      refuseId(binding.id)
       const added = copyResolved({ key, version, bindings: [binding] })
       versions?.set(version.version, dated(added, timesOfNew(version.state, clock.now())))
-      bindingIds.add(binding.id)
-      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+      keepPlace(binding.id, envelope)
     },
     async addBinding({ binding, envelope }) {
-      const versions = keys.get(binding.key)
-      const before = versions?.get(binding.version)
-      if (versions === undefined || before === undefined) {
+      const before = keys.get(binding.key)?.get(binding.version)
+      if (before === undefined) {
         throw new SignerError('key/unknown', { key: `${binding.key} version ${binding.version}` })
       }
       checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
       refuseSecond(before.bindings, binding)
-      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
-      const after = resolvedKey(before.key, before.version, [...before.bindings, { ...binding }])
-      versions.set(binding.version, dated(after, before.times))
-      bindingIds.add(binding.id)
-      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+      refuseId(binding.id)
+      setBindings(before, [...before.bindings, { ...binding }])
+      keepPlace(binding.id, envelope)
     },
     async replaceBinding(oldId, entry) {
-      const before = ownerOf(oldId)
-      if (before === undefined) throw new SignerError('key/unknown', { key: `binding ${oldId}` })
+      const before = ownerNamed(oldId)
       const { binding, envelope } = entry
       const after = replacedBindings(before, oldId, entry)
-      if (bindingIds.has(binding.id)) throw new SignerError('key/exists', { key: `binding ${binding.id}` })
+      refuseId(binding.id)
       setBindings(before, after)
-      bindingIds.add(binding.id)
-      if (envelope !== undefined) envelopes.set(binding.id, copyEnvelope(envelope))
+      keepPlace(binding.id, envelope)
     },
     async removeBinding(bindingId) {
       const before = ownerOf(bindingId)
@@ -147,17 +152,12 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       return true
     },
     async suspendBinding(bindingId, reason) {
-      for (const versions of keys.values()) {
-        for (const [number, { key, version, bindings, times }] of versions) {
-          const found = bindings.find(({ id }) => id === bindingId)
-          if (found === undefined) continue
-          if (found.suspended === reason) return false
-          const after = bindings.map(each => (each.id === bindingId ? suspended(each, reason) : each))
-          versions.set(number, dated(resolvedKey(key, version, after), times))
-          return true
-        }
-      }
-      throw new SignerError('key/unknown', { key: `binding ${bindingId}` })
+      const before = ownerNamed(bindingId)
+      const { bindings } = before
+      if (bindings.find(({ id }) => id === bindingId)?.suspended === reason) return false
+      const after = bindings.map(each => (each.id === bindingId ? suspended(each, reason) : each))
+      setBindings(before, after)
+      return true
     },
     setState: async (key, version, state, from) => registry.setStates(key, [{ version, state, from }]),
     async setStates(key, moves) {

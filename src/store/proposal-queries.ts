@@ -1,4 +1,6 @@
-import type { NoticesTable, ProposalSignaturesTable, ProposalsTable } from './schema.ts'
+import type { Kysely } from 'kysely'
+import type { ProposalState } from '../domain/proposals.ts'
+import type { NoticesTable, ProposalSignaturesTable, ProposalsTable, StoreTables } from './schema.ts'
 import { query } from './steps.ts'
 
 const COLUMNS = [
@@ -52,7 +54,7 @@ interface Page {
   readonly at: number
   readonly id: string
 }
-export const newest = query<Page>('list proposals', (db, p) =>
+const page = (db: Kysely<StoreTables>, p: <K extends keyof Page>(name: K) => Page[K]) =>
   db
     .selectFrom('proposals')
     .select(COLUMNS)
@@ -61,19 +63,10 @@ export const newest = query<Page>('list proposals', (db, p) =>
     )
     .orderBy('proposed_at', 'desc')
     .orderBy('id')
-    .limit(p('limit')),
-)
+    .limit(p('limit'))
+export const newest = query<Page>('list proposals', page)
 export const newestIn = query<Page & { readonly state: string }>('list proposals', (db, p) =>
-  db
-    .selectFrom('proposals')
-    .select(COLUMNS)
-    .where('state', '=', p('state'))
-    .where(({ and, eb, or }) =>
-      or([eb('proposed_at', '<', p('at')), and([eb('proposed_at', '=', p('at')), eb('id', '>', p('id'))])]),
-    )
-    .orderBy('proposed_at', 'desc')
-    .orderBy('id')
-    .limit(p('limit')),
+  page(db, p).where('state', '=', p('state')),
 )
 export const setState = query<Pick<ProposalsTable, 'id' | 'state' | 'lease_until' | 'outcome'>>(
   'change the state of a proposal',
@@ -83,24 +76,19 @@ export const setState = query<Pick<ProposalsTable, 'id' | 'state' | 'lease_until
       .set({ state: p('state'), lease_until: p('lease_until'), outcome: p('outcome') })
       .where('id', '=', p('id')),
 )
-export const over = query<{ now: number; limit: number }>('look for proposals that have expired', (db, p) =>
-  db
-    .selectFrom('proposals')
-    .select('id')
-    .where('state', '=', 'collecting')
-    .where('expires_at', '<=', p('now'))
-    .orderBy('expires_at')
-    .limit(p('limit')),
-)
-export const abandoned = query<{ now: number; limit: number }>('look for proposals that were left', (db, p) =>
-  db
-    .selectFrom('proposals')
-    .select('id')
-    .where('state', '=', 'executing')
-    .where('lease_until', '<=', p('now'))
-    .orderBy('lease_until')
-    .limit(p('limit')),
-)
+/** Those in a state whose time is over, the longest over first. */
+const overdue = (action: string, state: ProposalState, end: 'expires_at' | 'lease_until') =>
+  query<{ now: number; limit: number }>(action, (db, p) =>
+    db
+      .selectFrom('proposals')
+      .select('id')
+      .where('state', '=', state)
+      .where(end, '<=', p('now'))
+      .orderBy(end)
+      .limit(p('limit')),
+  )
+export const over = overdue('look for proposals that have expired', 'collecting', 'expires_at')
+export const abandoned = overdue('look for proposals that were left', 'executing', 'lease_until')
 
 const ENDED = ['executed', 'failed', 'cancelled', 'expired']
 export const forgetSignatures = query<{ before: number }>('forget old signatures', (db, p) =>

@@ -1,11 +1,13 @@
 import type { NoticeQueue, QueuedNotice } from '../domain/notices.ts'
-import type {
-  CollectedSignature,
-  NeededWeight,
-  Proposal,
-  ProposalState,
-  ProposalStore,
-  Tell,
+import {
+  type CollectedSignature,
+  type NeededWeight,
+  type NewProposal,
+  opened,
+  type Proposal,
+  type ProposalState,
+  type ProposalStore,
+  type Tell,
 } from '../domain/proposals.ts'
 import {
   checkCancel,
@@ -15,7 +17,6 @@ import {
   idTaken,
   isOver,
   mayTake,
-  type NewProposal,
   unknownProposal,
   waitsAlready,
 } from './checks-proposals.ts'
@@ -104,23 +105,15 @@ function* open(proposal: NewProposal, tell: Tell | undefined): Step<void> {
   const { id, hash, proposedAt } = proposal
   yield* lock(nameOf(id), `transaction ${hash}`)
   if ((yield* row(queries.one, { id })) !== undefined) throw idTaken(id)
-  for (const found of yield* rows(queries.waiting, { hash, keys: proposalRow(newly(proposal)).keys })) {
+  const fresh = opened(proposal)
+  for (const found of yield* rows(queries.waiting, { hash, keys: proposalRow(fresh).keys })) {
     const other = yield* known(found['id'] as string)
     if (!isOver(other, proposedAt)) throw waitsAlready(other.id)
     yield* end(other.id, 'expired', null, tell)
   }
-  const fresh = checkProposal(newly(proposal))
-  yield* change(queries.add, proposalRow(fresh))
+  yield* change(queries.add, proposalRow(checkProposal(fresh)))
   yield* told(id, tell)
 }
-
-const newly = (proposal: NewProposal): Proposal => ({
-  ...proposal,
-  signatures: [],
-  state: 'collecting',
-  leaseUntil: null,
-  outcome: null,
-})
 
 function* end(id: string, state: ProposalState, outcome: string | null, tell: Tell | undefined): Step<Proposal> {
   yield* change(queries.setState, { id, state, lease_until: null, outcome })

@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from 'kysely'
 import { SignerError } from '../domain/errors.ts'
 import type { IdempotencyEntry } from '../domain/ports.ts'
 import type {
@@ -7,7 +8,7 @@ import type {
   TransactionEnd,
   TransactionStore,
 } from '../domain/transactions.ts'
-import type { TransactionsTable } from './schema.ts'
+import type { StoreTables, TransactionsTable } from './schema.ts'
 import { change, type Engine, lock, query, type Row, row, type Step } from './steps.ts'
 
 /**
@@ -127,6 +128,17 @@ type Owner = Pick<TransactionsTable, 'scope' | 'key' | 'fingerprint'>
 type Mine = Owner & { lease_until: number }
 const COLUMNS = ['scope', 'key', 'fingerprint', 'at', 'lease_until', 'prepared', 'hash', 'envelope', 'outcome'] as const
 
+/** The row, while the lease of it is the one that was given. */
+const isMine =
+  (p: <K extends keyof Mine>(name: K) => Mine[K]) =>
+  ({ and, eb }: ExpressionBuilder<StoreTables, 'transactions'>) =>
+    and([
+      eb('scope', '=', p('scope')),
+      eb('key', '=', p('key')),
+      eb('fingerprint', '=', p('fingerprint')),
+      eb('lease_until', '=', p('lease_until')),
+    ])
+
 const findOne = query<{ scope: string; key: string }>('read a transaction', (db, p) =>
   db.selectFrom('transactions').select(COLUMNS).where('scope', '=', p('scope')).where('key', '=', p('key')),
 )
@@ -157,20 +169,14 @@ const putPrepared = query<Mine & { prepared: string }>('keep a prepared transact
   db
     .updateTable('transactions')
     .set({ prepared: p('prepared') })
-    .where('scope', '=', p('scope'))
-    .where('key', '=', p('key'))
-    .where('fingerprint', '=', p('fingerprint'))
-    .where('lease_until', '=', p('lease_until'))
+    .where(isMine(p))
     .where('prepared', 'is', null),
 )
 const putSigned = query<Mine & { hash: string; envelope: string }>('keep a signed transaction', (db, p) =>
   db
     .updateTable('transactions')
     .set({ hash: p('hash'), envelope: p('envelope') })
-    .where('scope', '=', p('scope'))
-    .where('key', '=', p('key'))
-    .where('fingerprint', '=', p('fingerprint'))
-    .where('lease_until', '=', p('lease_until'))
+    .where(isMine(p))
     .where('hash', 'is', null),
 )
 const putOutcome = query<{ scope: string; key: string; outcome: string }>('settle a transaction', (db, p) =>
@@ -182,23 +188,10 @@ const putOutcome = query<{ scope: string; key: string; outcome: string }>('settl
     .where('outcome', 'is', null),
 )
 const forgetPrepared = query<Mine>('forget a prepared transaction', (db, p) =>
-  db
-    .updateTable('transactions')
-    .set({ prepared: null })
-    .where('scope', '=', p('scope'))
-    .where('key', '=', p('key'))
-    .where('fingerprint', '=', p('fingerprint'))
-    .where('lease_until', '=', p('lease_until'))
-    .where('hash', 'is', null),
+  db.updateTable('transactions').set({ prepared: null }).where(isMine(p)).where('hash', 'is', null),
 )
 const endLease = query<Mine>('end the lease of a transaction', (db, p) =>
-  db
-    .updateTable('transactions')
-    .set({ lease_until: 0 })
-    .where('scope', '=', p('scope'))
-    .where('key', '=', p('key'))
-    .where('fingerprint', '=', p('fingerprint'))
-    .where('lease_until', '=', p('lease_until')),
+  db.updateTable('transactions').set({ lease_until: 0 }).where(isMine(p)),
 )
 const putRestored = query<Owner & { at: number; prepared: string }>('restore a transaction', (db, p) =>
   db

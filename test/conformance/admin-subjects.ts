@@ -7,6 +7,7 @@ import type { LocalKms } from '../../local-kms/index.ts'
 import type { EnvelopeProvider, ImportWrap, KeyAdmin, Scheme } from '../../src/domain/provider.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import type { Fetch } from '../../src/domain/ports.ts'
+import { makeKeyRing, mountTransit } from '../support/key-services.ts'
 import { providerWorld } from '../support/provider-world.ts'
 
 export interface AdminSubject {
@@ -94,8 +95,7 @@ export const gcpGrpcAdmin = (): Promise<AdminSubject> => gcpAdmin('grpc')
 async function gcpAdmin(transport: 'rest' | 'grpc'): Promise<AdminSubject> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
   const kms = await startLocalKms({ faces: ['gcp'] })
-  const parent = `projects/${PLACE.project}/locations/${PLACE.location}`
-  await fetch(`${kms.gcpRest}/v1/${parent}/keyRings?keyRingId=${PLACE.keyRing}`, { method: 'POST' })
+  await makeKeyRing(kms.gcpRest, PLACE)
   const endpoint = transport === 'grpc' ? `http://${kms.gcpGrpc}` : kms.gcpRest
   type Key = { importOnly?: boolean; versions: { name: string; state: string }[] }
   const subject = await served(kms, {
@@ -121,11 +121,7 @@ async function gcpAdmin(transport: 'rest' | 'grpc'): Promise<AdminSubject> {
 export async function vaultAdmin(): Promise<AdminSubject> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
   const kms = await startLocalKms({ faces: ['vault'] })
-  await fetch(`${kms.vault}/v1/sys/mounts/transit`, {
-    method: 'POST',
-    headers: { 'x-vault-token': kms.vaultToken, 'content-type': 'application/json' },
-    body: '{"type":"transit"}',
-  })
+  await mountTransit(kms.vault, kms.vaultToken)
   type Key = { name: string; imported_key?: boolean; min_encryption_version: number; latest_version: number }
   type State = { vault: { namespaces: Record<string, { mounts: Record<string, { keys?: Key[] }> }> } }
   return served(kms, {

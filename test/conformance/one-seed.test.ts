@@ -18,6 +18,7 @@ import { Secret, SecretBytes } from '../../src/domain/secret.ts'
 import { addressOf } from '../../src/service/payloads.ts'
 import { importNative, type RegisterDeps, wrapSeed } from '../../src/service/register.ts'
 import { openMemoryStore } from '../../src/store/memory.ts'
+import { makeKeyRing, mountTransit } from '../support/key-services.ts'
 import { call } from '../support/provider-world.ts'
 import { publicKeyOf, sampleOf, verifies } from './admin.ts'
 import { restlessWorld } from './admin-subjects.ts'
@@ -27,10 +28,8 @@ let kms: LocalKms
 let configs: Readonly<Record<'aws' | 'gcp' | 'vault', ProviderConfig>>
 before(async () => {
   kms = await startLocalKms({ region: 'eu-central-1' })
-  const ring = `projects/${PLACE.project}/locations/${PLACE.location}/keyRings?keyRingId=${PLACE.keyRing}`
-  await fetch(`${kms.gcpRest}/v1/${ring}`, { method: 'POST' })
-  const headers = { 'x-vault-token': kms.vaultToken, 'content-type': 'application/json' }
-  await fetch(`${kms.vault}/v1/sys/mounts/transit`, { method: 'POST', headers, body: '{"type":"transit"}' })
+  await makeKeyRing(kms.gcpRest, PLACE)
+  await mountTransit(kms.vault, kms.vaultToken)
   const [id, secret] = [new Secret('id', 'id'), new Secret('secret', 'secret')]
   configs = {
     aws: { kind: 'aws-kms', region: kms.region, endpoint: kms.aws, accessKeyId: id, secretAccessKey: secret },

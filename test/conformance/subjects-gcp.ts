@@ -6,6 +6,7 @@ import type { GcpKmsConfig, Transport } from '../../providers/gcp-kms/config.ts'
 import { openProvider } from '../../providers/index.ts'
 import type { EnvelopeProvider } from '../../src/domain/provider.ts'
 import { CIPHERTEXT, crc, publicKeyAnswer, RING, WRAPPING } from '../support/gcp-answers.ts'
+import { makeKeyRing } from '../support/key-services.ts'
 import { call, providerWorld } from '../support/provider-world.ts'
 import { type GcpReply, type GcpSeen, scriptedGcp } from '../support/scripted-gcp.ts'
 import { type Reply, type Seen, scriptedServer } from '../support/scripted-server.ts'
@@ -21,8 +22,7 @@ async function gcpSubject(transport: Transport): Promise<Subject> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
   const kms = await startLocalKms({ faces: ['gcp'] })
   const endpoint = transport === 'grpc' ? `http://${kms.gcpGrpc}` : kms.gcpRest
-  const made = await fetch(`${kms.gcpRest}/v1/${PARENT}/keyRings?keyRingId=${PLACE.keyRing}`, { method: 'POST' })
-  if (!made.ok) throw new Error(`no key ring: ${await made.text()}`)
+  await makeKeyRing(kms.gcpRest, PLACE)
   const config: GcpKmsConfig = { kind: 'gcp-kms', transport, endpoint, ...PLACE }
   const world = providerWorld()
   const admin = await openAdmin(config, world)

@@ -4,6 +4,7 @@ import { openProvider } from '../../providers/index.ts'
 import { create as createDirect } from '../../providers/vault-transit/edge.ts'
 import type { EnvelopeProvider } from '../../src/domain/provider.ts'
 import { Secret } from '../../src/domain/secret.ts'
+import { mountTransit } from '../support/key-services.ts'
 import { call, providerWorld } from '../support/provider-world.ts'
 import { type Answer, type Reply, type Seen, scriptedServer } from '../support/scripted-server.ts'
 import type { Fault, Faulty, Subject } from './provider.ts'
@@ -24,7 +25,7 @@ export async function vaultSubjectOn(server: VaultServer, transport: VaultTransp
     token: new Secret(server.token, 'token'),
   }
   const world = providerWorld()
-  await mountTransit(server)
+  await mountTransit(server.address, server.token)
   const admin = await openAdmin(config, world)
   const ed25519 = await admin.create({ scheme: 'ed25519', label: 'conformance' }, call())
   const provider = (
@@ -53,14 +54,6 @@ const localVault = async (transport: VaultTransport): Promise<Subject> => {
 }
 export const vaultSubject = (): Promise<Subject> => localVault('node-vault')
 export const vaultDirectSubject = (): Promise<Subject> => localVault('direct')
-
-/** As a fresh server needs it; one that has it says 400, which is as good. */
-const mountTransit = ({ address, token }: VaultServer): Promise<Response> =>
-  fetch(`${address}/v1/sys/mounts/transit`, {
-    method: 'POST',
-    headers: { 'x-vault-token': token, 'content-type': 'application/json' },
-    body: '{"type":"transit"}',
-  })
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 const FAULTY: Readonly<Record<Fault, (seen: Seen) => Reply>> = {

@@ -62,6 +62,16 @@ export const startChild = <R>(directory: string, plan: Plan = {}, before: readon
 
 export const startMain = <R>(...args: readonly string[]): Child<R> => start([process.execPath, MAIN, ...args])
 
+/**
+ * Runs a file of this folder that may die by itself at the point it was given.
+ * @returns whether it was killed: it has fewer points otherwise
+ */
+export async function killed(file: string, ...args: readonly string[]): Promise<boolean> {
+  const { code, signal, stderr } = await start([process.execPath, path(`./${file}`), ...args]).ended
+  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`it ended with ${code}: ${stderr}`)
+  return signal === 'SIGKILL'
+}
+
 /** Runs a command of ours to its end. */
 export async function runMain(...args: readonly string[]): Promise<Ended> {
   return startMain(...args).ended

@@ -1,37 +1,15 @@
 /** Killed at every point of a re-wrap: the key goes on signing, and the same command comes to the same end. */
 import { afterAll, expect, test } from 'bun:test'
-import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { createAdmin } from '../../providers/mock/admin.ts'
 import * as bun from '../../src/runtime/bun.ts'
 import { run, scratch } from '../support/cli.ts'
+import { killed } from './children.ts'
 
-const CHILD = fileURLToPath(new URL('rewrap-child.ts', import.meta.url))
 /** In the short run: between the record and the change, between the change and the record, and before the old row goes. */
 const POINTS = process.env['COUNTERSIGN_TEST_LONG'] === undefined ? [3, 5, 7] : [1, 2, 3, 4, 5, 6, 7, 8]
 const files = scratch()
 afterAll(() => files.remove())
-
-/** @returns whether it was killed: it has fewer points otherwise */
-function killed(directory: string, key: string, reference: string, nth: number): Promise<boolean> {
-  const env = { PATH: process.env['PATH'] ?? '', NODE_V8_COVERAGE: '' }
-  const child = spawn(process.execPath, [CHILD, directory, key, reference, String(nth)], {
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let said = ''
-  child.stderr.on('data', (part: Uint8Array) => {
-    said += new TextDecoder().decode(part)
-  })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      if (signal === 'SIGKILL' || code === 0) resolve(signal === 'SIGKILL')
-      else reject(new Error(`it ended with ${code}: ${said}`))
-    })
-  })
-}
 
 test('M-63 kill -9 at each step of a re-wrap: asked for again it comes to the same end, the address stays, the log is whole', async () => {
   const directory = files.path('data')
@@ -49,7 +27,7 @@ test('M-63 kill -9 at each step of a re-wrap: asked for again it comes to the sa
     const name = `hot-${nth}`
     const made = await keys('create', name, '--provider', 'mock', '--custody', 'envelope')
     expect(made.exitCode, made.err).toBe(0)
-    if (await killed(directory, name, reference, nth)) kills++
+    if (await killed('rewrap-child.ts', directory, name, reference, String(nth))) kills++
     const between = (await keys('show', name)).json
     expect([between['state'], between['address']]).toEqual(['active', made.json['address']])
 

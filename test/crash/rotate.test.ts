@@ -1,34 +1,12 @@
 /** Killed at every point of every step of a rotation: the same step, asked for again, comes to the same end. */
 import { afterAll, expect, test } from 'bun:test'
-import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { run, scratch } from '../support/cli.ts'
+import { killed } from './children.ts'
 
-const CHILD = fileURLToPath(new URL('rotate-child.ts', import.meta.url))
 const LONG = process.env['COUNTERSIGN_TEST_LONG'] !== undefined
 const files = scratch()
 afterAll(() => files.remove())
-
-/** @returns whether it was killed: it has fewer points otherwise */
-function killed(directory: string, step: string, nth: number): Promise<boolean> {
-  const env = { PATH: process.env['PATH'] ?? '', NODE_V8_COVERAGE: '' }
-  const child = spawn(process.execPath, [CHILD, directory, step, String(nth)], {
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let said = ''
-  child.stderr.on('data', (part: Uint8Array) => {
-    said += new TextDecoder().decode(part)
-  })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      if (signal === 'SIGKILL' || code === 0) resolve(signal === 'SIGKILL')
-      else reject(new Error(`it ended with ${code}: ${said}`))
-    })
-  })
-}
 
 /** In the short run those between a record and what it says. */
 const POINTS: readonly (readonly [step: string, end: string, points: readonly number[]])[] = [
@@ -51,7 +29,7 @@ test('M-61 kill -9 at each step of a rotation: asked for again it comes to the s
   let [kills, start] = [0, 'active']
   for (const [step, end, points] of POINTS) {
     for (const nth of points) {
-      if (await killed(directory, step, nth)) kills++
+      if (await killed('rotate-child.ts', directory, step, String(nth))) kills++
       const now = states((await rotate()).json)
       expect([start, end], `${step} ${nth}`).toContain(now)
     }

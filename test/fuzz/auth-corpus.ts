@@ -6,14 +6,9 @@ import {
   xdr,
 } from '@stellar/stellar-sdk/base'
 import { sha256 } from '../../src/bytes/sha256.ts'
-import { alice, bob, carol, contractId } from './xdr-corpus.ts'
+import { alice, bob, carol, contractId, scAddress } from './xdr-corpus.ts'
 
 /** Valid authorization entries, preimages and contract values of every kind: the seeds of the fuzzer. */
-
-const scAddress = (address: string): xdr.ScAddress =>
-  address.startsWith('C')
-    ? xdr.ScAddress.scAddressTypeContract(new xdr.ContractId(StrKey.decodeContract(address)))
-    : xdr.ScAddress.scAddressTypeAccount(xdr.AccountId.publicKeyTypeEd25519(StrKey.decodeEd25519PublicKey(address)))
 
 const { ScVal } = xdr
 const entryOf = (key: xdr.ScVal, val: xdr.ScVal): xdr.ScMapEntry => new xdr.ScMapEntry({ key, val })

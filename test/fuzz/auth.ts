@@ -10,7 +10,8 @@ import type { Asked, Signatory } from '../../src/domain/payload.ts'
 import { decide, type Facts, parsePolicy } from '../../src/policy/index.ts'
 import { aroundArgument, entries, preimages, values } from './auth-corpus.ts'
 import { alice, contractId, namedCorpus } from './xdr-corpus.ts'
-import { mutate, mutateBytes, type Rng, seeded } from './xdr-mutator.ts'
+import { isPrintable } from './xdr.ts'
+import { join, mutate, mutateBytes, type Rng, seeded } from './xdr-mutator.ts'
 
 /** What is mutated, in turn. A value stands as the argument of a call in an authorization. */
 const KINDS = ['entry', 'value', 'preimage', 'fee-bump'] as const
@@ -119,11 +120,7 @@ function generator(rng: Rng): (kind: Kind) => string {
 function embedded(text: string, [before, after]: readonly [Uint8Array, Uint8Array]): string {
   const value = fromBase64(text)
   if (value === undefined) return text
-  const bytes = new Uint8Array(before.length + value.length + after.length)
-  bytes.set(before)
-  bytes.set(value, before.length)
-  bytes.set(after, before.length + value.length)
-  return toBase64(bytes)
+  return toBase64(join(before, value, after))
 }
 
 function payloadOf(kind: Kind, text: string): Record<string, unknown> & { type: string } {
@@ -241,12 +238,4 @@ function olderDigest(kind: Kind, text: string): { readonly hash: string; readonl
   } catch {
     return undefined
   }
-}
-
-function isPrintable(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code < 0x20 || code > 0x7e) return false
-  }
-  return true
 }

@@ -24,8 +24,12 @@ export const muxed = (address: string, id: bigint): xdr.MuxedAccount =>
 export const unmuxed = (address: string): xdr.MuxedAccount =>
   xdr.MuxedAccount.keyTypeEd25519(StrKey.decodeEd25519PublicKey(address))
 
-const scAddress = (id: string): xdr.ScAddress =>
-  xdr.ScAddress.scAddressTypeContract(new xdr.ContractId(StrKey.decodeContract(id)))
+/** Of G… or C…. */
+export const scAddress = (address: string): xdr.ScAddress =>
+  address.startsWith('C')
+    ? xdr.ScAddress.scAddressTypeContract(new xdr.ContractId(StrKey.decodeContract(address)))
+    : xdr.ScAddress.scAddressTypeAccount(xdr.AccountId.publicKeyTypeEd25519(StrKey.decodeEd25519PublicKey(address)))
+
 const contractArguments = (id: string, name: string, values: xdr.ScVal[] = []): xdr.InvokeContractArgs =>
   new xdr.InvokeContractArgs({ contractAddress: scAddress(id), functionName: name, args: values })
 

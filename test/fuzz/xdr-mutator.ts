@@ -88,7 +88,7 @@ function mutateOnce(rng: Rng, bytes: Uint8Array): Uint8Array {
   }
 }
 
-function join(...parts: readonly Uint8Array[]): Uint8Array {
+export function join(...parts: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {

@@ -86,7 +86,7 @@ function parsedOrRefused(text: string, label: string): ReturnType<typeof stellar
   }
 }
 
-function isPrintable(text: string): boolean {
+export function isPrintable(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code < 0x20 || code > 0x7e) return false

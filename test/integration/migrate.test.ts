@@ -5,16 +5,13 @@ import { join } from 'node:path'
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
-import { registerDeps } from '../../src/compose/keys.ts'
-import { openRoom } from '../../src/compose/room.ts'
-import { roomSettings } from '../../src/compose/settings.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import * as bun from '../../src/runtime/bun.ts'
 import { type CliOptions, type Ended, ROOT, run, scratch } from '../support/cli.ts'
+import { configFile, signedFrom, vaultAndGcp } from '../support/installation.ts'
+import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
 import { numbered, passphraseRow } from '../support/migration.ts'
+import { commandsOf } from '../support/walk.ts'
 
 const SEED = Keypair.random()
-const PLACE = { project: 'payments', location: 'europe-west3', keyRing: 'signing' }
 const WRAPPING_ID = '00000000-0000-4000-8000-0000000000d1'
 const files = scratch()
 let kms: LocalKms
@@ -22,14 +19,8 @@ let env: Record<string, string>
 
 beforeAll(async () => {
   kms = await startLocalKms({ seed: { version: 1, keys: [{ keyId: WRAPPING_ID, spec: 'SYMMETRIC_DEFAULT' }] } })
-  const { project, location, keyRing } = PLACE
-  const ring = `${kms.gcpRest}/v1/projects/${project}/locations/${location}/keyRings?keyRingId=${keyRing}`
-  expect((await fetch(ring, { method: 'POST' })).ok).toBe(true)
-  await fetch(`${kms.vault}/v1/sys/mounts/transit`, {
-    method: 'POST',
-    headers: { 'x-vault-token': kms.vaultToken },
-    body: '{"type":"transit"}',
-  })
+  await makeKeyRing(kms.gcpRest, PLACE)
+  await mountTransit(kms.vault, kms.vaultToken)
   env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
   writeFileSync(files.path('seed'), `${SEED.secret()}\n`, { mode: 0o600 })
 })
@@ -39,54 +30,13 @@ afterAll(async () => {
 })
 
 /** An installation of its own, for on one network a public key has one name. */
-function config(name: string): string {
-  const path = files.path(`${name}.toml`)
-  writeFileSync(
-    path,
-    `environment = "staging"
-[data]
-directory = "${files.path(name)}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.vault]
-kind = "vault-transit"
-address = "${kms.vault}"
-token = "env:TEST_TOKEN"
-[providers.gcp]
-kind = "gcp-kms"
-endpoint = "${kms.gcpRest}"
-project = "${PLACE.project}"
-location = "${PLACE.location}"
-keyRing = "${PLACE.keyRing}"
-`,
-  )
-  return path
-}
+const config = (name: string): string => configFile(files, kms, { name, data: name, more: vaultAndGcp(kms) })
 
 const migrate = (file: string, argv: readonly string[], options: CliOptions = {}): Promise<Ended> =>
   run(['migrate', 'env', 'treasury', '--config', file, '--json', ...argv], {
     ...options,
     env: { ...env, ...options.env },
   })
-
-/** What the key signs from where it is now. */
-async function signs(file: string, message: Uint8Array): Promise<Uint8Array> {
-  const loaded = await loadConfig({ file, flags: {}, env, readFile: path => readFileSync(path, 'utf8') })
-  const room = await openRoom(roomSettings(loaded), bun.world())
-  try {
-    const key = await room.store.keys.resolve('treasury')
-    const row = await room.store.keys.envelope(key?.bindings[0]?.id ?? '')
-    if (key === undefined) throw new Error('no key')
-    const deps = registerDeps(room, bun.world(), 'staging')
-    return (await deps.trial(key, row, { scheme: 'ed25519', message })).signature
-  } finally {
-    await room.close()
-  }
-}
 
 for (const provider of ['aws', 'vault', 'gcp']) {
   for (const custody of ['envelope', 'native']) {
@@ -100,7 +50,8 @@ for (const provider of ['aws', 'vault', 'gcp']) {
         key: { provider, custody, state: 'active' },
       })
       const message = crypto.getRandomValues(new Uint8Array(32))
-      expect(await signs(file, message)).toEqual(new Uint8Array(SEED.sign(Buffer.from(message))))
+      const { signature } = await signedFrom(file, env, message)
+      expect(signature).toEqual(new Uint8Array(SEED.sign(Buffer.from(message))))
       const again = await migrate(file, argv)
       expect(again.json).toMatchObject({ outcome: 'present', address: SEED.publicKey(), key: { version: 1 } })
     })
@@ -141,12 +92,9 @@ test('M-66 M-61 the commands of docs/operations.md that bring keys here do what 
   }
   const plain = (text: string) => text.replaceAll(/\s+/g, ' ')
   const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
-  const lines = [...page.matchAll(/^```sh migration\n([^`]*)^```/gm)].flatMap(([, block = '']) =>
-    block.trim().split('\n'),
-  )
   let printed = ''
   let ran = 0
-  for (const line of lines) {
+  for (const line of commandsOf(page, 'migration')) {
     if (line.startsWith('# → ')) {
       expect(plain(printed)).toContain(plain(line.slice(4)))
       continue

@@ -4,88 +4,36 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
-import { registerDeps } from '../../src/compose/keys.ts'
-import { openRoom, type Room } from '../../src/compose/room.ts'
-import { roomSettings } from '../../src/compose/settings.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import * as bun from '../../src/runtime/bun.ts'
 import { type Ended, ROOT, run, scratch } from '../support/cli.ts'
+import { configFile, inRoom, signedFrom, vaultAndGcp } from '../support/installation.ts'
+import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
+import { commandsOf } from '../support/walk.ts'
 
 const SEED = Keypair.random()
-const PLACE = { project: 'payments', location: 'europe-west3', keyRing: 'signing' }
 const files = scratch()
 let kms: LocalKms
 let env: Record<string, string>
+let file: string
 
 beforeAll(async () => {
   kms = await startLocalKms()
-  const { project, location, keyRing } = PLACE
-  const ring = `${kms.gcpRest}/v1/projects/${project}/locations/${location}/keyRings?keyRingId=${keyRing}`
-  expect((await fetch(ring, { method: 'POST' })).ok).toBe(true)
-  await fetch(`${kms.vault}/v1/sys/mounts/transit`, {
-    method: 'POST',
-    headers: { 'x-vault-token': kms.vaultToken },
-    body: '{"type":"transit"}',
-  })
+  await makeKeyRing(kms.gcpRest, PLACE)
+  await mountTransit(kms.vault, kms.vaultToken)
   env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
   writeFileSync(files.path('seed'), `${SEED.secret()}\n`, { mode: 0o600 })
-  writeFileSync(
-    files.path('c.toml'),
-    `environment = "staging"
-[data]
-directory = "${files.path('data')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.vault]
-kind = "vault-transit"
-address = "${kms.vault}"
-token = "env:TEST_TOKEN"
-[providers.gcp]
-kind = "gcp-kms"
-endpoint = "${kms.gcpRest}"
-project = "${project}"
-location = "${location}"
-keyRing = "${keyRing}"
-`,
-  )
+  file = configFile(files, kms, { more: vaultAndGcp(kms) })
 })
 afterAll(async () => {
   await kms.close()
   files.remove()
 })
 
-const command = (argv: readonly string[]): Promise<Ended> => run([...argv, '--config', files.path('c.toml')], { env })
-
-async function inRoom<T>(body: (room: Room) => Promise<T>): Promise<T> {
-  const readFile = async (path: string) => readFileSync(path, 'utf8')
-  const loaded = await loadConfig({ file: files.path('c.toml'), flags: {}, env, readFile })
-  const room = await openRoom(roomSettings(loaded), bun.world())
-  try {
-    return await body(room)
-  } finally {
-    await room.close()
-  }
-}
+const command = (argv: readonly string[]): Promise<Ended> => run([...argv, '--config', file], { env })
 
 const newWrappingKey = (provider: string): Promise<string> =>
-  inRoom(async room => {
+  inRoom(file, env, async room => {
     const admin = await room.admin(provider)
     return admin.createWrappingKey({ label: 'next' }, { requestId: 'test', signal: AbortSignal.timeout(10_000) })
-  })
-
-/** What the key signs from where it is now, and where that is. */
-const signs = (message: Uint8Array) =>
-  inRoom(async room => {
-    const key = await room.store.keys.resolve('treasury')
-    if (key === undefined) throw new Error('no key')
-    const row = await room.store.keys.envelope(key.bindings[0]?.id ?? '')
-    const { trial } = registerDeps(room, bun.world(), 'staging')
-    const { signature } = await trial(key, row, { scheme: 'ed25519', message })
-    return { signature: Uint8Array.from(signature), address: key.version.address, bindings: key.bindings }
   })
 
 test('M-63 AWS, Vault, Google, AWS again: the same address and the same signature bit for bit, one row at a time', async () => {
@@ -99,7 +47,7 @@ test('M-63 AWS, Vault, Google, AWS again: the same address and the same signatur
     const done = await command(['keys', 'rewrap', ...which, ...target, '--json'])
     expect(done.json).toEqual({ rows: 1, dryRun: false, rewrapped: 1, present: 0, failed: [] })
     expect(done.err).toContain('1 of 1 rows · 1 re-wrapped')
-    const { signature, address, bindings } = await signs(message)
+    const { signature, address, bindings } = await signedFrom(file, env, message)
     expect([address, signature]).toEqual([SEED.publicKey(), Uint8Array.from(SEED.sign(Buffer.from(message)))])
     expect(bindings.map(each => [each.provider, each.reference])).toEqual([[provider, wrappingKey]])
     const again = await command(['keys', 'rewrap', ...which, ...target, '--json'])
@@ -113,7 +61,7 @@ test('M-63 a row that fails ends with 1 and says why; a command that names nothi
   expect([failed.exitCode, failed.json['failed']]).toMatchObject([1, [{ key: 'treasury', version: 1 }]])
   const said = await command(['keys', 'rewrap', 'treasury', ...nowhere])
   expect(said.out).toContain('treasury')
-  expect((await signs(new Uint8Array(32))).address).toBe(SEED.publicKey())
+  expect((await signedFrom(file, env, new Uint8Array(32))).address).toBe(SEED.publicKey())
   for (const which of [[], ['treasury', '--all']]) {
     expect((await command(['keys', 'rewrap', ...which, ...nowhere])).exitCode).toBe(2)
   }
@@ -122,13 +70,12 @@ test('M-63 a row that fails ends with 1 and says why; a command that names nothi
 test('M-63 the commands of docs/operations.md that re-wrap do what the page says, in its order', async () => {
   const meant: Readonly<Record<string, string>> = {
     $NEXT: await newWrappingKey('vault'),
-    'countersign.toml': files.path('c.toml'),
+    'countersign.toml': file,
   }
   const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
-  const blocks = [...page.matchAll(/^```sh rewrap\n([^`]*)^```/gm)].map(([, block = '']) => block.trim())
   let printed = ''
   let ran = 0
-  for (const line of blocks.join('\n').split('\n')) {
+  for (const line of commandsOf(page, 'rewrap')) {
     if (line.startsWith('# → ')) {
       expect(printed).toContain(line.slice(4))
       continue

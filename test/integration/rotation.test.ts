@@ -6,10 +6,10 @@ import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
 import { canEnvelope, type EnvelopeProvider } from '../../src/domain/provider.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import * as bun from '../../src/runtime/bun.ts'
+import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
 import { openRig } from '../support/rig.ts'
 import { rotateUnderLoad, rotationDeps } from '../support/rotations.ts'
 
-const PLACE = { project: 'payments', location: 'europe-west3', keyRing: 'signing' }
 /** As many answers between two steps: in the long form a second and a half of them. */
 const BETWEEN = process.env['COUNTERSIGN_TEST_LONG'] === '1' ? 150 : 6
 const PER_SECOND = 100
@@ -18,11 +18,8 @@ let configs: Readonly<Record<string, ProviderConfig>>
 
 beforeAll(async () => {
   kms = await startLocalKms({})
-  const { project, location, keyRing } = PLACE
-  const ring = `${kms.gcpRest}/v1/projects/${project}/locations/${location}/keyRings?keyRingId=${keyRing}`
-  expect((await fetch(ring, { method: 'POST' })).ok).toBe(true)
-  const headers = { 'x-vault-token': kms.vaultToken }
-  await fetch(`${kms.vault}/v1/sys/mounts/transit`, { method: 'POST', headers, body: '{"type":"transit"}' })
+  await makeKeyRing(kms.gcpRest, PLACE)
+  await mountTransit(kms.vault, kms.vaultToken)
   const credentials = { accessKeyId: new Secret('test', 'id'), secretAccessKey: new Secret('test', 'key') }
   configs = {
     aws: { kind: 'aws-kms', region: 'us-east-1', endpoint: kms.aws, ...credentials },

@@ -3,15 +3,13 @@
  * one), and a search from outside. What travels is JSON with the seed in base64, so that text is what a runtime keeps.
  */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { createServer, type Server } from 'node:tls'
-import { fileURLToPath } from 'node:url'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
 import { openAdmin } from '../../providers/admin.ts'
@@ -23,20 +21,14 @@ import { canEnvelope } from '../../src/domain/provider.ts'
 import { SecretBytes } from '../../src/domain/secret.ts'
 import { SELF_SIGNED, TLS_KEY } from '../support/bad-certificates.ts'
 import { call, providerWorld } from '../support/provider-world.ts'
+import { lookAt, type RuntimeName, skip } from './child.ts'
 import type { DecryptOrder } from './decrypter.ts'
 import { needlesOf, shown } from './needles.ts'
-import { type Found, searchMemory } from './search.ts'
+import type { Found } from './search.ts'
 
 const FEW = 200
 /** Signatures in all at the second look: what is left behind must not have grown with them. */
 const MANY = process.env['COUNTERSIGN_TEST_LONG'] === undefined ? 1_000 : 10_000
-const skip = existsSync('/proc/self/pagemap') ? false : 'there is no /proc to read another process from'
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
-const RUNTIMES = {
-  bun: process.versions.bun === undefined ? 'bun' : process.execPath,
-  node: path('../../node_modules/.bin/node'),
-}
-type RuntimeName = keyof typeof RUNTIMES
 type Wire = 'http' | 'https'
 
 /**
@@ -103,35 +95,14 @@ async function measure(
 ): Promise<Found[]> {
   const { seed, order } = await wrapped()
   const endpoint = wire === 'http' ? kms.aws : `https://127.0.0.1:${(tls.address() as AddressInfo).port}`
-  const child = spawn(RUNTIMES[runtime], [path('./decrypter.ts'), JSON.stringify({ ...order, mode, endpoint })], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1', NODE_EXTRA_CA_CERTS: authority },
+  return lookAt(runtime, {
+    script: './decrypter.ts',
+    order: { ...order, mode, endpoint },
+    counts,
+    needles: needlesOf(seed, 'ed25519', digest),
+    env: { NODE_EXTRA_CA_CERTS: authority },
   })
-  const ended = once(child, 'exit')
-  try {
-    const found: Found[] = []
-    for (const count of counts) {
-      child.stdin?.write(`${count}\n`)
-      await signed(child)
-      found.push(searchMemory(child.pid ?? 0, needlesOf(seed, 'ed25519', digest)))
-    }
-    return found
-  } finally {
-    child.stdin?.end()
-    await ended
-  }
 }
-
-const signed = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve, reject) => {
-    child.once('error', reject)
-    const onExit = (code: number | null) => reject(new Error(`the signer ended with ${code}`))
-    child.once('exit', onExit)
-    child.stdout?.once('data', () => {
-      child.off('exit', onExit)
-      resolve()
-    })
-  })
 
 const TEXT = ['base64 (first half)', 'base64 (second half)']
 const of = ({ hits }: Found, names: string[]): number => Math.max(...names.map(name => hits[name] ?? 0))

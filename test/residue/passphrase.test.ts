@@ -1,10 +1,6 @@
 /** M-08, R-22: a key under a passphrase, opened for each signature, leaves none of it in the process that opened it. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { create } from '../../providers/passphrase/index.ts'
 import { toHex } from '../../src/bytes/hex.ts'
@@ -12,19 +8,14 @@ import { sha256 } from '../../src/bytes/sha256.ts'
 import { contextFor } from '../../src/custody/index.ts'
 import { Secret, SecretBytes } from '../../src/domain/secret.ts'
 import { call, providerWorld } from '../support/provider-world.ts'
+import { lookAt, type RuntimeName, skip } from './child.ts'
 import { needlesOf, shown, total } from './needles.ts'
 import type { PoolOrder } from './pool-signer.ts'
-import { type Found, searchMemory } from './search.ts'
+import type { Found } from './search.ts'
 
 const LONG = process.env['COUNTERSIGN_TEST_LONG'] !== undefined
 /** Each costs a key derivation. */
 const COUNTS = LONG ? [200, 800] : [20, 20]
-const skip = existsSync('/proc/self/pagemap') ? false : 'there is no /proc to read another process from'
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
-const RUNTIMES = {
-  bun: process.versions.bun === undefined ? 'bun' : process.execPath,
-  node: path('../../node_modules/.bin/node'),
-}
 const PASSPHRASE = 'residue: a pool of channel accounts'
 const digest = sha256(new TextEncoder().encode('residue'))
 
@@ -40,27 +31,10 @@ async function order(seed: Uint8Array, mode: PoolOrder['mode']): Promise<PoolOrd
   return { mode, passphrase: PASSPHRASE, ...hex }
 }
 
-async function measure(runtime: keyof typeof RUNTIMES, mode: PoolOrder['mode'], counts: number[]): Promise<Found[]> {
+async function measure(runtime: RuntimeName, mode: PoolOrder['mode'], counts: number[]): Promise<Found[]> {
   const seed = crypto.getRandomValues(new Uint8Array(32))
-  const child = spawn(RUNTIMES[runtime], [path('./pool-signer.ts'), JSON.stringify(await order(seed, mode))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1' },
-  })
-  const ended = once(child, 'exit')
-  const stopped = ended.then(([code]): never => assert.fail(`the signer ended with ${code}`))
-  stopped.catch(() => {})
-  try {
-    const found: Found[] = []
-    for (const count of counts) {
-      child.stdin.write(`${count}\n`)
-      await Promise.race([once(child.stdout, 'data'), stopped])
-      found.push(searchMemory(child.pid ?? 0, needlesOf(seed, 'ed25519', digest)))
-    }
-    return found
-  } finally {
-    child.stdin.end()
-    await ended
-  }
+  const needles = needlesOf(seed, 'ed25519', digest)
+  return lookAt(runtime, { script: './pool-signer.ts', order: await order(seed, mode), counts, needles })
 }
 
 for (const runtime of ['bun', 'node'] as const) {

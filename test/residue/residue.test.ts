@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { toHex } from '../../src/bytes/hex.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
+import { path, type RuntimeName, RUNTIMES, skip } from './child.ts'
 import { needlesOf, shown, total } from './needles.ts'
 import { type Found, searchMemory } from './search.ts'
 
@@ -14,15 +13,9 @@ const SIGNS = process.env['COUNTERSIGN_TEST_LONG'] === undefined ? 200 : 5_000
 const MODES = ['sodium', 'webcrypto', 'secp256k1', 'control'] as const
 type Mode = (typeof MODES)[number]
 
-const skip = existsSync('/proc/self/pagemap') ? false : 'there is no /proc to read another process from'
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
-const RUNTIMES: Readonly<Record<string, string>> = {
-  bun: process.versions.bun === undefined ? 'bun' : process.execPath,
-  node: path('../../node_modules/.bin/node'),
-}
 const digest = sha256(new TextEncoder().encode('residue'))
 
-async function measure(runtime: string, mode: Mode): Promise<Found> {
+async function measure(runtime: RuntimeName, mode: Mode): Promise<Found> {
   const seed = crypto.getRandomValues(new Uint8Array(32))
   const left = crypto.getRandomValues(new Uint8Array(32))
   const right = left.map((byte, at) => byte ^ (seed[at] ?? 0))
@@ -34,7 +27,7 @@ async function measure(runtime: string, mode: Mode): Promise<Found> {
     publicKey: toHex(publicKey),
     digest: toHex(digest),
   }
-  const child = spawn(RUNTIMES[runtime] ?? runtime, [path('./signer.ts'), JSON.stringify(order)], {
+  const child = spawn(RUNTIMES[runtime], [path('./signer.ts'), JSON.stringify(order)], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', NODE_NO_WARNINGS: '1' },
   })
@@ -54,7 +47,7 @@ const signed = (child: ChildProcess): Promise<void> =>
     child.once('exit', code => reject(new Error(`the signer ended with ${code}`)))
   })
 
-for (const runtime of Object.keys(RUNTIMES)) {
+for (const runtime of Object.keys(RUNTIMES) as RuntimeName[]) {
   for (const mode of MODES) {
     test(`R-22 T02: ${runtime}, ${mode}: ${SIGNS} signatures by envelope, then a search from outside`, {
       skip,

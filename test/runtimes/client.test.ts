@@ -38,7 +38,6 @@ const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: request => ans
 
 async function answer(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url)
-  const { pathname: file } = new URL(request.url)
   if (pathname.startsWith('/v1/')) return busyAtFirst(request) ?? rig.http(pathname, request)
   if (pathname.startsWith('/token/')) return new Response(await tokenFor(pathname.slice('/token/'.length)))
   if (pathname === '/task') return Response.json(task)
@@ -47,7 +46,7 @@ async function answer(request: Request): Promise<Response> {
     return new Response()
   }
   if (pathname === '/') return new Response(PAGE, { headers: { 'content-type': 'text/html' } })
-  const script = scriptOf(file)
+  const script = scriptOf(pathname)
   if (script === undefined) return new Response(null, { status: 404 })
   return new Response(script, { headers: { 'content-type': 'text/javascript' } })
 }

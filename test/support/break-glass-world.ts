@@ -7,7 +7,7 @@ import type { AuditRecord } from '../../src/domain/audit.ts'
 import { type ControlParts, withBreakGlass } from '../../src/service/control/index.ts'
 import { openMemoryStore } from '../../src/store/memory.ts'
 import { type ControlRig, openControlRig, type Person, person } from './control-rig.ts'
-import { NOW } from './rig.ts'
+import { NOW, problemOf } from './rig.ts'
 
 export const CUSTODIANS: readonly Person[] = ['cust-1', 'cust-2', 'cust-3'].map(person)
 export const HOLDER = person('holder')
@@ -18,6 +18,10 @@ export const GLASS: BreakGlassRule = {
   environment: 'test',
   audience: 'countersign/control',
 }
+
+/** Of a refusal: `403 access/denied`. */
+export const codeOf = async (response: Response): Promise<string> =>
+  `${response.status} ${(await problemOf(response)).code}`
 
 /** Both are told: the wall clock jumps, the monotonic one goes on. */
 export interface SetClock {

@@ -1,4 +1,5 @@
 /** The command line against a data plane in memory: no socket, no process. */
+import { Keypair, Networks, TransactionBuilder } from '@stellar/stellar-sdk/base'
 import type { World } from '../../src/domain/ports.ts'
 import { type CliOptions, type Ended, run } from './cli.ts'
 import { openRig, type Rig, type RigOptions } from './rig.ts'
@@ -39,4 +40,11 @@ export async function openCliRig(
     bodies,
     run: (argv, { env, ...more } = {}) => run(argv, { world, env: { ...service, ...env }, ...more }),
   }
+}
+
+/** The second opinion on the first signature of an envelope. */
+export function verified(envelope: string, address: string): boolean {
+  const transaction = TransactionBuilder.fromXdr(envelope, Networks.TESTNET)
+  const [first] = transaction.signatures
+  return Keypair.fromPublicKey(address).verify(transaction.hash(), Buffer.from(first?.signature.toBytes() ?? []))
 }

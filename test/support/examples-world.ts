@@ -1,12 +1,10 @@
 /** A data plane on loopback with keys, templates and two networks, for programs that a user would copy. Bun only. */
 import { Transaction } from 'ethers'
 import { openMetadataKey } from '../../src/approvals/index.ts'
-import { networkCodec, passphraseOf } from '../../src/chains/stellar/index.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { cosignRoutes } from '../../src/http/routes-cosign.ts'
 import { publishedRoutes } from '../../src/http/routes-published.ts'
 import { transactionRoutes } from '../../src/http/routes-transactions.ts'
-import { openStellarNetwork } from '../../src/network/index.ts'
 import { demoEvmPolicy, type PolicyDocument } from '../../src/policy/index.ts'
 import { cosign } from '../../src/service/cosign.ts'
 import { createPublished } from '../../src/service/published.ts'
@@ -20,11 +18,13 @@ import {
   BENEFICIARY,
   type KeyLabel,
   revocationPolicy,
+  seedOf,
   VAULT_A,
   VAULT_B,
 } from './revocations.ts'
 import { NOW, openRig, type Rig } from './rig.ts'
-import { contractOf, openStubNetwork, STUB_RPC, type StubNetwork } from './stub-network.ts'
+import { contractOf, openStubNetwork, stubbedTestnet, type StubNetwork } from './stub-network.ts'
+import { metadataJwk } from '../unit/approvals/samples.ts'
 
 export const ESCROW = contractOf(9)
 export const PAYEE = BENEFICIARY
@@ -46,8 +46,7 @@ const TREASURY: PolicyDocument = {
   approvals: [{ action: 'demo.release', audiences: ['payout-service'], maxLifetimeSeconds: 600 }],
 }
 
-/** The seeds of the administrators are those of `revocations.ts`. */
-const ADMINS: Readonly<Record<string, number>> = { 'admin-a': 0x41, 'admin-b': 0x42, operator: 0x43 }
+const ADMINS: readonly KeyLabel[] = ['admin-a', 'admin-b', 'operator']
 
 export interface ExamplesWorld {
   readonly rig: Rig
@@ -67,11 +66,11 @@ export interface ExamplesWorld {
 /** @param options.upgradedAuth  the network asks for credentials of CAP-71 */
 export async function openExamplesWorld(options: { readonly upgradedAuth?: boolean } = {}): Promise<ExamplesWorld> {
   let stub: StubNetwork | undefined
-  const keys = Object.entries(ADMINS).map(([name, fill]) => {
-    return { name, custody: 'envelope', seed: new Uint8Array(32).fill(fill), policy: revocationPolicy() } as const
+  const keys = ADMINS.map(name => {
+    return { name, custody: 'envelope', seed: seedOf(name), policy: revocationPolicy() } as const
   })
   const channel: PolicyDocument = { ...TREASURY, approvals: [] }
-  const metadata = await metadataKey()
+  const metadata = await openMetadataKey(new Secret(metadataJwk(), 'key of a test'))
   const store = openMemoryStore()
   const rig = await openRig({
     log: 'memory',
@@ -84,14 +83,7 @@ export async function openExamplesWorld(options: { readonly upgradedAuth?: boole
     ],
     families: (room, world) => {
       stub = openStubNetwork({ now: world.clock.now, closesAfter: 0, ...options })
-      const network = openStellarNetwork({
-        name: 'testnet',
-        passphrase: passphraseOf('testnet'),
-        codec: networkCodec('testnet'),
-        rpcUrl: STUB_RPC,
-        fetch: stub.fetch,
-        clock: world.clock,
-      })
+      const network = stubbedTestnet({ fetch: stub.fetch, clock: world.clock })
       const template = batchTemplate()
       const published = {
         clock: world.clock,
@@ -125,7 +117,7 @@ export async function openExamplesWorld(options: { readonly upgradedAuth?: boole
   }
   const revocable = [new Map([[BENEFICIARY, 500n]]), new Map([[BENEFICIARY, 500n]])] as const
   const escrow = new Map([[PAYEE, 1_000n]])
-  for (const name of Object.keys(ADMINS)) network.account(addressOf(name as KeyLabel))
+  for (const name of ADMINS) network.account(addressOf(name))
   for (const address of [addresses.treasury, addresses.channel]) network.account(address)
   network.batch(BATCH)
   network.vault(VAULT_A, { admin: addressOf('admin-a'), revocable: revocable[0] })
@@ -163,12 +155,6 @@ export async function openExamplesWorld(options: { readonly upgradedAuth?: boole
 }
 
 const addressIn = (rig: Rig, key: string): string => rig.keys.get(key)?.version.address ?? ''
-
-async function metadataKey() {
-  const pair = (await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify'])) as CryptoKeyPair
-  const { kty, crv, x, d } = await crypto.subtle.exportKey('jwk', pair.privateKey)
-  return openMetadataKey(new Secret(JSON.stringify({ kty, crv, x, d }), 'key of a test'))
-}
 
 /** An EVM node that takes what ethers can read and recover. */
 function evmNode() {

@@ -9,9 +9,7 @@ import {
   type Transaction,
   TransactionBuilder,
 } from '@stellar/stellar-sdk'
-import { SignerError } from '../../src/domain/errors.ts'
 import type { QueuedNotice } from '../../src/domain/notices.ts'
-import type { EnvelopeProvider } from '../../src/domain/provider.ts'
 import { proposalRoutes } from '../../src/http/routes-proposals.ts'
 import {
   createProposals,
@@ -22,7 +20,8 @@ import {
 import { openMemoryStore } from '../../src/store/memory.ts'
 import { settle } from './audit-world.ts'
 import { account, type Ledger, openLedger } from './ledger.ts'
-import { NOW, openRig, problemOf, type Rig, type RigOptions } from './rig.ts'
+import { openRigWithOutages } from './outage.ts'
+import { NOW, problemOf, type Rig, type RigOptions } from './rig.ts'
 
 export const ACTOR = { subject: 'operator', peer: 'cli' }
 export const BOB = Keypair.fromRawEd25519Seed(new Uint8Array(32).fill(3))
@@ -48,21 +47,11 @@ export interface House {
 /** `treasury` and `ops` of ours, and BOB: any two of them move the account of the treasury, all three close it. */
 export async function openHouse(options: RigOptions & { readonly nodes?: false } = {}): Promise<House> {
   const ledger = openLedger()
-  const down = new Set<string>()
-  const names = new Map<string, string>()
-  const provider = (real: EnvelopeProvider): EnvelopeProvider => ({
-    ...real,
-    sign: async (reference, input, call) => {
-      if (!down.has(names.get(reference) ?? '')) return real.sign(reference, input, call)
-      throw new SignerError('provider/unavailable', { provider: 'mock', reason: 'down' })
-    },
-  })
   const store = options.store ?? openMemoryStore()
   const made: Proposals[] = []
-  const rig = await openRig({
+  const { rig, down } = await openRigWithOutages({
     ...options,
     store,
-    provider,
     log: 'memory',
     keys: [{ name: 'ops' }, ...(options.keys ?? [])],
     families: room => {
@@ -72,21 +61,15 @@ export async function openHouse(options: RigOptions & { readonly nodes?: false }
       return made.map(proposalRoutes)
     },
   })
-  for (const [name, { bindings }] of rig.keys) names.set(bindings[0]?.reference ?? '', name)
   const addressOf = (name: string): string => rig.keys.get(name)?.version.address ?? assert.fail(name)
   const [treasury, ops, bob] = [addressOf('treasury'), addressOf('ops'), BOB.publicKey()]
   const signers = { [treasury]: 1, [ops]: 1, [bob]: 1 }
   ledger.accounts.set(treasury, account(treasury, signers, { low: 1, medium: 2, high: 3 }))
   let count = 0
   const ask: House['ask'] = async (path, body, over = {}) =>
-    rig.http(path, {
-      method: 'POST',
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        'idempotency-key': over.key ?? `k${++count}`,
-        authorization: `Bearer ${over.token ?? (await rig.token(SCOPES))}`,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    rig.post(path, body, {
+      idempotencyKey: over.key ?? `k${++count}`,
+      token: over.token ?? (await rig.token(SCOPES)),
     })
   return {
     ...{ rig, ledger, down, addressOf, ask },

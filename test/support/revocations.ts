@@ -1,9 +1,7 @@
 /** A data plane with an operator, two vault administrators and a payer, on the stub network: revoking vested grants in batches. */
 import { Keypair } from '@stellar/stellar-sdk/base'
-import { networkCodec, passphraseOf } from '../../src/chains/stellar/index.ts'
 import type { TransactionTemplate } from '../../src/domain/transactions.ts'
 import { transactionRoutes } from '../../src/http/routes-transactions.ts'
-import { openStellarNetwork } from '../../src/network/index.ts'
 import type { PolicyDocument } from '../../src/policy/index.ts'
 import { openTransactions, Turns } from '../../src/service/transactions/index.ts'
 import { openMemoryStore } from '../../src/store/memory.ts'
@@ -16,6 +14,7 @@ import {
   openStubNetwork,
   STUB_HORIZON,
   STUB_RPC,
+  stubbedTestnet,
   type StubNetwork,
   type StubOptions,
 } from './stub-network.ts'
@@ -27,7 +26,7 @@ export const BENEFICIARY = testKey('beneficiary').publicKey()
 
 const SEEDS = { 'admin-a': 0x41, 'admin-b': 0x42, operator: 0x43, payer: 0x44 } as const
 export type KeyLabel = keyof typeof SEEDS
-const seedOf = (key: KeyLabel): Uint8Array => new Uint8Array(32).fill(SEEDS[key])
+export const seedOf = (key: KeyLabel): Uint8Array => new Uint8Array(32).fill(SEEDS[key])
 export const addressOf = (key: KeyLabel): string => Keypair.fromRawEd25519Seed(seedOf(key)).publicKey()
 
 export const EVERY_RIGHT = ['sign:*', 'explain:*', 'submit:*', 'read:*']
@@ -157,15 +156,10 @@ export async function openRevocations(options: WorldOptions = {}): Promise<Revoc
     families: (room, world) => {
       stub = options.network ?? openStubNetwork({ now: world.clock.now, ...options.stub })
       const { rpcUrl, horizonUrl } = options.urls ?? { rpcUrl: STUB_RPC, horizonUrl: STUB_HORIZON }
-      const network = openStellarNetwork({
-        name: 'testnet',
-        passphrase: passphraseOf('testnet'),
-        codec: networkCodec('testnet'),
-        ...(by === 'horizon' ? {} : { rpcUrl }),
-        ...(by === 'rpc' ? {} : { horizonUrl }),
-        fetch: options.urls === undefined ? stub.fetch : (input, init) => fetch(input, init),
-        clock: world.clock,
-      })
+      const network = stubbedTestnet(
+        { fetch: options.urls === undefined ? stub.fetch : (input, init) => fetch(input, init), clock: world.clock },
+        { ...(by === 'horizon' ? {} : { rpcUrl }), ...(by === 'rpc' ? {} : { horizonUrl }) },
+      )
       const transactions = openTransactions({
         room: { ...room, reading: { ...room.reading, ledgerOf: () => options.ledger } },
         store: store.transactions,
@@ -194,13 +188,8 @@ export async function openRevocations(options: WorldOptions = {}): Promise<Revoc
     stub: network,
     vaults,
     post: (path, body, over = {}) => {
-      const key = 'key' in over ? over.key : `transaction-${++count}`
-      const headers: Record<string, string> = {
-        'content-type': 'application/json',
-        authorization: `Bearer ${over.token ?? good}`,
-        ...(key === undefined ? {} : { 'idempotency-key': key }),
-      }
-      return rig.http(path, { method: 'POST', headers, body: JSON.stringify(body) })
+      const idempotencyKey = 'key' in over ? over.key : `transaction-${++count}`
+      return rig.post(path, body, { idempotencyKey, token: over.token ?? good })
     },
     get: (path, token = good) => rig.http(path, { headers: { authorization: `Bearer ${token}` } }),
     pass: async (work, stepMs = 250) => {

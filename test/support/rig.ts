@@ -88,6 +88,11 @@ export interface SignOptions {
   readonly type?: string
 }
 
+export interface PostOptions {
+  readonly idempotencyKey?: string | undefined
+  readonly token?: string | undefined
+}
+
 export interface Rig {
   readonly clock: ManualClock
   readonly files: MemoryFiles
@@ -111,6 +116,8 @@ export interface Rig {
   http(path: string, init?: RequestInit): Promise<Response>
   /** `POST /v1/keys/treasury/sign` with the example, a fresh idempotency key and a good token, unless told. */
   sign(over?: SignOptions): Promise<Response>
+  /** JSON, or no body at all, with a fresh idempotency key and a good token, unless told. */
+  post(path: string, body?: unknown, over?: PostOptions): Promise<Response>
   records(): Promise<AuditRecord[]>
 }
 
@@ -175,6 +182,16 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     const body = over.body ?? JSON.stringify({ type: 'stellar-transaction', xdr: over.xdr ?? EXAMPLE })
     return http(`/v1/keys/${over.key ?? 'treasury'}/sign`, { method: 'POST', headers, body })
   }
+  const post: Rig['post'] = (path, body, over = {}) => {
+    const idempotencyKey = 'idempotencyKey' in over ? over.idempotencyKey : `post-${++count}`
+    const headers = {
+      authorization: `Bearer ${over.token ?? good}`,
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+    }
+    if (body === undefined) return http(path, { method: 'POST', headers })
+    const json = { ...headers, 'content-type': 'application/json' }
+    return http(path, { method: 'POST', headers: json, body: JSON.stringify(body) })
+  }
   const records = async (): Promise<AuditRecord[]> =>
     options.log === 'memory' ? [...(log as MemoryAuditLog).records()] : Array.fromAsync(readRecords(files))
   const { signatures } = provider
@@ -193,7 +210,7 @@ export async function openRig(options: RigOptions = {}): Promise<Rig> {
     logs,
     refusals,
   }
-  return { ...parts, signatures, token, http, sign, records }
+  return { ...parts, signatures, token, http, sign, post, records }
 }
 
 async function openLog(

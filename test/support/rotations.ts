@@ -42,15 +42,11 @@ const EXAMPLE_HASH = TransactionBuilder.fromXDR(EXAMPLE, Networks.TESTNET).hash(
 let count = 0
 /** A signature of the example by one version, asked for by number. */
 export const signBy = async (rig: Rig, version: number | string, idempotencyKey = `by-${++count}`): Promise<Response> =>
-  rig.http(`/v1/keys/treasury/versions/${version}/sign`, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${await rig.token()}`,
-      'idempotency-key': idempotencyKey,
-    },
-    body: JSON.stringify({ type: 'stellar-transaction', xdr: EXAMPLE }),
-  })
+  rig.post(
+    `/v1/keys/treasury/versions/${version}/sign`,
+    { type: 'stellar-transaction', xdr: EXAMPLE },
+    { idempotencyKey, token: await rig.token() },
+  )
 
 /** Answered, and the SDK verifies it. */
 export async function good(response: Promise<Response>): Promise<Answer> {

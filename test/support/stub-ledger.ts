@@ -57,7 +57,7 @@ export interface Ledger {
 }
 
 interface Rules {
-  readonly networkId: Uint8Array
+  readonly passphrase: string
   readonly now: () => number
   readonly upgradedAuth: boolean
 }
@@ -71,14 +71,14 @@ interface Demand {
 const BASE_FEE = 100n
 const RESOURCES = 60_000n
 
-export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
+export function createLedger({ passphrase, now, upgradedAuth }: Rules): Ledger {
   const accounts = new Map<string, StubAccount>()
   const vaults = new Map<string, StubVault>()
   const batches = new Set<string>()
   const nonces = new Set<string>()
   let sequence = 1_000
 
-  const passphraseHash = networkId
+  const networkId = sha256(new TextEncoder().encode(passphrase))
   const get = (address: string): StubAccount => {
     const found = accounts.get(address)
     if (found === undefined) throw new Refused('txNoAccount')
@@ -140,7 +140,7 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
     v2: boolean,
   ) => {
     const common = {
-      networkId: passphraseHash,
+      networkId,
       nonce: credentials.nonce,
       signatureExpirationLedger: credentials.signatureExpirationLedger,
       invocation: root,
@@ -220,7 +220,7 @@ export function createLedger({ networkId, now, upgradedAuth }: Rules): Ledger {
   }
 
   const take = (envelope: string): Applied => {
-    const transaction = TransactionBuilder.fromXDR(envelope, NAMES.get(toHexOf(passphraseHash)) ?? '')
+    const transaction = TransactionBuilder.fromXDR(envelope, passphrase)
     const bump = transaction instanceof FeeBumpTransaction ? transaction : undefined
     const inner = bump === undefined ? (transaction as Inner) : bump.innerTransaction
     const decoded = xdr.TransactionEnvelope.fromXdr(inner.toXDR(), 'base64')
@@ -568,12 +568,3 @@ function metaOf(returned: xdr.ScVal | undefined): string {
     }),
   ).toXdr('base64')
 }
-
-/** Passphrases by the hash of them, for the SDK. */
-const NAMES: ReadonlyMap<string, string> = new Map(
-  [
-    'Test SDF Network ; September 2015',
-    'Public Global Stellar Network ; September 2015',
-    'Standalone Network ; February 2017',
-  ].map(passphrase => [toHexOf(sha256(new TextEncoder().encode(passphrase))), passphrase]),
-)

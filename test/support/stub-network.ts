@@ -8,8 +8,10 @@ import type { AddressInfo } from 'node:net'
 import { StrKey, xdr } from '@stellar/stellar-sdk/base'
 import { accountKeyOf } from '../../src/chains/stellar/account-entry.ts'
 import { networkCodec } from '../../src/chains/stellar/network-codec.ts'
-import { networkIdOf, passphraseOf } from '../../src/chains/stellar/networks.ts'
-import type { Fetch } from '../../src/domain/ports.ts'
+import { passphraseOf } from '../../src/chains/stellar/networks.ts'
+import type { Clock, Fetch } from '../../src/domain/ports.ts'
+import type { StellarNetwork } from '../../src/domain/stellar-network.ts'
+import { openStellarNetwork } from '../../src/network/index.ts'
 import { type Applied, createLedger, type Ledger } from './stub-ledger.ts'
 
 export type Question = 'passphrase' | 'ledger' | 'account' | 'simulate' | 'submit' | 'transaction'
@@ -69,6 +71,20 @@ export interface StubNetwork extends Ledger {
 export const STUB_RPC = 'http://127.0.0.1/rpc'
 export const STUB_HORIZON = 'http://127.0.0.1/horizon'
 
+/** Testnet, as the signer reaches it: by Soroban RPC unless told. */
+export const stubbedTestnet = (
+  { fetch, clock }: { readonly fetch: Fetch; readonly clock: Clock },
+  by: { readonly rpcUrl?: string; readonly horizonUrl?: string } = { rpcUrl: STUB_RPC },
+): StellarNetwork =>
+  openStellarNetwork({
+    name: 'testnet',
+    passphrase: passphraseOf('testnet'),
+    codec: networkCodec('testnet'),
+    ...by,
+    fetch,
+    clock,
+  })
+
 const OTHER_HASH = 'ab'.repeat(32)
 const NO_HASH = '0'.repeat(64)
 const LEDGER_MS = 5_000
@@ -76,7 +92,7 @@ const LEDGER_MS = 5_000
 export function openStubNetwork(options: StubOptions): StubNetwork {
   const { network = 'testnet', now, closesAfter = 1 } = options
   const codec = networkCodec(network)
-  const ledger = createLedger({ networkId: networkIdOf(network), now, upgradedAuth: options.upgradedAuth ?? false })
+  const ledger = createLedger({ passphrase: passphraseOf(network), now, upgradedAuth: options.upgradedAuth ?? false })
   const scripts = new Map<Question, Lie[]>()
   const asked = new Map<Question, number>()
   const accepted: string[] = []

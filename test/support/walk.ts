@@ -68,6 +68,17 @@ export function says(printed: string, text: string): boolean {
   })
 }
 
+/** The lines of the blocks ```sh WORD, or of those without a word. */
+export function commandsOf(page: string, word?: string): readonly string[] {
+  const fence = word === undefined ? '```sh' : `\`\`\`sh ${word}`
+  let [inBlock, runs] = [false, false]
+  return page.split('\n').flatMap(line => {
+    if (line.startsWith('```')) [inBlock, runs] = [!inBlock, !inBlock && line === fence]
+    else if (runs) return [line]
+    return []
+  })
+}
+
 export interface Walked {
   readonly stdout: string
   readonly stderr: string

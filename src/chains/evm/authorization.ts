@@ -1,11 +1,11 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Hex } from 'viem'
 import { hashAuthorization } from 'viem/utils'
-import { addressOfPublicKey, checksummed } from '../../bytes/evm-address.ts'
+import { addressOfPublicKey } from '../../bytes/evm-address.ts'
 import { fromHex } from '../../bytes/hex.ts'
 import { recoverPublicKey } from '../../bytes/recovery.ts'
 import { type Digest32, digest32, signature64 } from '../../domain/brands.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { addressOf, bytesOf, fieldsOf, inside, quantityOf, textOf } from './fields.ts'
 import type { Authorization, SignedAuthorization } from './model.ts'
 
@@ -90,9 +90,6 @@ export function authorityOf(authorization: SignedAuthorization): Hex | undefined
   const publicKey = recoverPublicKey(digestOf(authorization), signature64(signature), authorization.yParity)
   return publicKey === undefined ? undefined : (addressOfPublicKey(publicKey) as Hex)
 }
-
-/** From bytes that are an address. */
-export const checksum = (bytes: Uint8Array): Hex => checksummed(bytes) as Hex
 
 /** As JSON-RPC spells it. */
 export const signedTuple = (

@@ -1,5 +1,5 @@
+import { checksummed } from '../../bytes/evm-address.ts'
 import { fromHex } from '../../bytes/hex.ts'
-import { checksum } from './authorization.ts'
 
 /** What people are told of a call. Policy reads calls on its own, and in full; nothing here decides anything. */
 type Word = 'address' | 'uint256' | 'bool'
@@ -89,4 +89,4 @@ function wordsOf(words: readonly Word[], hex: string): readonly string[] | undef
   return values
 }
 
-const addressIn = (word: string): string => checksum(fromHex(word.slice(24)) ?? new Uint8Array(20))
+const addressIn = (word: string): string => checksummed(fromHex(word.slice(24)) ?? new Uint8Array(20))

@@ -1,9 +1,9 @@
 import type { Hex, TransactionSerializable, TransactionType } from 'viem'
 import { fromRlp, serializeTransaction, toRlp } from 'viem/utils'
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { fromHex } from '../../bytes/hex.ts'
 import { type Digest32, digest32 } from '../../domain/brands.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
+import { bytesIn } from './fields.ts'
 import type { EvmTransaction, EvmType, Sidecar } from './model.ts'
 
 export interface EvmSignature {
@@ -40,7 +40,7 @@ export function encodeForNetwork(transaction: EvmTransaction, signature?: EvmSig
 /** What the signature covers: keccak-256 of the transaction without signature and blobs. */
 export const signingHash = (transaction: EvmTransaction): Digest32 => hashOf(encode(transaction))
 
-export const hashOf = (encoded: Hex): Digest32 => digest32(keccak_256(fromHex(encoded.slice(2)) ?? new Uint8Array()))
+export const hashOf = (encoded: Hex): Digest32 => digest32(keccak_256(bytesIn(encoded)))
 
 /** @see EIP-4844 "Networking"; EIP-7594 puts the version of the wrapper before the blobs. */
 function wrap(encoded: Hex, { form, blobs, commitments, proofs }: Sidecar): Hex {

@@ -1,9 +1,9 @@
 import { hashMessage } from 'viem/utils'
-import { fromHex, toHex } from '../../bytes/hex.ts'
+import { toHex } from '../../bytes/hex.ts'
 import { digest32 } from '../../domain/brands.ts'
 import type { PayloadParser } from '../../domain/payload.ts'
-import { refuse } from '../stellar/refusal.ts'
-import { bytesOf, fieldsOf, textOf } from './fields.ts'
+import { refuse } from '../refusal.ts'
+import { bytesIn, bytesOf, fieldsOf, textOf } from './fields.ts'
 import { recoverable } from './signature.ts'
 import { quoted } from './texts.ts'
 
@@ -44,9 +44,7 @@ function messageOf(payload: Readonly<Record<string, unknown>>): Uint8Array {
   if (hex === undefined)
     return new TextEncoder().encode(within(textOf(message, 'message'), MESSAGE_BYTES_MAX, 'message'))
   if (message !== undefined) throw refuse('hex', 'stands beside message: send one of them')
-  return (
-    fromHex(bytesOf(within(textOf(hex, 'hex'), 2 + 2 * MESSAGE_BYTES_MAX, 'hex'), 'hex').slice(2)) ?? new Uint8Array()
-  )
+  return bytesIn(bytesOf(within(textOf(hex, 'hex'), 2 + 2 * MESSAGE_BYTES_MAX, 'hex'), 'hex'))
 }
 
 function within(text: string, most: number, at: string): string {

@@ -2,7 +2,7 @@ import { toHex } from '../../bytes/hex.ts'
 import type { SlotClaim } from '../../domain/claims.ts'
 import type { EvmTransactionView } from '../../domain/evm.ts'
 import type { PayloadParser, Signatory } from '../../domain/payload.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { NONCE_MAX } from './authorization.ts'
 import { encode, encodeForNetwork, hashOf, signingHash } from './encode.ts'
 import { fieldsOf } from './fields.ts'
@@ -11,11 +11,9 @@ import type { EvmTransaction } from './model.ts'
 import { chainIdOf } from './networks.ts'
 import { transactionFromRlp } from './rlp-transaction.ts'
 import { recoverable } from './signature.ts'
-import { describeTransaction, transactionSentence } from './transaction-text.ts'
+import { describeTransaction, mostFee, transactionSentence } from './transaction-text.ts'
 
 const FIELDS = new Set(['type', 'transaction', 'unsigned'])
-/** EIP-4844: gas of a blob. */
-const GAS_PER_BLOB = 131_072n
 
 /**
  * `{type: 'evm-transaction', transaction: {…}}` with the fields of JSON-RPC, or `{…, unsigned: '0x…'}` with the bytes of
@@ -35,7 +33,7 @@ export const evmTransaction: PayloadParser = (payload, signatory) => {
     view,
     // Code for accounts has a permission of its own, whoever brings it to the chain.
     operations: transaction.type === 4 ? ['evm-transaction', 'evm-set-code'] : ['evm-transaction'],
-    slot: () => slotOf(transaction, digest, signatory),
+    slot: () => slotOf(transaction, digest, view),
     describe: () => describeTransaction(transaction, view),
     attach: (publicKey, signature) => {
       const made = recoverable({ digest, signature, publicKey, address: signatory.address })
@@ -106,13 +104,12 @@ const viewOf = (transaction: EvmTransaction, { network, address }: Signatory): E
  * `fee`: the most it may cost, gas and blobs. Gas limit and blobs being the same, a transaction that takes the place of
  * another costs more at most.
  */
-function slotOf(transaction: EvmTransaction, digest: Uint8Array, { address }: Signatory): SlotClaim {
-  const { chainId, nonce, gas, maxFeePerGas, maxFeePerBlobGas, blobVersionedHashes } = transaction
+function slotOf(transaction: EvmTransaction, digest: Uint8Array, view: EvmTransactionView): SlotClaim {
   const free = { ...transaction, maxFeePerGas: 0n, maxPriorityFeePerGas: 0n, maxFeePerBlobGas: 0n }
   return {
-    slot: `${chainId}|${address}|${nonce}`,
+    slot: `${view.chainId}|${view.from}|${view.nonce}`,
     hash: toHex(digest),
     effects: toHex(hashOf(encode(free))),
-    fee: gas * maxFeePerGas + BigInt(blobVersionedHashes.length) * GAS_PER_BLOB * maxFeePerBlobGas,
+    fee: mostFee(view),
   }
 }

@@ -1,7 +1,7 @@
 import { toHex } from '../../bytes/hex.ts'
 import type { TypedDataView } from '../../domain/evm.ts'
 import type { PayloadParser } from '../../domain/payload.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { fieldsOf } from './fields.ts'
 import { chainIdOf } from './networks.ts'
 import { recoverable } from './signature.ts'

@@ -1,7 +1,7 @@
 import type { Hex } from 'viem'
 import { readEvmAddress } from '../../bytes/evm-address.ts'
 import { fromHex, toHex } from '../../bytes/hex.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 
 /** What JSON-RPC writes, read the one strict way; `at` names the field in refusals. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -12,6 +12,9 @@ export const ACCESS_LIST_MAX = 10_000
 
 /** The one spelling of the signer: 0x and pairs of digits in lower case. */
 export const hexOf = (bytes: Uint8Array): Hex => `0x${toHex(bytes)}`
+
+/** Of hex that has been read already. */
+export const bytesIn = (hex: string): Uint8Array => fromHex(hex.slice(2)) ?? new Uint8Array()
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -59,6 +62,9 @@ export function quantityOf(value: unknown, at: string, bits = 256): bigint {
   return below(BigInt(text), at, bits)
 }
 
+/** Any number of digits. */
+const isHex = (digits: string): boolean => fromHex(digits.length % 2 === 0 ? digits : `0${digits}`) !== undefined
+
 export function below(value: bigint, at: string, bits: number): bigint {
   if (value >> BigInt(bits) !== 0n) throw refuse(at, `is above ${bits} bits`)
   return value
@@ -79,13 +85,4 @@ export function addressOf(value: unknown, at: string): Hex {
   if (address === undefined)
     throw refuse(at, 'must be an address: 0x and 40 digits, in lower case or with its checksum')
   return address as Hex
-}
-
-function isHex(text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    const digit = (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x46) || (code >= 0x61 && code <= 0x66)
-    if (!digit) return false
-  }
-  return true
 }

@@ -1,5 +1,5 @@
 import type { Hex } from 'viem'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { AUTHORIZATIONS_MAX, signedAuthorizationOf } from './authorization.ts'
 import {
   ACCESS_LIST_MAX,
@@ -13,7 +13,7 @@ import {
   quantityOf,
 } from './fields.ts'
 import type { AccessListEntry, EvmTransaction, EvmType } from './model.ts'
-import { matchedHashes, sidecarOf, versionedHashesOf } from './sidecar.ts'
+import { hashesOf, matchedHashes, sidecarOf, versionedHashesOf } from './sidecar.ts'
 
 const AT = 'transaction'
 
@@ -126,7 +126,9 @@ function blobsOf(fields: Fields, type: EvmType): Pick<EvmTransaction, 'blobVersi
     { blobs: fields['blobs'], commitments: fields['commitments'], proofs: fields['proofs'] },
     AT,
   )
-  const hashes = given === undefined && sidecar !== undefined ? undefined : versionedHashesOf(given, at)
-  if (sidecar === undefined) return { blobVersionedHashes: hashes ?? [] }
-  return { blobVersionedHashes: versionedHashesOf(matchedHashes(hashes, sidecar, at), at), sidecar }
+  const made = given === undefined && sidecar !== undefined ? hashesOf(sidecar) : given
+  const hashes = versionedHashesOf(made, at)
+  return sidecar === undefined
+    ? { blobVersionedHashes: hashes }
+    : { blobVersionedHashes: matchedHashes(hashes, sidecar, at), sidecar }
 }

@@ -1,7 +1,7 @@
 import { fromHex, toHex } from '../../bytes/hex.ts'
 import { digest32 } from '../../domain/brands.ts'
 import type { PayloadParser } from '../../domain/payload.ts'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { fieldsOf, textOf } from './fields.ts'
 import { recoverable } from './signature.ts'
 

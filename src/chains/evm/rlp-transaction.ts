@@ -1,6 +1,6 @@
 import type { Hex } from 'viem'
 import { fromRlp } from 'viem/utils'
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { AUTHORIZATIONS_MAX, checked, checkedSigned, parityOf, word } from './authorization.ts'
 import { ACCESS_LIST_MAX, addressOf, below, bytesOf, listOf } from './fields.ts'
 import { encodeForNetwork } from './encode.ts'

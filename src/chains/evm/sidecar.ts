@@ -1,8 +1,7 @@
 import type { Hex } from 'viem'
-import { fromHex } from '../../bytes/hex.ts'
 import { sha256 } from '../../bytes/sha256.ts'
-import { refuse } from '../stellar/refusal.ts'
-import { bytesOf, hexOf, inside, listOf } from './fields.ts'
+import { refuse } from '../refusal.ts'
+import { bytesIn, bytesOf, hexOf, inside, listOf } from './fields.ts'
 import type { Sidecar } from './model.ts'
 
 const BLOB_BYTES = 131_072
@@ -75,18 +74,16 @@ const chunksOf = (value: unknown, at: string, size: number, most: number): reado
 
 /** 01, then SHA-256 of the commitment without its first byte. @see EIP-4844 `kzg_to_versioned_hash` */
 function versionedHash(commitment: Hex): Hex {
-  const hash = sha256(fromHex(commitment.slice(2)) ?? new Uint8Array()).slice()
+  const hash = sha256(bytesIn(commitment)).slice()
   hash[0] = KZG_VERSION
   return hexOf(hash)
 }
 
-/**
- * The hashes that the transaction names are those of the commitments, one by one.
- * @param hashes  undefined: they are made of the commitments. @throws `payload/invalid`
- */
-export function matchedHashes(hashes: readonly Hex[] | undefined, sidecar: Sidecar, at: string): readonly Hex[] {
-  const made = sidecar.commitments.map(versionedHash)
-  if (hashes === undefined) return made
+export const hashesOf = ({ commitments }: Sidecar): readonly Hex[] => commitments.map(versionedHash)
+
+/** @throws `payload/invalid` unless the hashes that the transaction names are those of the commitments, one by one. */
+export function matchedHashes(hashes: readonly Hex[], sidecar: Sidecar, at: string): readonly Hex[] {
+  const made = hashesOf(sidecar)
   if (hashes.length !== made.length) throw refuse(at, `has ${hashes.length} entries for ${made.length} commitments`)
   const wrong = made.findIndex((hash, place) => hash !== hashes[place])
   if (wrong >= 0) throw refuse(`${at}[${wrong}]`, `is not the hash of its commitment, which is ${made[wrong]}`)

@@ -1,12 +1,14 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
-import { fromHex, toHex } from '../../bytes/hex.ts'
+import { toHex } from '../../bytes/hex.ts'
 import type { EvmTransactionView } from '../../domain/evm.ts'
 import type { HumanView } from '../../domain/payload.ts'
 import { authorityOf } from './authorization.ts'
 import { callText } from './calls.ts'
+import { bytesIn } from './fields.ts'
 import type { EvmTransaction, SignedAuthorization } from './model.ts'
 import { authorizationText, weiText } from './texts.ts'
 
+/** EIP-4844. */
 const GAS_PER_BLOB = 131_072n
 
 /** One sentence that leaves nothing out; only long bytes end in a count. */
@@ -43,16 +45,17 @@ export function describeTransaction(transaction: EvmTransaction, view: EvmTransa
 function doing({ to, valueWei, data }: EvmTransactionView): string {
   const carried = valueWei === 0n ? '' : ` and sends ${weiText(valueWei)} along`
   if (to === null) {
-    const code = fromHex(data.slice(2)) ?? new Uint8Array()
+    const code = bytesIn(data)
     return `creates a contract of ${code.length} bytes with keccak-256 0x${toHex(keccak_256(code))}${carried}`
   }
   return data === '0x' ? `pays ${weiText(valueWei)} to ${to}` : `${callText(to, data)}${carried}`
 }
 
-function feeText({ gasLimit, maxFeePerGasWei, blobs, maxFeePerBlobGasWei }: EvmTransactionView): string {
-  const most = gasLimit * maxFeePerGasWei + BigInt(blobs) * GAS_PER_BLOB * maxFeePerBlobGasWei
-  return `fee at most ${weiText(most)}`
-}
+const feeText = (view: EvmTransactionView): string => `fee at most ${weiText(mostFee(view))}`
+
+/** In wei: gas and blobs. */
+export const mostFee = ({ gasLimit, maxFeePerGasWei, blobs, maxFeePerBlobGasWei }: EvmTransactionView): bigint =>
+  gasLimit * maxFeePerGasWei + BigInt(blobs) * GAS_PER_BLOB * maxFeePerBlobGasWei
 
 /** For people and their tools: integers as decimal text. Blobs are counted, not shown. */
 function jsonOf(

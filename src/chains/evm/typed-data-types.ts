@@ -1,4 +1,4 @@
-import { refuse } from '../stellar/refusal.ts'
+import { refuse } from '../refusal.ts'
 import { fieldsOf, inside, isFields, listOf, textOf } from './fields.ts'
 
 /** What a value of a type looks like. */
@@ -117,8 +117,8 @@ const isReserved = (name: string): boolean =>
 const structIn = (shape: Shape): string | undefined =>
   shape.kind === 'array' ? structIn(shape.of) : shape.kind === 'struct' ? shape.name : undefined
 
-/** @returns the structs that `primaryType` is made of. @throws for one that contains itself. */
-function reached(types: Types, primaryType: string): ReadonlySet<string> {
+/** @returns the structs that `primaryType` is made of, itself included. @throws for one that contains itself. */
+export function reached(types: Types, primaryType: string): ReadonlySet<string> {
   const open = new Set<string>()
   const done = new Set<string>()
   const visit = (name: string): void => {

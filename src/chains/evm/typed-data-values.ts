@@ -1,6 +1,6 @@
-import { refuse } from '../stellar/refusal.ts'
-import { addressOf, bytesOf, type Fields, inside, isFields, quantityOf, textOf } from './fields.ts'
-import type { Member, Shape, Types } from './typed-data-types.ts'
+import { refuse } from '../refusal.ts'
+import { addressOf, bytesOf, inside, isFields, quantityOf, textOf } from './fields.ts'
+import { type Member, reached, type Shape, type Types } from './typed-data-types.ts'
 
 /**
  * In bytes that are hashed: each struct in the message hashes the text of its type once more, and each value costs as much
@@ -42,15 +42,14 @@ export function readMembers(
   read: (shape: Shape, given: unknown, at: string) => unknown,
 ): Record<string, unknown> {
   if (!isFields(value)) throw refuse(at, 'must be an object')
-  const fields: Fields = value
   const names = new Set(members.map(({ name }) => name))
-  for (const name of Object.keys(fields)) {
+  for (const name of Object.keys(value)) {
     if (!names.has(name)) throw refuse(inside(at, name), 'is not a member of its type')
   }
   return Object.fromEntries(
     members.map(({ name, shape }) => {
-      if (!Object.hasOwn(fields, name)) throw refuse(inside(at, name), 'is missing')
-      return [name, read(shape, fields[name], inside(at, name))]
+      if (!Object.hasOwn(value, name)) throw refuse(inside(at, name), 'is missing')
+      return [name, read(shape, value[name], inside(at, name))]
     }),
   )
 }
@@ -117,24 +116,11 @@ function textInteger(text: string, at: string): bigint {
 function weightOf(name: string, { types, weights }: Reading): number {
   const known = weights.get(name)
   if (known !== undefined) return known
-  const seen = new Set<string>()
   let weight = 0
-  const visit = (struct: string): void => {
-    if (seen.has(struct)) return
-    seen.add(struct)
+  for (const struct of reached(types, name)) {
     weight += struct.length + 2
-    for (const { name: member, type, shape } of types.get(struct) ?? []) {
-      weight += member.length + type.length + 2
-      const inner = structNameOf(shape)
-      if (inner !== undefined) visit(inner)
-    }
+    for (const { name: member, type } of types.get(struct) ?? []) weight += member.length + type.length + 2
   }
-  visit(name)
   weights.set(name, weight)
   return weight
-}
-
-function structNameOf(shape: Shape): string | undefined {
-  if (shape.kind === 'array') return structNameOf(shape.of)
-  return shape.kind === 'struct' ? shape.name : undefined
 }

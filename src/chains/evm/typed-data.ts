@@ -1,10 +1,9 @@
 import type { TypedDataDomain } from 'viem'
 import { hashTypedData } from 'viem/utils'
-import { fromHex } from '../../bytes/hex.ts'
 import { type Digest32, digest32 } from '../../domain/brands.ts'
 import type { TypedDataView } from '../../domain/evm.ts'
-import { refuse } from '../stellar/refusal.ts'
-import { fieldsOf, inside, textOf } from './fields.ts'
+import { refuse } from '../refusal.ts'
+import { bytesIn, fieldsOf, inside, textOf } from './fields.ts'
 import { DOMAIN, type Member, type Types, typesOf } from './typed-data-types.ts'
 import { atomOf, messageOf, readMembers } from './typed-data-values.ts'
 
@@ -61,14 +60,12 @@ export function typedDataHash({ types, primaryType, domain, message }: TypedData
   const structs = Object.fromEntries([...types].map(([name, members]) => [name, members.map(typeOf)]))
   const own = DOMAIN_MEMBERS.filter(({ name }) => Object.hasOwn(domain, name)).map(typeOf)
   const given = { types: { ...structs, [DOMAIN]: own }, primaryType, domain: domain as TypedDataDomain, message }
-  let hash: string
   try {
-    hash = hashTypedData<Record<string, unknown>, string>(given)
+    return digest32(bytesIn(hashTypedData<Record<string, unknown>, string>(given)))
   } catch (error) {
     // What viem will not hash was refused before; should it refuse more, that is the input's fault too.
     throw refuse(AT, 'cannot be hashed', error)
   }
-  return digest32(fromHex(hash.slice(2)) ?? new Uint8Array())
 }
 
 const typeOf = ({ name, type }: Member) => ({ name, type })

@@ -1,5 +1,6 @@
 import { StrKey, xdr } from '@stellar/stellar-sdk/base'
 import { fromBase64 } from '../../bytes/base64.ts'
+import { equalBytes } from '../../bytes/equal.ts'
 import type { AccountState } from '../../domain/stellar-network.ts'
 import { addressOf, strkeyOf } from './values.ts'
 
@@ -37,8 +38,6 @@ export function exactly<T extends { toXdr(): Uint8Array }>(text: string, decode:
   const bytes = fromBase64(text)
   if (bytes === undefined) throw new Error('it is not exact base64')
   const value = decode(bytes)
-  const again = value.toXdr()
-  if (again.length !== bytes.length || again.some((byte, at) => byte !== bytes[at]))
-    throw new Error('it is not canonical')
+  if (!equalBytes(value.toXdr(), bytes)) throw new Error('it is not canonical')
   return value
 }

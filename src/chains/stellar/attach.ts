@@ -1,7 +1,7 @@
 import { toBase64 } from '../../bytes/base64.ts'
 import { equalBytes } from '../../bytes/equal.ts'
 import { SIGNATURES_MAX, type StellarParsed } from './parse.ts'
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 
 const HINT_BYTES = 4
 const SIGNATURE_BYTES = 64

@@ -1,38 +1,9 @@
 import { xdr } from '@stellar/stellar-sdk/base'
 import { equalBytes } from '../../bytes/equal.ts'
-import type { StellarAuthorizationView } from '../../domain/stellar.ts'
 import { SIGNATURES_MAX } from './parse.ts'
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
+import { addressCredentialsOf } from './soroban.ts'
 import { strkeyOf } from './values.ts'
-
-/** Undefined for those of a source account, which hold no signature, and for those this signer does not know. */
-export function credentialsKind(
-  credentials: xdr.SorobanCredentials,
-): StellarAuthorizationView['credentials'] | undefined {
-  switch (credentials.type) {
-    case 'sorobanCredentialsAddress':
-      return 'address'
-    case 'sorobanCredentialsAddressV2':
-      return 'address-v2'
-    case 'sorobanCredentialsAddressWithDelegates':
-      return 'address-with-delegates'
-    default:
-      return undefined
-  }
-}
-
-export function addressCredentialsOf(credentials: xdr.SorobanCredentials): xdr.SorobanAddressCredentials | undefined {
-  switch (credentials.type) {
-    case 'sorobanCredentialsAddress':
-      return credentials.address
-    case 'sorobanCredentialsAddressV2':
-      return credentials.addressV2
-    case 'sorobanCredentialsAddressWithDelegates':
-      return credentials.addressWithDelegates.addressCredentials
-    default:
-      return undefined
-  }
-}
 
 /** A place for a signature: of the address itself, or of a delegate at any depth. */
 interface Place {
@@ -41,7 +12,7 @@ interface Place {
 }
 
 function placesOf(credentials: xdr.SorobanCredentials): Place[] {
-  const own = addressCredentialsOf(credentials)
+  const own = addressCredentialsOf(credentials)?.held
   const places: Place[] = own === undefined ? [] : [own]
   return credentials.type === 'sorobanCredentialsAddressWithDelegates'
     ? [...places, ...delegatesOf(credentials.addressWithDelegates.delegates)]
@@ -68,7 +39,7 @@ export function checkSlots(credentials: xdr.SorobanCredentials, address: string,
   if (credentials.type === 'sorobanCredentialsAddressWithDelegates') {
     checkOrder(credentials.addressWithDelegates.delegates)
   }
-  const old = addressCredentialsOf(credentials)?.signatureExpirationLedger
+  const old = addressCredentialsOf(credentials)?.held.signatureExpirationLedger
   for (const place of placesOf(credentials)) {
     const isOurs = isAccount(place.address, address)
     const signatures = signaturesIn(place.signature)
@@ -136,13 +107,25 @@ export function withSignature(
   expiration: number,
   signer: { readonly address: string; readonly publicKey: Uint8Array; readonly signature: Uint8Array },
 ): xdr.SorobanCredentials {
-  const put = ({ address, signature }: Place): xdr.ScVal =>
-    isAccount(address, signer.address) ? inserted(signature, signer) : signature
+  return replaced(credentials, expiration, ({ address, signature }) =>
+    isAccount(address, signer.address) ? inserted(signature, signer) : signature,
+  )
+}
+
+/**
+ * Credentials of the same kind, with this in the place of each signature. Those of a source account stay as they are.
+ * @param expiration  absent: as it was.
+ */
+export function replaced(
+  credentials: xdr.SorobanCredentials,
+  expiration: number | undefined,
+  put: (place: Place) => xdr.ScVal,
+): xdr.SorobanCredentials {
   const own = (held: xdr.SorobanAddressCredentials): xdr.SorobanAddressCredentials =>
     new xdr.SorobanAddressCredentials({
       address: held.address,
       nonce: held.nonce,
-      signatureExpirationLedger: expiration,
+      signatureExpirationLedger: expiration ?? held.signatureExpirationLedger,
       signature: put(held),
     })
   const delegated = (list: readonly xdr.SorobanDelegateSignature[]): xdr.SorobanDelegateSignature[] =>

@@ -6,12 +6,12 @@ import type { Digest32 } from '../../domain/brands.ts'
 import type { SlotClaim } from '../../domain/claims.ts'
 import type { Signatory } from '../../domain/payload.ts'
 import type { StellarAuthorizationView } from '../../domain/stellar.ts'
-import { addressCredentialsOf, checkSlots, credentialsKind, isDelegate } from './auth-credentials.ts'
+import { refuse } from '../refusal.ts'
+import { checkSlots, isDelegate } from './auth-credentials.ts'
 import { fieldsOf, oneOf, textOf } from './fields.ts'
 import { networkIdOf, sameNetworkName, STELLAR_NETWORKS } from './networks.ts'
-import { bytesOf, decoding, XDR_DEPTH_MAX } from './parse.ts'
-import { refuse } from './refusal.ts'
-import { treeOf } from './soroban.ts'
+import { bytesOf, canonical, decoding } from './parse.ts'
+import { addressCredentialsOf, treeOf } from './soroban.ts'
 import { strkeyOf } from './values.ts'
 
 type AuthorizationPreimage =
@@ -54,9 +54,7 @@ export function parseAuthorization(
 }
 
 function fromPreimage(bytes: Uint8Array, signatory: Signatory): AuthorizationParsed {
-  const wire = xdr.HashIdPreimage.schema.decode(bytes, { maxDepth: XDR_DEPTH_MAX })
-  const preimage = xdr.HashIdPreimage.fromXdrObject(wire)
-  sameBytes('preimage', preimage.toXdr(), bytes)
+  const preimage = canonical('preimage', xdr.HashIdPreimage, bytes)
   switch (preimage.type) {
     case 'envelopeTypeSorobanAuthorization': {
       checkNetwork(preimage.value.networkId.toBytes(), signatory.network)
@@ -77,15 +75,13 @@ function fromEntry(
   fields: Partial<Record<string, unknown>>,
   signatory: Signatory,
 ): AuthorizationParsed {
-  const wire = xdr.SorobanAuthorizationEntry.schema.decode(bytes, { maxDepth: XDR_DEPTH_MAX })
-  const entry = xdr.SorobanAuthorizationEntry.fromXdrObject(wire)
-  sameBytes('entry', entry.toXdr(), bytes)
+  const entry = canonical('entry', xdr.SorobanAuthorizationEntry, bytes)
   const { credentials } = entry
-  const kind = credentialsKind(credentials)
-  const held = addressCredentialsOf(credentials)
-  if (kind === undefined || held === undefined) {
+  const found = addressCredentialsOf(credentials)
+  if (found === undefined) {
     throw refuse('entry', 'has the credentials of the source account: the signature of the transaction authorizes it')
   }
+  const { kind, held } = found
   const address = accountAddress('entry', held.address)
   const asDelegate = address !== signatory.address
   if (asDelegate && !isDelegate(credentials, signatory.address)) {
@@ -139,12 +135,6 @@ function parsed(
     invocations: treeOf(invocation),
   }
   return { signatory, view, preimage, hash: sha256(preimage.toXdr()), entry }
-}
-
-function sameBytes(field: string, ours: Uint8Array, theirs: Uint8Array): void {
-  if (!equalBytes(ours, theirs)) {
-    throw refuse(field, 'is not in canonical form: decoding and encoding it gives other bytes')
-  }
 }
 
 /** Only accounts and contracts can authorize; the encoding has more kinds of addresses. */

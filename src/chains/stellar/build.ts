@@ -4,8 +4,9 @@ import { fromHex } from '../../bytes/hex.ts'
 import type { InvocationView } from '../../domain/stellar.ts'
 import type { CallValue } from '../../domain/transactions.ts'
 import { exactly } from './account-entry.ts'
-import { addressCredentialsOf, credentialsKind } from './auth-credentials.ts'
-import { treeOf } from './soroban.ts'
+import { replaced } from './auth-credentials.ts'
+import { muxedOf, oneOperation, unsignedEnvelope } from './one-operation.ts'
+import { addressCredentialsOf, treeOf } from './soroban.ts'
 import { strkeyOf } from './values.ts'
 
 /** One call of one contract, with everything that a transaction around it needs. */
@@ -67,28 +68,26 @@ export function readAuthorization(text: string): AskedAuthorization {
   const { credentials, rootInvocation } = readEntry(text)
   const invocations = treeOf(rootInvocation)
   if (credentials.type === 'sorobanCredentialsSourceAccount') return { address: null, invocations }
-  const kind = credentialsKind(credentials)
-  const held = addressCredentialsOf(credentials)
-  if (held === undefined || (kind !== 'address' && kind !== 'address-v2'))
+  const found = addressCredentialsOf(credentials)
+  if (found === undefined || found.kind === 'address-with-delegates') {
     throw new Error('its credentials are of another kind')
+  }
+  const { held } = found
   if (held.signature.type !== 'scvVoid') throw new Error('it carries a signature already')
   return { address: strkeyOf(held.address), invocations }
 }
 
-function expiring(entry: xdr.SorobanAuthorizationEntry, ledger: number): xdr.SorobanAuthorizationEntry {
-  const { credentials, rootInvocation } = entry
-  const held = addressCredentialsOf(credentials)
-  if (held === undefined) return entry
-  const { address, nonce, signature } = held
-  const later = new xdr.SorobanAddressCredentials({ address, nonce, signature, signatureExpirationLedger: ledger })
-  return new xdr.SorobanAuthorizationEntry({
-    credentials:
-      credentials.type === 'sorobanCredentialsAddressV2'
-        ? xdr.SorobanCredentials.sorobanCredentialsAddressV2(later)
-        : xdr.SorobanCredentials.sorobanCredentialsAddress(later),
+const expiring = ({ credentials, rootInvocation }: xdr.SorobanAuthorizationEntry, ledger: number) =>
+  new xdr.SorobanAuthorizationEntry({
+    credentials: replaced(credentials, ledger, ({ signature }) => signature),
     rootInvocation,
   })
-}
+
+const unsigned = ({ credentials, rootInvocation }: xdr.SorobanAuthorizationEntry) =>
+  new xdr.SorobanAuthorizationEntry({
+    credentials: replaced(credentials, undefined, () => xdr.ScVal.scvVoid()),
+    rootInvocation,
+  })
 
 function envelopeOf(
   plan: CallPlan,
@@ -103,23 +102,9 @@ function envelopeOf(
   })
   const hostFunction = xdr.HostFunction.hostFunctionTypeInvokeContract(call)
   const body = xdr.OperationBody.invokeHostFunction(new xdr.InvokeHostFunctionOp({ hostFunction, auth }))
-  const tx = new xdr.Transaction({
-    sourceAccount: muxedOf(plan.source),
-    fee: Number(fee),
-    seqNum: plan.sequence,
-    cond: xdr.Preconditions.precondTime(new xdr.TimeBounds({ minTime: 0n, maxTime: plan.maxTime })),
-    memo: xdr.Memo.memoNone(),
-    operations: [new xdr.Operation({ sourceAccount: null, body })],
-    ext,
-  })
-  return wrapped(tx, [])
+  const { source, sequence, maxTime } = plan
+  return oneOperation({ source, sequence, maxTime, fee: Number(fee), ext }, body)
 }
-
-const wrapped = (tx: xdr.Transaction, signatures: xdr.DecoratedSignature[]): string =>
-  xdr.TransactionEnvelope.envelopeTypeTx(new xdr.TransactionV1Envelope({ tx, signatures })).toXdr('base64')
-
-const muxedOf = (address: string): xdr.MuxedAccount =>
-  xdr.MuxedAccount.keyTypeEd25519(StrKey.decodeEd25519PublicKey(address))
 
 function scAddressOf(address: string): xdr.ScAddress {
   return address.startsWith('C')
@@ -225,27 +210,7 @@ export function withAuthorizations(
   )
   const { sourceAccount, fee, seqNum, cond, memo, ext } = tx
   const operations = [new xdr.Operation({ sourceAccount: operation.sourceAccount, body })]
-  return wrapped(new xdr.Transaction({ sourceAccount, fee, seqNum, cond, memo, operations, ext }), [])
-}
-
-function unsigned(entry: xdr.SorobanAuthorizationEntry): xdr.SorobanAuthorizationEntry {
-  const { credentials, rootInvocation } = entry
-  const held = addressCredentialsOf(credentials)
-  if (held === undefined) return entry
-  const { address, nonce, signatureExpirationLedger } = held
-  const bare = new xdr.SorobanAddressCredentials({
-    address,
-    nonce,
-    signatureExpirationLedger,
-    signature: xdr.ScVal.scvVoid(),
-  })
-  return new xdr.SorobanAuthorizationEntry({
-    credentials:
-      credentials.type === 'sorobanCredentialsAddressV2'
-        ? xdr.SorobanCredentials.sorobanCredentialsAddressV2(bare)
-        : xdr.SorobanCredentials.sorobanCredentialsAddress(bare),
-    rootInvocation,
-  })
+  return unsignedEnvelope(new xdr.Transaction({ sourceAccount, fee, seqNum, cond, memo, operations, ext }))
 }
 
 /** A fee bump around a signed V1 envelope, without signatures of its own. @param fee stroops in all */

@@ -5,14 +5,15 @@ import { toHex } from '../../bytes/hex.ts'
 import { verifySignature } from '../../bytes/verify.ts'
 import type { Asked, PayloadParser, Signatory } from '../../domain/payload.ts'
 import type { AccountView, ChallengeView } from '../../domain/stellar.ts'
+import { refuse } from '../refusal.ts'
 import { attach } from './attach.ts'
 import { timeText } from './describe.ts'
 import { fieldsOf, textOf } from './fields.ts'
 import { parse, type StellarParsed } from './parse.ts'
-import { refuse } from './refusal.ts'
 import { operationText } from './sentences.ts'
 import { toSign } from './to-sign.ts'
 import { accountOf, strkeyOf } from './values.ts'
+import { bodyIn } from './view.ts'
 
 const FIELDS = ['role', 'xdr', 'serverAddress', 'homeDomain', 'webAuthDomain']
 const LIFE_SECONDS_MAX = 900n
@@ -196,6 +197,6 @@ function sentenceOf(view: ChallengeView): string {
 }
 
 function sentencesOf({ view }: StellarParsed): string[] {
-  const { operations, source } = view.kind === 'transaction' ? view : view.inner
+  const { operations, source } = bodyIn(view)
   return operations.map(operation => operationText(operation, source))
 }

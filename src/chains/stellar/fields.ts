@@ -1,4 +1,4 @@
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 
 /** The fields of a payload, which may be these and no others. @throws `payload/invalid` naming the first other one */
 export function fieldsOf(

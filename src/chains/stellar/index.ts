@@ -34,7 +34,8 @@ export {
 } from './signatures.ts'
 export { addSigner, dropSigner, type SignerChange, type SignerPlan } from './signer-change.ts'
 export { slotOf } from './slot.ts'
-export { canBeReached, endOf, extraSignersOf, levelsOf, type Weighed, weigh, type Weights } from './weights.ts'
+export { endOf } from './view.ts'
+export { canBeReached, extraSignersOf, levelsOf, type Weighed, weigh, type Weights } from './weights.ts'
 
 /**
  * Stellar transactions: V0, V1 and fee-bump. The SDK parses, hashes and encodes; it never holds a key and never signs.

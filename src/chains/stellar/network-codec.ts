@@ -1,23 +1,9 @@
 import { xdr } from '@stellar/stellar-sdk/base'
 import { toHex } from '../../bytes/hex.ts'
-import type { AccountState } from '../../domain/stellar-network.ts'
+import type { StellarCodec } from '../../domain/stellar-network.ts'
 import { accountKeyOf, exactly, readAccountEntry } from './account-entry.ts'
 import { passphraseOf } from './networks.ts'
 import { readEnvelope } from './parse.ts'
-
-/** What a client of a Stellar network has to know of XDR. Base64 in and out; every reader throws on what it cannot read. */
-interface StellarCodec {
-  /** Hex; what the network calls the transaction. */
-  hashOf(envelope: string): string
-  /** Of a fee bump: the hash of the transaction in it; undefined for every other. */
-  innerHashOf(envelope: string): string | undefined
-  accountKey(address: string): string
-  account(data: string): AccountState
-  /** Of a TransactionResult, such as `txBadSeq`, or of the first operation that failed: `txFailed: invokeHostFunctionTrapped`. */
-  resultCode(result: string): { readonly code: string; readonly success: boolean }
-  /** Of a TransactionMeta: what the contract returned; undefined when nothing did. */
-  returned(meta: string): string | undefined
-}
 
 /** @param network our name. @throws `config/invalid` for a network that is not known */
 export function networkCodec(network: string): StellarCodec {

@@ -4,8 +4,9 @@ import { equalBytes } from '../../bytes/equal.ts'
 import type { Digest32 } from '../../domain/brands.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
 import type { StellarTransactionView } from '../../domain/stellar.ts'
+import { refuse } from '../refusal.ts'
+import { fieldsOf, textOf } from './fields.ts'
 import { networkIdOf } from './networks.ts'
-import { refuse } from './refusal.ts'
 import { hashOf } from './to-sign.ts'
 import { viewOf } from './view.ts'
 
@@ -40,7 +41,7 @@ export interface StellarParsed {
  * @see Stellar protocol: TransactionEnvelope, TransactionSignaturePayload
  */
 export function parse(payload: unknown, network: string): StellarParsed {
-  const text = decoding('payload', 'a stellar-transaction', () => textOf(payload))
+  const text = decoding('payload', 'a stellar-transaction', () => xdrOf(payload))
   const parsed = readEnvelope(text, network)
   const held = parsed.envelope.value.signatures.length
   if (held >= SIGNATURES_MAX) throw refuse('xdr', `holds ${held} signatures; there is no room for another`)
@@ -69,7 +70,26 @@ export function decoding<T>(field: string, what: string, body: () => T): T {
   }
 }
 
-function textOf(payload: unknown): string {
+/**
+ * Decoded with a bounded depth, and taken only when our own encoding of it is the input byte for byte.
+ * @throws `payload/invalid`, and whatever the SDK throws: see `decoding`
+ */
+export function canonical<W, T extends { toXdr(): Uint8Array }>(
+  field: string,
+  type: {
+    readonly schema: { decode(bytes: Uint8Array, options: { readonly maxDepth: number }): W }
+    fromXdrObject(wire: W): T
+  },
+  bytes: Uint8Array,
+): T {
+  const value = type.fromXdrObject(type.schema.decode(bytes, { maxDepth: XDR_DEPTH_MAX }))
+  if (!equalBytes(value.toXdr(), bytes)) {
+    throw refuse(field, 'is not in canonical form: decoding and encoding it gives other bytes')
+  }
+  return value
+}
+
+function xdrOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
     throw refuse('payload', 'must be an object with the fields type and xdr')
   }
@@ -79,12 +99,7 @@ function textOf(payload: unknown): string {
   if (type !== 'stellar-transaction') {
     throw new SignerError('payload/unsupported', { payloadType: type.slice(0, 64), chain: 'stellar' })
   }
-  for (const name of Object.keys(fields)) {
-    if (name !== 'type' && name !== 'xdr') throw refuse(name.slice(0, 64), 'is not a field of a stellar-transaction')
-  }
-  const text = fields['xdr']
-  if (typeof text !== 'string' || text.length === 0) throw refuse('xdr', 'must be a transaction envelope in base64')
-  return text
+  return textOf(fieldsOf(fields, type, ['xdr']), 'xdr', 'a transaction envelope in base64')
 }
 
 /** @throws `payload/invalid` on text that is too long or not exact base64 */
@@ -98,11 +113,7 @@ export function bytesOf(field: string, text: string): Uint8Array {
 }
 
 function decode(bytes: Uint8Array, network: string, networkId: Digest32): StellarParsed {
-  const wire = xdr.TransactionEnvelope.schema.decode(bytes, { maxDepth: XDR_DEPTH_MAX })
-  const envelope = xdr.TransactionEnvelope.fromXdrObject(wire)
-  if (!equalBytes(envelope.toXdr(), bytes)) {
-    throw refuse('xdr', 'is not in canonical form: decoding and encoding it gives other bytes')
-  }
+  const envelope = canonical('xdr', xdr.TransactionEnvelope, bytes)
   const view = viewOf(envelope, network)
   const signaturesAt = signaturesIn(bytes, envelope.value.signatures)
   const hash = hashOf(envelope, networkId, bytes.subarray(0, signaturesAt))

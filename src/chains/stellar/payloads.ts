@@ -9,11 +9,12 @@ import { parse } from './parse.ts'
 import { operationSentences } from './sentences.ts'
 import { slotOf } from './slot.ts'
 import { toSign } from './to-sign.ts'
+import { bodyIn } from './view.ts'
 
 const transaction: PayloadParser = (payload, { network }): Asked => {
   const parsed = parse(payload, network)
   const { view } = parsed
-  const { operations, source } = view.kind === 'transaction' ? view : view.inner
+  const { operations, source } = bodyIn(view)
   const { sentence } = describe(parsed)
   return {
     type: 'stellar-transaction',

@@ -1,4 +1,5 @@
 import { StrKey, xdr } from '@stellar/stellar-sdk/base'
+import { oneOperation } from './one-operation.ts'
 
 /** What stands around the one operation. */
 export interface OptionsFrame {
@@ -33,18 +34,9 @@ export function setOptionsEnvelope(account: string, options: SignerOptions, fram
       signer: 'signer' in options ? signerOf(options.signer) : null,
     }),
   )
-  const maxTime = BigInt(Math.floor(frame.now / 1000) + frame.validSeconds)
-  const tx = new xdr.Transaction({
-    sourceAccount: xdr.MuxedAccount.keyTypeEd25519(StrKey.decodeEd25519PublicKey(account)),
-    fee: frame.fee,
-    seqNum: frame.sequence,
-    cond: xdr.Preconditions.precondTime(new xdr.TimeBounds({ minTime: 0n, maxTime })),
-    memo: xdr.Memo.memoNone(),
-    operations: [new xdr.Operation({ sourceAccount: null, body })],
-    ext: xdr.TransactionExt.v0(),
-  })
-  const envelope = new xdr.TransactionV1Envelope({ tx, signatures: [] })
-  return xdr.TransactionEnvelope.envelopeTypeTx(envelope).toXdr('base64')
+  const { sequence, fee, now, validSeconds } = frame
+  const maxTime = BigInt(Math.floor(now / 1000) + validSeconds)
+  return oneOperation({ source: account, sequence, fee, maxTime }, body)
 }
 
 const signerOf = ({ key, weight }: { readonly key: string; readonly weight: number }): xdr.Signer =>

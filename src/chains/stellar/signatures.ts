@@ -17,7 +17,7 @@ import { sha256 } from '../../bytes/sha256.ts'
 import { verifySignature } from '../../bytes/verify.ts'
 import type { Digest32 } from '../../domain/brands.ts'
 import { readEnvelope, SIGNATURES_MAX, type StellarParsed } from './parse.ts'
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 
 export interface SignatureFound {
   /** As the caller named the candidate: G…, P… or X…. */

@@ -3,6 +3,7 @@ import type { AccountState } from '../../domain/stellar-network.ts'
 import { describe } from './describe.ts'
 import { parse } from './parse.ts'
 import { type OptionsFrame, setOptionsEnvelope, type SignerOptions } from './set-options.ts'
+import { WEIGHT_MAX } from './weights.ts'
 
 /**
  * What an account must be told when the key that signs for it changes: one transaction that adds the new signer beside the
@@ -74,7 +75,6 @@ export type SignerPlan =
 
 /** @see https://developers.stellar.org/docs/learn/fundamentals/transactions/list-of-operations#set-options */
 const SIGNERS_MAX = 20
-const WEIGHT_MAX = 255
 /** Of one more entry, in stroops: 0.5 XLM. @see https://developers.stellar.org/docs/learn/fundamentals/lumens#minimum-balance */
 const SIGNER_RESERVE = 5_000_000n
 const LEVELS = ['low', 'medium', 'high'] as const

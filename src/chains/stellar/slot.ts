@@ -2,10 +2,10 @@ import { xdr } from '@stellar/stellar-sdk/base'
 import { toHex } from '../../bytes/hex.ts'
 import { sha256 } from '../../bytes/sha256.ts'
 import type { SlotClaim } from '../../domain/claims.ts'
-import type { PreconditionsView } from '../../domain/stellar.ts'
 import { networkIdOf, sameNetworkName } from './networks.ts'
 import type { StellarParsed } from './parse.ts'
 import { transactionOf } from './to-sign.ts'
+import { bodyIn, endOf } from './view.ts'
 
 /**
  * The place that a transaction takes on its network: the sequence number of its source account. A fee bump takes the place
@@ -18,16 +18,17 @@ import { transactionOf } from './to-sign.ts'
  */
 export function slotOf(parsed: StellarParsed): SlotClaim | undefined {
   const { envelope, network, hash, view } = parsed
-  const { source, sequence, preconditions } = view.kind === 'transaction' ? view : view.inner
+  const { source, sequence } = bodyIn(view)
   if (sequence === 0n) return undefined
   const bumped = envelope.type === 'envelopeTypeTxFeeBump'
   const tx = bumped ? envelope.feeBump.tx.innerTx.v1.tx : transactionOf(envelope)
+  const expiresAt = endOf(view)
   return {
     slot: `${sameNetworkName(network)}|${source.address}|${sequence}`,
     hash: toHex(hash),
     effects: toHex(effectsOf(tx, network)),
     fee: bumped ? envelope.feeBump.tx.fee : BigInt(tx.fee),
-    ...endOf(preconditions),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
   }
 }
 
@@ -37,12 +38,4 @@ function effectsOf(tx: xdr.Transaction, network: string): Uint8Array {
   const free = new xdr.Transaction({ sourceAccount, fee: 0, seqNum, cond, memo, operations, ext })
   const taggedTransaction = xdr.TransactionSignaturePayloadTaggedTransaction.envelopeTypeTx(free)
   return sha256(new xdr.TransactionSignaturePayload({ networkId: networkIdOf(network), taggedTransaction }).toXdr())
-}
-
-/** Later than a clock can tell is no end. */
-const SECONDS_MAX = 8_640_000_000_000n
-
-function endOf({ timeBounds }: PreconditionsView): { readonly expiresAt?: number } {
-  const maxTime = timeBounds?.maxTime ?? 0n
-  return maxTime === 0n || maxTime > SECONDS_MAX ? {} : { expiresAt: Number(maxTime) * 1000 }
 }

@@ -1,5 +1,5 @@
 import type { xdr } from '@stellar/stellar-sdk/base'
-import type { AuthorizationView, InvocationView } from '../../domain/stellar.ts'
+import type { AuthorizationView, InvocationView, StellarAuthorizationView } from '../../domain/stellar.ts'
 import { valueOf } from './contract-values.ts'
 import { strkeyOf } from './values.ts'
 
@@ -26,22 +26,31 @@ function callOf(call: xdr.InvokeContractArgs): InvocationView {
   }
 }
 
-export function authorizationOf(entry: xdr.SorobanAuthorizationEntry): AuthorizationView {
-  const invocations = treeOf(entry.rootInvocation)
-  const { credentials } = entry
+export function authorizationOf({ credentials, rootInvocation }: xdr.SorobanAuthorizationEntry): AuthorizationView {
+  const invocations = treeOf(rootInvocation)
+  if (credentials.type === 'sorobanCredentialsSourceAccount') {
+    return { credentials: 'source-account', address: null, invocations }
+  }
+  const found = addressCredentialsOf(credentials)
+  if (found === undefined) return { credentials: 'unknown', address: null, invocations }
+  return { credentials: found.kind, address: strkeyOf(found.held.address), invocations }
+}
+
+/** Undefined for those of a source account, which hold no signature, and for those this signer does not know. */
+export function addressCredentialsOf(
+  credentials: xdr.SorobanCredentials,
+):
+  | { readonly kind: StellarAuthorizationView['credentials']; readonly held: xdr.SorobanAddressCredentials }
+  | undefined {
   switch (credentials.type) {
-    case 'sorobanCredentialsSourceAccount':
-      return { credentials: 'source-account', address: null, invocations }
     case 'sorobanCredentialsAddress':
-      return { credentials: 'address', address: strkeyOf(credentials.address.address), invocations }
+      return { kind: 'address', held: credentials.address }
     case 'sorobanCredentialsAddressV2':
-      return { credentials: 'address-v2', address: strkeyOf(credentials.addressV2.address), invocations }
-    case 'sorobanCredentialsAddressWithDelegates': {
-      const { address } = credentials.addressWithDelegates.addressCredentials
-      return { credentials: 'address-with-delegates', address: strkeyOf(address), invocations }
-    }
+      return { kind: 'address-v2', held: credentials.addressV2 }
+    case 'sorobanCredentialsAddressWithDelegates':
+      return { kind: 'address-with-delegates', held: credentials.addressWithDelegates.addressCredentials }
     default:
-      return { credentials: 'unknown', address: null, invocations }
+      return undefined
   }
 }
 

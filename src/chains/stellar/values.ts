@@ -1,6 +1,6 @@
 import { StrKey, type xdr } from '@stellar/stellar-sdk/base'
 import { type AccountView, type Amount, type AssetId, decimalOf, type PriceView } from '../../domain/stellar.ts'
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 
 export const amountOf = (stroops: bigint): Amount => ({ stroops, decimal: decimalOf(stroops) })
 

@@ -1,8 +1,14 @@
 import type { xdr } from '@stellar/stellar-sdk/base'
 import { toHex } from '../../bytes/hex.ts'
-import type { MemoView, PreconditionsView, StellarTransactionView, TransactionBodyView } from '../../domain/stellar.ts'
+import {
+  type MemoView,
+  NO_PRECONDITIONS,
+  type PreconditionsView,
+  type StellarTransactionView,
+  type TransactionBodyView,
+} from '../../domain/stellar.ts'
 import { operationOf } from './operations.ts'
-import { refuse } from './refusal.ts'
+import { refuse } from '../refusal.ts'
 import { transactionOf } from './to-sign.ts'
 import { accountOf, strkeyOf } from './values.ts'
 
@@ -28,6 +34,19 @@ export function viewOf(envelope: xdr.TransactionEnvelope, network: string): Stel
   }
 }
 
+/** The transaction that would run: of a fee bump, the inner one. */
+export const bodyIn = (view: StellarTransactionView): TransactionBodyView =>
+  view.kind === 'transaction' ? view : view.inner
+
+/** Later than a clock can tell is no end. */
+const SECONDS_MAX = 8_640_000_000_000n
+
+/** After this, in milliseconds since the epoch, it can never run; undefined: it has no end. */
+export function endOf(view: StellarTransactionView): number | undefined {
+  const maxTime = bodyIn(view).preconditions.timeBounds?.maxTime ?? 0n
+  return maxTime === 0n || maxTime > SECONDS_MAX ? undefined : Number(maxTime) * 1000
+}
+
 function bodyOf(tx: xdr.Transaction, signatures: number): TransactionBodyView {
   return {
     source: accountOf(tx.sourceAccount),
@@ -39,15 +58,6 @@ function bodyOf(tx: xdr.Transaction, signatures: number): TransactionBodyView {
     operations: tx.operations.map(operationOf),
     signatures,
   }
-}
-
-const NO_PRECONDITIONS: PreconditionsView = {
-  timeBounds: null,
-  ledgerBounds: null,
-  minSequence: null,
-  minSequenceAgeSeconds: 0n,
-  minSequenceLedgerGap: 0,
-  extraSigners: [],
 }
 
 function preconditionsOf(cond: xdr.Preconditions): PreconditionsView {

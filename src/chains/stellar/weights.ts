@@ -1,7 +1,7 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
 import { fromHex } from '../../bytes/hex.ts'
 import type { NeededWeight } from '../../domain/proposals.ts'
-import type { OperationView, StellarTransactionView, TransactionBodyView } from '../../domain/stellar.ts'
+import type { OperationView, StellarTransactionView } from '../../domain/stellar.ts'
 
 /** Signatures against thresholds, as validators count them. Pure. */
 
@@ -51,23 +51,12 @@ export function levelsOf(view: StellarTransactionView): readonly AccountLevel[] 
   return [...levels].map(([account, level]) => ({ account, level }))
 }
 
-/** Signers that the transaction itself asks for, whatever accounts say (CAP-21). */
+/** Signers that the transaction itself asks for, whatever accounts say (CAP-21). Of a fee bump the inner one has been signed for. */
 export const extraSignersOf = (view: StellarTransactionView): readonly string[] =>
-  bodyOf(view)?.preconditions.extraSigners ?? []
-
-/** Of a fee bump the inner transaction has been signed for. */
-const bodyOf = (view: StellarTransactionView): TransactionBodyView | undefined =>
-  view.kind === 'transaction' ? view : undefined
-
-/** After this, in milliseconds since the epoch, it can never run; undefined: it has no end. */
-export function endOf(view: StellarTransactionView): number | undefined {
-  const { preconditions } = view.kind === 'transaction' ? view : view.inner
-  const maxTime = preconditions.timeBounds?.maxTime ?? 0n
-  return maxTime === 0n ? undefined : Number(maxTime) * 1000
-}
+  view.kind === 'transaction' ? view.preconditions.extraSigners : []
 
 /** No signer counts for more, whatever its account says. */
-const WEIGHT_MAX = 255
+export const WEIGHT_MAX = 255
 
 export interface Weighed extends NeededWeight {
   /** Of those who have signed, with transactions approved beforehand. */

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { readEvmAddress } from '../../bytes/evm-address.ts'
 import { fromHex } from '../../bytes/hex.ts'
-import { problem } from '../fields.ts'
+import { LIST_MAX, problem } from '../fields.ts'
 import { quote } from '../finding.ts'
 
-export const LIST_MAX = 10_000
 const UINT256_MAX = (1n << 256n) - 1n
 const DIGITS_MAX = 78
 const BYTES_MAX = 4_096

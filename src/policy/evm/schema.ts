@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { distinct, problem } from '../fields.ts'
+import { distinct, LIST_MAX, problem } from '../fields.ts'
 import { bound } from './bounds.ts'
 import * as field from './fields.ts'
 import { quote } from '../finding.ts'
@@ -60,9 +60,7 @@ const evm = z.strictObject({
     .superRefine((list, context) => distinct(list, one => one.token, context))
     .optional(),
   /** Contracts may be created. `initCodeHashes`: keccak-256 of the whole call data. */
-  create: z
-    .strictObject({ initCodeHashes: z.union([z.literal('any'), z.array(field.hash).max(field.LIST_MAX)]) })
-    .optional(),
+  create: z.strictObject({ initCodeHashes: z.union([z.literal('any'), z.array(field.hash).max(LIST_MAX)]) }).optional(),
   /** Transactions of type 3 (EIP-4844), with so many blobs. */
   blobs: z.strictObject({ max: z.number().int().min(1).max(BLOBS_MAX) }).optional(),
   /**

@@ -16,18 +16,18 @@ import {
   signBy,
 } from '../../access/break-glass.ts'
 import type { OfficeClock } from '../../access/hours.ts'
-import { readJsonObject } from '../../access/jws.ts'
 import { DUTIES, permissionsOf } from '../../access/roles.ts'
 import { invalid } from '../../access/token-reasons.ts'
 import { toBase64Url } from '../../bytes/base64.ts'
 import { toHex } from '../../bytes/hex.ts'
 import { randomId } from '../../bytes/ids.ts'
+import { readJsonObject } from '../../bytes/jws.ts'
 import { sha256 } from '../../bytes/sha256.ts'
 import type { Admin, ChallengeStore, TokenRecord } from '../../domain/admins.ts'
 import type { AuditActor } from '../../domain/audit.ts'
 import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import { canonicalAddress } from './admins.ts'
-import { type Asking, type Done, type Granted, notPermitted } from './guard.ts'
+import { type Asking, clientOf, type Done, type Granted, notPermitted } from './guard.ts'
 import type { ControlParts } from './ports.ts'
 
 export interface BreakGlassParts {
@@ -186,14 +186,17 @@ export interface BreakGlassHolder {
  * @throws `token/invalid` for one that is unknown, over, taken back, or whose statement does not hold any more;
  *         `access/denied` from another client, at another instance, or while the clock cannot be believed
  */
-async function breakGlassHolder(parts: ControlParts, asking: Asking): Promise<BreakGlassHolder | undefined> {
+async function breakGlassHolder(
+  parts: ControlParts,
+  glass: BreakGlass,
+  asking: Asking,
+): Promise<BreakGlassHolder | undefined> {
   const header = asking.visit.headers.get('authorization') ?? ''
   const start = `Bearer ${PREFIX}`
   if (!header.startsWith(start)) return undefined
-  const { breakGlass: glass, tokens } = parts
   const id = idOf(header.slice('Bearer '.length))
-  const record = glass === undefined ? undefined : await tokens.find(id)
-  if (glass === undefined || record === undefined) {
+  const record = await parts.tokens.find(id)
+  if (record === undefined) {
     await parts.admit({ visit: asking.visit })
     throw invalid('key')
   }
@@ -347,8 +350,6 @@ function believed(watch: BreakGlassParts['watch']): number {
 const addressesOf = async ({ keys }: ControlParts): Promise<ReadonlySet<string>> =>
   new Set((await keys.list()).map(({ version }) => version.address))
 
-const clientOf = ({ clientOf: named }: ControlParts, { visit }: Asking): string => named?.(visit) ?? visit.peer
-
 const idOf = (token: string): string => `${PREFIX}${hashOf(token)}`
 const refused = (reason: string) => new SignerError('login/refused', { reason })
 const denied = (reason: string) => new SignerError('access/denied', { action: ISSUED_BY, reason })
@@ -380,9 +381,14 @@ export function withBreakGlass(parts: ControlParts, breakGlass: BreakGlassParts)
     }
     return last
   }
+  const glass: BreakGlass = {
+    ...breakGlass,
+    seen,
+    holder: (known, asking) => breakGlassHolder(known, glass, asking),
+  }
   return {
     ...parts,
-    breakGlass: { ...breakGlass, seen, holder: breakGlassHolder },
+    breakGlass: glass,
     readiness: async () => {
       const [checks, last] = await Promise.all([readiness(), until().catch(() => 0)])
       if (last === 0) return checks

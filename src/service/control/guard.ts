@@ -54,6 +54,9 @@ export interface Answered {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** Address of who asks, as the door says it. @throws `access/denied` */
+export const clientOf = ({ clientOf: named }: ControlParts, { visit }: Asking): string => named?.(visit) ?? visit.peer
+
 interface Steps<Input> {
   /** Reads path, query and body. Runs only for those who may ask. @throws `request/*` */
   understand(): Input
@@ -89,7 +92,7 @@ export async function perform<Input>(
   let admin: Admin
   let input: Input
   try {
-    const peer = parts.clientOf?.(visit) ?? visit.peer
+    const peer = clientOf(parts, asking)
     actor = { ...actor, peer }
     const holder = await parts.breakGlass?.holder(parts, asking)
     if (holder === undefined) {
@@ -138,7 +141,7 @@ export async function performOpen<Input>(
     actor: { subject: 'unknown', peer: asking.visit.peer },
   }
   try {
-    const peer = parts.clientOf?.(asking.visit) ?? asking.visit.peer
+    const peer = clientOf(parts, asking)
     about = { ...about, actor: { subject: 'unknown', peer } }
     const headers = await parts.admit({ visit: asking.visit })
     if (parts.audit.state.kind === 'sealed') throw new SignerError('audit/sealed', { reason: parts.audit.state.reason })

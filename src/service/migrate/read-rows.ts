@@ -37,6 +37,8 @@ export function readRows(
   for (const { line, text } of body) {
     let fields: Fields = {}
     try {
+      if (text.length > LINE_CHARACTERS_MAX)
+        throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
       fields = isJson ? fieldsOfJson(text, form) : fieldsOfCsv(text, form)
       const row = rowOf({ line, fields, form, address: addressIn(fields, chain, account) })
       refuseSecondName(names, row)
@@ -66,8 +68,6 @@ function linesOf(file: Uint8Array): { line: number; text: string }[] {
 }
 
 function fieldsOfJson(text: string, form: RowForm): Fields {
-  if (text.length > LINE_CHARACTERS_MAX)
-    throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
   const value = jsonOf(text)
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw malformed('line', 'is no JSON object', 'write one object a line')
@@ -96,8 +96,6 @@ function jsonOf(text: string): Json {
 
 /** Neither base64 nor an address nor a name holds a comma or a quote, so quotes around a whole field are all there can be. */
 function fieldsOfCsv(text: string, form: RowForm): Fields {
-  if (text.length > LINE_CHARACTERS_MAX)
-    throw malformed('line', 'is too long', `use ${LINE_CHARACTERS_MAX} characters at most`)
   const cells = text.split(',').map(cell => unquoted(cell.trim()))
   const { all } = FIELDS[form]
   if (cells.length > all.length) throw malformed('line', `has ${cells.length} columns`, `use ${all.join(',')}`)

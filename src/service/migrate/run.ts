@@ -1,7 +1,8 @@
-import { randomId } from '../../bytes/ids.ts'
-import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../../domain/errors.ts'
+import { type AnySignerError, isSignerError, SignerError } from '../../domain/errors.ts'
 import { type Custody, SCHEME_OF } from '../../domain/key.ts'
-import { canEnvelope } from '../../domain/provider.ts'
+import { recordEvent } from '../events.ts'
+import { countFailures } from '../row-failures.ts'
+import { envelopeOf } from '../wrap.ts'
 import { checklistOf } from './checklist.ts'
 import { present, rarelyRead } from './known-keys.ts'
 import type {
@@ -26,21 +27,6 @@ export interface RunOptions {
 
 /** Proves a row, and moves it unless the run is a dry one. */
 export type Move = (deps: MigrateDeps, row: SourceRow) => Promise<void>
-
-/** Nothing goes on after one of these, for no other row can do better. */
-export const FATAL: ReadonlySet<ErrorCode> = new Set([
-  'audit/sealed',
-  'store/unavailable',
-  'service/stopping',
-  'internal',
-])
-/** The key service says no, or nothing. So many in a row, and the others will not hear better. */
-export const FROM_SERVICE: ReadonlySet<ErrorCode> = new Set([
-  'provider/unavailable',
-  'provider/refused',
-  'provider/ambiguous',
-])
-export const SERVICE_FAILURES_MAX = 8
 
 /**
  * Every row becomes a key, once. What stands in the registry under its name and with its address is done: so a run that was
@@ -119,12 +105,10 @@ export async function checkTarget(deps: MigrateDeps, target: Target, custody: Cu
   deps.policy(target.policy)
   const provider = await deps.provider(target.provider)
   deps.mayServe(target, provider)
-  const scheme = SCHEME_OF[target.chain]
-  if (custody === 'native' ? provider.can.native.includes(scheme) : canEnvelope(provider)) return
-  const [wanted, reason] =
-    custody === 'native'
-      ? [scheme, `${provider.name} does not sign ${scheme} itself; use --custody envelope`]
-      : ['envelope', `${provider.name} does not wrap keys`]
+  if (custody === 'envelope') return void envelopeOf(target.provider, provider)
+  const wanted = SCHEME_OF[target.chain]
+  if (provider.can.native.includes(wanted)) return
+  const reason = `${provider.name} does not sign ${wanted} itself; use --custody envelope`
   throw new SignerError('key/unsupported', { key: target.provider, wanted, reason })
 }
 
@@ -132,7 +116,7 @@ export const record = (
   deps: MigrateDeps,
   event: 'migration-started' | 'migration-finished',
   detail: Readonly<Record<string, string | number | boolean>>,
-) => deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor: deps.actor, detail })
+) => recordEvent(deps, event, detail)
 
 /** Rows of one name come one after the other: the second is done when the first has moved. */
 function byName(rows: readonly SourceRow[]): readonly (readonly SourceRow[])[] {
@@ -150,14 +134,11 @@ async function inParallel<T>(items: readonly T[], width: number, body: (item: T)
 
 function stopper(signal: AbortSignal | undefined) {
   let reason: string | undefined
-  let inARow = 0
+  const failures = countFailures()
   return {
     reason: () => reason ?? (signal?.aborted === true ? 'stopped by the operator' : undefined),
-    succeeded: () => void (inARow = 0),
-    failed: ({ code }: AnySignerError, line: LineProblem['line']) => {
-      inARow = FROM_SERVICE.has(code) ? inARow + 1 : 0
-      if (FATAL.has(code)) reason ??= `${code} in line ${line}`
-      if (inARow >= SERVICE_FAILURES_MAX) reason ??= `${inARow} rows one after the other ended with ${code}`
-    },
+    succeeded: failures.succeeded,
+    failed: ({ code }: AnySignerError, line: LineProblem['line']) =>
+      void (reason ??= failures.failed(code, `line ${line}`)),
   }
 }

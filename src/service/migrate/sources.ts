@@ -1,10 +1,10 @@
-import { secretRoom } from '../../bytes/secret-room.ts'
+import { secretCopy } from '../../bytes/secret-room.ts'
 import { openPassphraseRow } from '../../custody/index.ts'
 import { SignerError } from '../../domain/errors.ts'
 import { SCHEME_OF } from '../../domain/key.ts'
 import type { KeyRef } from '../../domain/provider.ts'
 import { addressOf } from '../payloads.ts'
-import { adoptCiphertext, provePossession, refuseShared, wrapSeed } from '../register.ts'
+import { adoptCiphertext, provePossession, refuseTaken, sameAddress, wrapSeed } from '../register.ts'
 import { readRows } from './read-rows.ts'
 import { migrateRows, type Move, type RunOptions } from './run.ts'
 import type { MigrateDeps, MigrationReport, SourceRow, Target } from './types.ts'
@@ -37,7 +37,7 @@ export async function migratePassphraseRows(
 ): Promise<MigrationReport> {
   const { target, passphrase, wrappingKey } = job
   const move: Move = async (inside, row) => {
-    const opened = openPassphraseRow(row.sealed, copyOf(passphrase))
+    const opened = openPassphraseRow(row.sealed, secretCopy(passphrase))
     const seed = inside.seedOf(opened, `seed of ${row.name}`, SCHEME_OF[target.chain])
     try {
       if (options.dryRun) {
@@ -82,22 +82,9 @@ export async function checkSeed(
   publicKey: Uint8Array,
 ): Promise<string> {
   const address = addressOf(target.chain, publicKey)
-  if (wanted.address !== undefined && wanted.address !== address) {
-    throw new SignerError('key/mismatch', {
-      key: wanted.name,
-      reason: `the seed gives ${address}, not ${wanted.address}`,
-    })
-  }
-  await refuseTaken(deps, target, wanted.name, publicKey)
+  sameAddress(wanted.name, wanted.address, address)
+  await refuseTaken(deps, { ...target, name: wanted.name }, publicKey)
   return address
-}
-
-async function refuseTaken(deps: MigrateDeps, target: Target, name: string, publicKey: Uint8Array): Promise<void> {
-  if (deps.isPublished(publicKey)) {
-    const reason = `the private half of ${name} is published: it is a development key`
-    throw new SignerError('start/refused', { reason, fix: 'make a fresh key with `countersign keys create`' })
-  }
-  await refuseShared(deps.registry, { ...target, name }, publicKey)
 }
 
 /** The key service opens it once, and what is inside signs a challenge. */
@@ -107,7 +94,7 @@ async function checkBlob(
   { name, address, sealed }: SourceRow,
   { wrappingKey, publicKey }: { readonly wrappingKey: KeyRef; readonly publicKey: Uint8Array },
 ): Promise<void> {
-  await refuseTaken(deps, target, name, publicKey)
+  await refuseTaken(deps, { ...target, name }, publicKey)
   const { chain, network, provider } = target
   const key = { name, chain, network, policy: '', policyHash: '', createdAt: deps.clock.now() }
   const version = { key: name, version: 1, scheme: SCHEME_OF[chain], publicKey, address, state: 'active' } as const
@@ -138,10 +125,4 @@ function wrappingKeyOf(row: SourceRow, common: KeyRef | undefined): KeyRef {
     reason: 'is missing',
     fix: 'name the key that opens the ciphertext, in the line or by --wrapping-key',
   })
-}
-
-const copyOf = (bytes: Uint8Array): Uint8Array => {
-  const copy = secretRoom(bytes.length)
-  copy.set(bytes)
-  return copy
 }

@@ -1,13 +1,14 @@
 import { withSignatures } from '../../chains/stellar/index.ts'
 import { malformed, SignerError } from '../../domain/errors.ts'
 import type { Proposal } from '../../domain/proposals.ts'
-import { type Answered, attend } from '../door.ts'
+import type { Answered } from '../door.ts'
+import { resolveKey } from '../keys.ts'
 import { judgeTogether, type Signature, signTogether, type Wanted } from '../together.ts'
 import type { CallerLike } from '../types.ts'
-import { type ProposalDeps, proposalFor, type ProposalRequest, resolveKey } from './deps.ts'
+import { attendTo, type ProposalDeps, type ProposalRequest } from './deps.ts'
 import { readCollect, readImport, readNothing } from './input.ts'
 import { invalid, requireNoStranger } from './open.ts'
-import { tellOf, tellSigned } from './tell.ts'
+import { keepSignature, tellOf } from './tell.ts'
 import { candidatesOf, readSignatures } from './view.ts'
 
 export interface CollectedHere {
@@ -23,13 +24,10 @@ export async function collectFromKeys<C extends CallerLike>(
   deps: ProposalDeps<C>,
   request: ProposalRequest,
 ): Promise<Answered<CollectedHere>> {
-  const { signing, store } = deps
-  const { id, body } = request
-  const matter = { event: 'proposal-signed', operation: 'propose', body }
-  return attend(signing, request, matter, async ({ caller, actor, note }) => {
-    const named = readCollect(body)
-    const proposal = await proposalFor(deps, caller, 'propose', id)
-    note({ proposal: id, hash: proposal.hash })
+  const { signing } = deps
+  const { id } = request
+  const matter = { event: 'proposal-signed', action: 'propose', read: readCollect } as const
+  return attendTo(deps, request, matter, async ({ proposal, input: named }, { caller, actor, note }) => {
     const candidates = candidatesOf(proposal)
     const wanted: Wanted[] = []
     for (const [at, key] of (named ?? proposal.keys).entries()) {
@@ -50,12 +48,12 @@ export async function collectFromKeys<C extends CallerLike>(
     const together = { deps: signing, caller, actor, asking: request }
     const signatures = await signTogether(together, await judgeTogether(together, wanted))
     let after = proposal
-    for (const [at, signature] of signatures.entries()) {
+    for (const [place, signature] of signatures.entries()) {
       if (!('answer' in signature)) continue
-      const now = signing.clock.now()
       const { address: signer, signature: bytes } = signature.answer
-      const collected = { signer, signature: bytes, key: wanted[at]?.key ?? null, by: caller.subject, at: now }
-      after = await store.collect(id, collected, now, deps.tells ? tellSigned(signer, now) : undefined)
+      const key = wanted[place]?.key ?? null
+      const at = signing.clock.now()
+      after = await keepSignature(deps, id, { signer, signature: bytes, key, by: caller.subject, at })
     }
     note({ signed: signatures.filter(each => 'answer' in each).length, of: signatures.length })
     return { proposal: after, results: signatures.map((each, at) => ({ key: wanted[at]?.key ?? '', ...each })) }
@@ -76,19 +74,14 @@ export async function importSignatures<C extends CallerLike>(
   deps: ProposalDeps<C>,
   request: ProposalRequest,
 ): Promise<Answered<Proposal>> {
-  const { signing, store } = deps
-  const { id, body } = request
-  const matter = { event: 'proposal-imported', operation: 'propose', body }
-  return attend(signing, request, matter, async ({ caller, note }) => {
-    const input = readImport(body)
-    const proposal = await proposalFor(deps, caller, 'propose', id)
-    note({ proposal: id, hash: proposal.hash })
+  const { clock } = deps.signing
+  const matter = { event: 'proposal-imported', action: 'propose', read: readImport } as const
+  return attendTo(deps, request, matter, async ({ proposal, input }, { caller, note }) => {
     const found = 'xdr' in input ? await fromEnvelope(input.xdr, proposal) : await oneByOne(input.signatures, proposal)
     let after = proposal
     for (const { signer, signature } of found) {
-      const now = signing.clock.now()
-      const collected = { signer, signature, key: null, by: caller.subject, at: now }
-      after = await store.collect(id, collected, now, deps.tells ? tellSigned(signer, now) : undefined)
+      const collected = { signer, signature, key: null, by: caller.subject, at: clock.now() }
+      after = await keepSignature(deps, request.id, collected)
     }
     note({ signers: found.map(({ signer }) => signer).join(' ') })
     return after
@@ -121,13 +114,9 @@ export async function cancelProposal<C extends CallerLike>(
   request: ProposalRequest,
 ): Promise<Answered<Proposal>> {
   const { signing, store } = deps
-  const { id, body } = request
-  const matter = { event: 'proposal-cancelled', operation: 'propose', body }
-  return attend(signing, request, matter, async ({ caller, note }) => {
-    readNothing(body)
-    const { hash } = await proposalFor(deps, caller, 'propose', id)
-    note({ proposal: id, hash })
+  const matter = { event: 'proposal-cancelled', action: 'propose', read: readNothing } as const
+  return attendTo(deps, request, matter, async ({ proposal }, { caller }) => {
     const tell = deps.tells ? tellOf('proposal.cancelled', signing.clock.now()) : undefined
-    return store.cancel(id, `cancelled by ${caller.subject}`, tell)
+    return store.cancel(proposal.id, `cancelled by ${caller.subject}`, tell)
   })
 }

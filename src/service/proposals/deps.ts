@@ -1,9 +1,10 @@
 import { signaturesOf } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
-import type { Clock, KeyCatalogue } from '../../domain/ports.ts'
 import type { Proposal, ProposalStore } from '../../domain/proposals.ts'
 import type { StellarNetwork } from '../../domain/stellar-network.ts'
 import type { Action } from '../../domain/actions.ts'
+import { mayDo } from '../admit.ts'
+import { type Answered, attend, type Visitor } from '../door.ts'
 import type { Asking, CallerLike, SignDeps } from '../types.ts'
 
 export interface ProposalTimes {
@@ -43,7 +44,7 @@ export interface ProposalRequest extends Asking {
 }
 
 /** `p_` and 128 bits in hex. */
-export const PROPOSAL_ID = /^p_[0-9a-f]{32}$/
+const PROPOSAL_ID = /^p_[0-9a-f]{32}$/
 
 /** @throws `access/denied` unless it is granted for each of these keys */
 export function requireAll<C extends CallerLike>(
@@ -61,12 +62,7 @@ export function mayAll<C extends CallerLike>(
   action: Action,
   keys: readonly string[],
 ): boolean {
-  try {
-    requireAll(deps, caller, action, keys)
-    return true
-  } catch {
-    return false
-  }
+  return keys.every(key => mayDo(deps.signing, caller, action, key))
 }
 
 /**
@@ -94,27 +90,26 @@ export async function proposalFor<C extends CallerLike>(
   throw new SignerError('store/unavailable', { reason: `the record of proposal ${id} is damaged` })
 }
 
-/** @throws `key/unknown` */
-export async function resolveKey(catalogue: Pick<KeyCatalogue, 'resolve'>, key: string) {
-  const resolved = await catalogue.resolve(key)
-  if (resolved === undefined) throw new SignerError('key/unknown', { key })
-  return resolved
+/** What somebody wants of one proposal. */
+interface ProposalMatter<I> {
+  readonly event: string
+  readonly action: Action
+  /** What the body says, before anything else is looked at. */
+  readonly read: (body: Uint8Array) => I
 }
 
-/** Gives `body` a signal that ends it after `ms`. */
-export async function before<T>(
-  clock: Pick<Clock, 'sleep'>,
-  ms: number,
-  body: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const [late, done] = [new AbortController(), new AbortController()]
-  clock.sleep(ms, done.signal).then(
-    () => late.abort('no answer in time'),
-    () => {},
-  )
-  try {
-    return await body(late.signal)
-  } finally {
-    done.abort('done')
-  }
+/** At the door, for somebody who may do this with every key of the proposal. @throws as `read` and `proposalFor` */
+export async function attendTo<C extends CallerLike, I, T>(
+  deps: ProposalDeps<C>,
+  request: ProposalRequest,
+  { event, action, read }: ProposalMatter<I>,
+  work: (what: { readonly proposal: Proposal; readonly input: I }, visitor: Visitor<C>) => Promise<T>,
+): Promise<Answered<T>> {
+  const { id, body } = request
+  return attend(deps.signing, request, { event, operation: action, body }, async visitor => {
+    const input = read(body)
+    const proposal = await proposalFor(deps, visitor.caller, action, id)
+    visitor.note({ proposal: id, hash: proposal.hash })
+    return work({ proposal, input }, visitor)
+  })
 }

@@ -1,13 +1,16 @@
 import { randomId } from '../../bytes/ids.ts'
-import { endOf, networkCodec, signaturesOf, stellar } from '../../chains/stellar/index.ts'
+import { endOf, signaturesOf, stellar } from '../../chains/stellar/index.ts'
 import type { AuditActor } from '../../domain/audit.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { Proposal } from '../../domain/proposals.ts'
 import type { StellarNetwork, Submission, TransactionStatus } from '../../domain/stellar-network.ts'
-import { type Answered, attend } from '../door.ts'
+import { before } from '../deadline.ts'
+import type { Answered } from '../door.ts'
+import { resolveKey } from '../keys.ts'
 import { parsePayload } from '../payloads.ts'
+import { isRefusedForGood, statusOf } from '../sent.ts'
 import type { CallerLike } from '../types.ts'
-import { before, type ProposalDeps, proposalFor, type ProposalRequest, resolveKey } from './deps.ts'
+import { attendTo, type ProposalDeps, type ProposalRequest } from './deps.ts'
 import { readNothing } from './input.ts'
 import { tellOf } from './tell.ts'
 import { finalEnvelopeOf, weightsOf } from './view.ts'
@@ -25,12 +28,8 @@ export async function executeProposal<C extends CallerLike>(
   request: ProposalRequest,
 ): Promise<Answered<Proposal>> {
   const { signing } = deps
-  const { id, body } = request
-  const matter = { event: 'proposal-executed', operation: 'submit', body }
-  return attend(signing, request, matter, async ({ caller, actor, peer, auditId, note }) => {
-    readNothing(body)
-    const proposal = await proposalFor(deps, caller, 'submit', id)
-    note({ proposal: id, hash: proposal.hash })
+  const matter = { event: 'proposal-executed', action: 'submit', read: readNothing } as const
+  return attendTo(deps, request, matter, async ({ proposal }, { caller, actor, peer, auditId, note }) => {
     for (const key of proposal.keys) {
       const held = await resolveKey(signing.catalogue, key)
       const asked = parsePayload(payloadOf(proposal), held)
@@ -126,15 +125,12 @@ async function settle<C extends CallerLike>(
   }
   const { code, reason } = end
   await store.settle(id, leaseUntil, { state: 'failed', outcome: `${code}: ${reason}` }, tell)
-  throw new SignerError('transaction/rejected', { network, code, reason, hash })
+  throw new SignerError('transaction/rejected', { network, resultCode: code, reason, hash })
 }
 
 type End =
   | { readonly kind: 'executed'; readonly ledger: number }
   | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
-
-/** Nothing more comes of it after so many ledgers: what was on its way when it was refused has arrived by then. */
-const LEDGERS_TO_WAIT = 2
 
 /** @returns undefined when nobody can tell yet */
 async function submit<C extends CallerLike>(
@@ -150,12 +146,8 @@ async function submit<C extends CallerLike>(
   const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
     before(clock, Math.max(times.pollMs, Math.min(times.askMs, left())), question)
   const envelope = await checkedEnvelope(taken)
-  const inner = networkCodec(taken.network).innerHashOf(envelope)
-  // Whoever sees a fee bump can send the transaction in it alone, and then that is what ran.
-  const statusNow = async () => {
-    const found = await ask(signal => node.transaction(taken.hash, signal))
-    return found.kind !== 'unknown' || inner === undefined ? found : ask(signal => node.transaction(inner, signal))
-  }
+  const { network, hash } = taken
+  const statusNow = () => statusOf({ network, hash, envelope }, each => ask(signal => node.transaction(each, signal)))
 
   if (again) {
     const end = endIn(await statusNow())
@@ -165,7 +157,7 @@ async function submit<C extends CallerLike>(
   for (;;) {
     const answer = await ask(signal => node.submit(envelope, signal))
     if (answer.kind === 'rejected') refused = answer
-    if (answer.kind === 'accepted' && answer.hash !== taken.hash) {
+    if (answer.kind === 'accepted' && answer.hash !== hash) {
       throw new SignerError('network/malformed', {
         network: node.name,
         reason: 'it took another transaction than was sent',
@@ -182,15 +174,12 @@ async function submit<C extends CallerLike>(
     if (end !== undefined) return end
     if (status.kind === 'unknown' && refused !== undefined) {
       first ??= status.latestLedger
-      // A sequence number that is used up may have been used by this very transaction a moment ago.
-      if (!isUsedUp(refused.code) || status.latestLedger >= first + LEDGERS_TO_WAIT) return failed(refused)
+      if (isRefusedForGood(refused.code, first, status.latestLedger)) return failed(refused)
     }
     if (left() <= times.pollMs) return (await isOver(taken, node, ask, statusNow)) ? OVER : undefined
     await clock.sleep(times.pollMs)
   }
 }
-
-const isUsedUp = (code: string): boolean => /bad_?seq/i.test(code)
 
 const failed = ({ code, reason }: { readonly code: string; readonly reason: string }): End => ({
   kind: 'failed',

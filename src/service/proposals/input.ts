@@ -4,11 +4,12 @@ import { parseStrictJson } from '../../bytes/json.ts'
 import { malformed } from '../../domain/errors.ts'
 import { KEY_NAME } from '../../domain/key.ts'
 import { type NeededWeight, PROPOSAL_STATES, type ProposalState } from '../../domain/proposals.ts'
+import { objectOf } from '../request.ts'
 
 /** The protocol's limit on signatures of one envelope, and on signers besides the master key of an account. */
 const SIGNERS_MAX = 20
 const ACCOUNTS_MAX = 101
-export const EXPIRY_SECONDS_MAX = 30 * 86_400
+const EXPIRY_SECONDS_MAX = 30 * 86_400
 
 export interface OpenInput {
   readonly xdr: string
@@ -36,7 +37,7 @@ export function readOpen(body: Uint8Array): OpenInput {
   }
 }
 
-export function readKeys(keys: unknown): readonly string[] {
+function readKeys(keys: unknown): readonly string[] {
   if (!Array.isArray(keys) || keys.length === 0 || keys.length > SIGNERS_MAX) {
     throw malformed('keys', `is not a list of 1 to ${SIGNERS_MAX} names`, EXAMPLE)
   }
@@ -184,15 +185,13 @@ const isHttps = (text: string): boolean =>
   text.length <= 1024 && URL.canParse(text) && new URL(text).protocol === 'https:'
 
 function readObject(value: unknown, field: string, known: readonly string[], example: string): Fields {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    throw malformed(field, 'is not a JSON object', example)
-  }
-  const surplus = Object.keys(value).find(name => !known.includes(name))
+  const fields = objectOf(value, field, example)
+  const surplus = Object.keys(fields).find(name => !known.includes(name))
   if (surplus !== undefined) {
     const path = field === 'body' || field === 'query' ? surplus : `${field}.${surplus}`
     throw malformed(path.slice(0, 120), 'is not a field of this request', example)
   }
-  return value as Fields
+  return fields
 }
 
 function readText(fields: Fields, name: string, example: string, within?: string): string {

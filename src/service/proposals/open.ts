@@ -4,17 +4,19 @@ import { canBeReached, endOf, extraSignersOf, levelsOf, withoutSignatures } from
 import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { Asked } from '../../domain/payload.ts'
-import type { NeededWeight, Proposal } from '../../domain/proposals.ts'
+import { type NeededWeight, opened, type Proposal } from '../../domain/proposals.ts'
 import type { StellarTransactionView } from '../../domain/stellar.ts'
 import type { AccountState } from '../../domain/stellar-network.ts'
+import { before } from '../deadline.ts'
 import { type Answered, attend } from '../door.ts'
+import { resolveKey } from '../keys.ts'
 import { parsePayload } from '../payloads.ts'
 import { readIdempotencyKey } from '../request.ts'
 import type { CallerLike } from '../types.ts'
 import type { TogetherRequest } from '../together.ts'
-import { before, type ProposalDeps, requireAll, resolveKey } from './deps.ts'
+import { type ProposalDeps, requireAll } from './deps.ts'
 import { type OpenInput, readOpen } from './input.ts'
-import { tellOpened, tellSigned } from './tell.ts'
+import { keepSignature, tellOpened } from './tell.ts'
 import { readSignatures } from './view.ts'
 
 /**
@@ -73,20 +75,18 @@ async function openAnew(deps: ProposalDeps, { asked, input, held, ...about }: An
     if (first === undefined) throw error
     return first
   }
-  return { ...proposal, signatures: [], state: 'collecting', leaseUntil: null, outcome: null }
+  return opened(proposal)
 }
 
 /** With the signatures that its envelope brings along; those of a retry too, for a crash may have come between. */
 async function withBrought(deps: ProposalDeps, proposal: Proposal, xdr: string, by: string): Promise<Proposal> {
-  const { signing, store, tells } = deps
-  const now = signing.clock.now()
+  const now = deps.signing.clock.now()
   if (proposal.state !== 'collecting' || proposal.expiresAt <= now) return proposal
   const read = await readSignatures(xdr, proposal)
   requireNoStranger(read)
   let after = proposal
   for (const { signer, signature } of read.found) {
-    const collected = { signer, signature, key: null, by, at: now }
-    after = await store.collect(proposal.id, collected, now, tells ? tellSigned(signer, now) : undefined)
+    after = await keepSignature(deps, proposal.id, { signer, signature, key: null, by, at: now })
   }
   return after
 }

@@ -1,7 +1,9 @@
 import { toHex } from '../../bytes/hex.ts'
 import { sha256 } from '../../bytes/sha256.ts'
 import type { Notice, NoticeEvent } from '../../domain/notices.ts'
-import type { Proposal, Tell } from '../../domain/proposals.ts'
+import type { CollectedSignature, Proposal, Tell } from '../../domain/proposals.ts'
+import type { CallerLike } from '../types.ts'
+import type { ProposalDeps } from './deps.ts'
 import { weightsOf } from './view.ts'
 
 /**
@@ -12,8 +14,16 @@ export function tellOf(event: NoticeEvent, now: number, about: { readonly signer
   return after => [noticeOf(event, after, now, about)]
 }
 
+/** One more signature, and what is told of it. */
+export const keepSignature = <C extends CallerLike>(
+  { store, tells }: ProposalDeps<C>,
+  id: string,
+  collected: CollectedSignature,
+): Promise<Proposal> =>
+  store.collect(id, collected, collected.at, tells ? tellSigned(collected.signer, collected.at) : undefined)
+
 /** A signature, and that it was the one that was missing. */
-export const tellSigned =
+const tellSigned =
   (signer: string, now: number): Tell =>
   after => {
     const before = { ...after, signatures: after.signatures.filter(each => each.signer !== signer) }

@@ -1,13 +1,15 @@
 import { equalBytes } from '../../bytes/equal.ts'
 import { randomId } from '../../bytes/ids.ts'
-import { secretRoom } from '../../bytes/secret-room.ts'
+import { secretCopy } from '../../bytes/secret-room.ts'
 import { contextFault, contextFor } from '../../custody/index.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
 import { type Binding, type DatedVersion, successorOf } from '../../domain/key.ts'
-import { type Call, canEnvelope, type EnvelopeProvider } from '../../domain/provider.ts'
+import type { Call, EnvelopeProvider } from '../../domain/provider.ts'
 import type { SecretBytes } from '../../domain/secret.ts'
+import { recordEvent } from '../events.ts'
 import { provePossession } from '../register.ts'
 import { prove } from '../restore.ts'
+import { envelopeOf } from '../wrap.ts'
 import type { RewrapDeps, RewrapJob } from './types.ts'
 
 export const isReplaced = (binding: Binding): boolean =>
@@ -72,7 +74,7 @@ async function open(deps: RewrapDeps, { key, version }: DatedVersion, old: Bindi
   }
   const plaintext = await deps.call(unwrap)
   try {
-    return plaintext.use(bytes => deps.seedOf(copyOf(bytes), `seed of ${key.name}`, version.scheme))
+    return plaintext.use(bytes => deps.seedOf(secretCopy(bytes), `seed of ${key.name}`, version.scheme))
   } catch (error) {
     if (!isSignerError(error) || error.code !== 'request/malformed') throw error
     throw unreadable('The decrypted bytes are in no known form of a private key')
@@ -82,38 +84,20 @@ async function open(deps: RewrapDeps, { key, version }: DatedVersion, old: Bindi
 }
 
 export async function envelopeAt(deps: RewrapDeps, name: string): Promise<EnvelopeProvider> {
-  const provider = await deps.provider(name)
-  if (canEnvelope(provider)) return provider
-  throw new SignerError('key/unsupported', {
-    key: name,
-    wanted: 'rewrap',
-    reason: `${provider.name} does not wrap keys`,
-  })
+  return envelopeOf(name, await deps.provider(name), 'rewrap')
 }
 
 const record = (deps: RewrapDeps, event: 'key-rewrapping' | 'key-rewrapped', old: Binding, now: Binding) =>
-  deps.audit.append({
-    kind: 'event',
-    auditId: randomId(deps.random, 'a'),
-    event,
-    actor: deps.actor,
-    detail: {
-      key: now.key,
-      version: now.version,
-      binding: now.id,
-      provider: now.provider,
-      reference: now.reference,
-      oldBinding: old.id,
-      oldProvider: old.provider,
-      oldReference: old.reference,
-    },
+  recordEvent(deps, event, {
+    key: now.key,
+    version: now.version,
+    binding: now.id,
+    provider: now.provider,
+    reference: now.reference,
+    oldBinding: old.id,
+    oldProvider: old.provider,
+    oldReference: old.reference,
   })
 
 export const unsupported = (key: string, reason: string) =>
   new SignerError('key/unsupported', { key, wanted: 'rewrap', reason })
-
-const copyOf = (bytes: Uint8Array): Uint8Array => {
-  const copy = secretRoom(bytes.length)
-  copy.set(bytes)
-  return copy
-}

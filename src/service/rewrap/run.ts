@@ -1,6 +1,6 @@
-import { type ErrorCode, isSignerError, SignerError } from '../../domain/errors.ts'
+import { isSignerError, SignerError } from '../../domain/errors.ts'
 import type { Binding, DatedVersion, VersionState } from '../../domain/key.ts'
-import { FATAL, FROM_SERVICE, SERVICE_FAILURES_MAX } from '../migrate/run.ts'
+import { countFailures } from '../row-failures.ts'
 import { envelopeAt, finish, isReplaced, move, unsupported } from './move.ts'
 import type { RewrapDeps, RewrapJob, RewrapOptions, RewrapProblem, RewrapReport } from './types.ts'
 
@@ -25,7 +25,8 @@ export async function rewrapKeys(deps: RewrapDeps, job: RewrapJob, options: Rewr
   const replaced = new Set<string>()
   const counts = { replaced: 0, rewrapped: 0, present: 0 }
   const failed: RewrapProblem[] = []
-  let [stopped, inARow]: [string | undefined, number] = [undefined, 0]
+  const failures = countFailures()
+  let stopped: string | undefined
   const tell = () => {
     const done = counts.rewrapped + counts.present + failed.length
     options.onProgress?.({ rows: held.length, done, ...counts, failed: failed.length })
@@ -37,12 +38,12 @@ export async function rewrapKeys(deps: RewrapDeps, job: RewrapJob, options: Rewr
       if (stopped !== undefined) return
       try {
         await body(row)
-        inARow = 0
+        failures.succeeded()
       } catch (error) {
         if (!isSignerError(error)) throw error
         const { key, version } = row.version
         failed.push({ key, version, error })
-        stopped = stopReason(error.code, (inARow = FROM_SERVICE.has(error.code) ? inARow + 1 : 0))
+        stopped = failures.failed(error.code)
       }
       tell()
     }
@@ -95,9 +96,4 @@ function toMove({ version, bindings }: DatedVersion, job: RewrapJob): Binding | 
     throw unsupported(version.key, `${old.id} at ${old.provider} is suspended (${old.suspended}); restore it first`)
   }
   return old
-}
-
-function stopReason(code: ErrorCode, inARow: number): string | undefined {
-  if (FATAL.has(code)) return code
-  return inARow >= SERVICE_FAILURES_MAX ? `${inARow} rows one after the other ended with ${code}` : undefined
 }

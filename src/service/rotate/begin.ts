@@ -3,11 +3,13 @@ import { checkPin } from '../../bytes/verify.ts'
 import { contextFor } from '../../custody/index.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
 import type { Binding, Custody, DatedVersion, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../../domain/key.ts'
-import { canEnvelope, type KeyProvider, type KeyRef, type Scheme } from '../../domain/provider.ts'
+import type { KeyProvider, KeyRef, Scheme } from '../../domain/provider.ts'
 import { SecretBytes } from '../../domain/secret.ts'
 import { mayBegin } from '../../keys/lifecycle.ts'
+import { recordEvent } from '../events.ts'
 import { addressOf } from '../payloads.ts'
 import { provePossession, refuseShared, type RegisterDeps } from '../register.ts'
+import { envelopeOf, wrapAt } from '../wrap.ts'
 
 export interface NextVersion {
   /** Absent: where the newest version is, in the same custody. */
@@ -29,7 +31,7 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   const versions = await deps.registry.versions(name)
   const newest = versions.at(-1)
   if (newest === undefined) throw new SignerError('key/unknown', { key: name })
-  const busy = mayBegin(versions.map(({ version: { version, state } }) => ({ version, state })))
+  const busy = mayBegin(versions.map(({ version }) => version))
   if (busy !== undefined) throw new SignerError('key/rotation', { key: name, reason: busy })
   const { key } = newest
   const place = placeOf(newest, wish)
@@ -37,9 +39,7 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   deps.mayServe(key, provider)
   const number = newest.version.version + 1
   const about = { key: name, version: number, provider: place.provider, custody: place.custody }
-  const record = (event: string, detail: Readonly<Record<string, string | number>>) =>
-    deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor: deps.actor, detail })
-  await record('rotation-beginning', about)
+  await recordEvent(deps, 'rotation-beginning', about)
 
   const id = randomId(deps.random, 'b')
   const { version, binding, envelope } = await make(
@@ -50,14 +50,17 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   const detail = { ...about, address: version.address, reference: binding.reference }
   try {
     await prove(deps, { key, version, bindings: [binding] }, envelope)
-    await record('version-registering', detail)
+    await recordEvent(deps, 'version-registering', detail)
     await add(deps, { version, binding, ...(envelope === undefined ? {} : { envelope }) })
   } catch (error) {
     // Somebody has to destroy what was made there, and this says what it is.
-    await record('rotation-not-begun', { ...detail, errorCode: isSignerError(error) ? error.code : 'internal' })
+    await recordEvent(deps, 'rotation-not-begun', {
+      ...detail,
+      errorCode: isSignerError(error) ? error.code : 'internal',
+    })
     throw error
   }
-  await record('rotation-begun', detail)
+  await recordEvent(deps, 'rotation-begun', detail)
   return version
 }
 
@@ -127,7 +130,7 @@ async function makeNative(deps: RegisterDeps, next: Next, place: Place): Promise
     throw new SignerError('key/unsupported', { key: key.name, wanted: scheme, reason })
   }
   const admin = await deps.admin(place.provider)
-  const label = `${key.name}-v${next.number}`
+  const label = labelOf(next)
   const { reference, publicKey, scheme: found } = await deps.call(call => admin.create({ scheme, label }, call))
   if (found !== scheme) {
     const reason = `the key service made a key that signs ${found}`
@@ -137,25 +140,23 @@ async function makeNative(deps: RegisterDeps, next: Next, place: Place): Promise
 }
 
 async function makeWrapped(deps: RegisterDeps, next: Next, place: Place): Promise<Made> {
-  const { key, provider, scheme, number } = next
-  if (!canEnvelope(provider)) {
-    const reason = `${provider.name} does not wrap keys`
-    throw new SignerError('key/unsupported', { key: key.name, wanted: 'envelope', reason })
-  }
+  const { key, scheme, number } = next
+  const provider = envelopeOf(key.name, next.provider)
   const seed = new SecretBytes(deps.random.bytes(32), `seed of ${key.name} version ${number}`)
   try {
     const version = versionOf(next, await deps.publicKeyOf(seed, scheme))
-    const admin = await deps.admin(place.provider)
-    const label = `${key.name}-v${number}`
-    const reference = place.wrappingKey ?? (await deps.call(call => admin.createWrappingKey({ label }, call)))
     const context = contextFor(version, key.network)
-    const ciphertext = await deps.call(call => provider.wrap(reference, seed, context, call))
+    const { wrappingKey } = place
+    const at = { name: place.provider, provider, wrappingKey, label: labelOf(next) }
+    const { reference, ciphertext } = await wrapAt(deps, seed, context, at)
     const binding = bindingOf(next, place, reference)
     return { version, binding, envelope: { bindingId: binding.id, ciphertext, context } }
   } finally {
     seed.wipe()
   }
 }
+
+const labelOf = ({ key, number }: Next): string => `${key.name}-v${number}`
 
 const versionOf = ({ key, number, scheme }: Next, publicKey: Uint8Array): KeyVersion => ({
   key: key.name,

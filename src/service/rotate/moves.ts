@@ -31,10 +31,8 @@ interface Sides {
   readonly versions: readonly DatedVersion[]
 }
 
-const aged = ({ version: { version, state } }: DatedVersion): Aged => ({ version, state })
-
 function sidesOf(versions: readonly DatedVersion[]): Sides {
-  const all = versions.map(aged)
+  const all: readonly Aged[] = versions.map(({ version }) => version)
   const active = all.find(({ state }) => state === 'active')
   const leaving =
     all.find(({ state }) => state === 'overlap') ??
@@ -117,7 +115,7 @@ function moveOf(text: string): StateMove | undefined {
 
 /** Each version that changes, from the state that it was read in to the one it comes to. @throws `key/rotation` */
 export function movesOf(key: string, versions: readonly DatedVersion[], steps: readonly Step[]): readonly StateMove[] {
-  const before = versions.map(aged)
+  const before: readonly Aged[] = versions.map(({ version }) => version)
   const outcome = advance(before, steps)
   if (outcome.kind === 'refused') {
     throw new SignerError('key/rotation', { key, reason: `version ${outcome.version}: ${outcome.reason}` })

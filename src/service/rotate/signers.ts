@@ -58,5 +58,5 @@ export function signerTransaction(pair: SignerPair, wish: SignerWish, clock: Pic
   const frame = { network, sequence, fee, now: clock.now(), validSeconds }
   const plan = (wish.step === 'add' ? addSigner : dropSigner)(change, frame)
   if (plan.kind !== 'refused') return plan
-  throw new SignerError('transaction/rejected', { network, code: plan.code, reason: plan.reason })
+  throw new SignerError('transaction/rejected', { network, resultCode: plan.code, reason: plan.reason })
 }

@@ -35,7 +35,7 @@ export async function rotationStatus(registry: Pick<KeyCatalogue, 'versions'>, n
   const [first] = versions
   if (first === undefined) throw new SignerError('key/unknown', { key: name })
   const { chain, network } = first.key
-  const states = versions.map(({ version: { version, state } }) => ({ version, state }))
+  const states = versions.map(({ version }) => version)
   const waits = states.some(({ state }) => state === 'pending')
   const overlaps = states.some(({ state }) => state === 'overlap')
   const begin = mayBegin(states) === undefined ? (['begin'] as const) : []

@@ -1,6 +1,6 @@
-import { randomId } from '../../bytes/ids.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { DatedVersion } from '../../domain/key.ts'
+import { recordEvent } from '../events.ts'
 import type { RegisterDeps } from '../register.ts'
 import { prove } from '../restore.ts'
 import { movesOf, movesText, planOf, ROTATION_EVENTS, type RotationStep } from './moves.ts'
@@ -41,11 +41,9 @@ export async function rotationStep(
     ...(plan.other === undefined ? {} : { other: plan.other }),
     moves: movesText(moves),
   }
-  const record = (event: string) =>
-    deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor: deps.actor, detail })
-  await record(ROTATION_EVENTS[step])
+  await recordEvent(deps, ROTATION_EVENTS[step], detail)
   if (await deps.registry.setStates(name, moves)) return { changed: true }
-  await record('rotation-step-lost')
+  await recordEvent(deps, 'rotation-step-lost', detail)
   throw new SignerError('key/rotation', {
     key: name,
     reason: 'its versions were changed meanwhile: look at them, then decide',

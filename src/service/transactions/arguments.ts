@@ -30,7 +30,7 @@ export function fillTemplate(given: Readonly<Record<string, unknown>>, filling: 
   for (const name of Object.keys(given)) {
     if (open.some(argument => argument.name === name)) continue
     const wanted = open.map(argument => argument.name).join(', ') || 'none'
-    throw bad(`arguments.${name.slice(0, 64)}`, 'is no argument that this template takes', `give ${wanted}`)
+    throw malformed(`arguments.${name.slice(0, 64)}`, 'is no argument that this template takes', `give ${wanted}`)
   }
   const demanded = new Set<string>()
   const reading: Reading = { signers: filling.signers, demanded }
@@ -39,20 +39,20 @@ export function fillTemplate(given: Readonly<Record<string, unknown>>, filling: 
   for (const { name, shape, as, value, key } of template.arguments) {
     const path = `arguments.${name}`
     const raw = key === undefined ? (value === undefined ? given[name] : value) : filling.addressOf(key)
-    if (raw === undefined) throw bad(path, 'is missing', `give ${wantedText(shape)}`)
+    if (raw === undefined) throw malformed(path, 'is missing', `give ${wantedText(shape)}`)
     const read = readValue(shape, raw, path, reading)
     if (as === 'argument') values.push(read)
-    else if (read.kind !== 'address') throw bad(path, 'is not an address', 'give a C… or G… address')
+    else if (read.kind !== 'address') throw malformed(path, 'is not an address', 'give a C… or G… address')
     else if (as === 'contract') contract = contractOf(read.address, path)
     else demanded.add(read.address)
   }
-  if (contract === undefined) throw bad('arguments', 'name no contract', 'give the argument that says which')
+  if (contract === undefined) throw malformed('arguments', 'name no contract', 'give the argument that says which')
   return { contract, arguments: values, demanded }
 }
 
 function contractOf(address: string, path: string): string {
   if (isContractAddress(address)) return address
-  throw bad(path, 'is not a contract', 'give a C… address')
+  throw malformed(path, 'is not a contract', 'give a C… address')
 }
 
 interface Reading {
@@ -114,10 +114,10 @@ function readFields(shape: Extract<ArgumentShape, { type: 'struct' }>, raw: unkn
   if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw unfit(shape, path)
   const given = raw as Readonly<Record<string, unknown>>
   const surplus = Object.keys(given).find(name => !shape.fields.some(field => field.name === name))
-  if (surplus !== undefined) throw bad(`${path}.${surplus.slice(0, 64)}`, 'is not a field', wantedText(shape))
+  if (surplus !== undefined) throw malformed(`${path}.${surplus.slice(0, 64)}`, 'is not a field', wantedText(shape))
   return shape.fields.map(({ name, shape: inner }) => {
     const value = Object.hasOwn(given, name) ? given[name] : undefined
-    if (value === undefined) throw bad(`${path}.${name}`, 'is missing', `give ${wantedText(inner)}`)
+    if (value === undefined) throw malformed(`${path}.${name}`, 'is missing', `give ${wantedText(inner)}`)
     return { name, value: readValue(inner, value, `${path}.${name}`, reading) }
   })
 }
@@ -131,7 +131,7 @@ function readInteger(shape: Extract<ArgumentShape, { type: IntegerType }>, raw: 
   // A bound beyond the width of the type is none: in the call it would be another number.
   const min = shape.min === undefined || shape.min < least ? least : shape.min
   const max = shape.max === undefined || shape.max > most ? most : shape.max
-  if (value < min || value > max) throw bad(path, `is ${String(value)}`, `give ${min} to ${max}`)
+  if (value < min || value > max) throw malformed(path, `is ${String(value)}`, `give ${min} to ${max}`)
   return value
 }
 
@@ -153,7 +153,7 @@ function readAddress(
   if (typeof raw !== 'string' || (!isAccountAddress(raw) && !isContractAddress(raw))) throw unfit(shape, path)
   listed(shape.oneOf, raw, path)
   if (shape.signer) {
-    if (!signers.has(raw)) throw bad(path, 'is not one of the signers of this template', 'give one that it names')
+    if (!signers.has(raw)) throw malformed(path, 'is not one of the signers of this template', 'give one that it names')
     demanded.add(raw)
   }
   return raw
@@ -161,7 +161,7 @@ function readAddress(
 
 function listed(oneOf: readonly string[] | undefined, value: string, path: string): void {
   if (oneOf === undefined || oneOf.includes(value)) return
-  throw bad(path, 'is not one of the values that this template takes', 'give one that its configuration lists')
+  throw malformed(path, 'is not one of the values that this template takes', 'give one that its configuration lists')
 }
 
 function within(
@@ -171,14 +171,11 @@ function within(
   unit: string,
 ): void {
   if (length >= minLength && length <= maxLength) return
-  throw bad(path, `has ${length} ${unit}`, `give ${minLength} to ${maxLength}`)
+  throw malformed(path, `has ${length} ${unit}`, `give ${minLength} to ${maxLength}`)
 }
 
-const bad = (path: string, reason: string, fix: string): SignerError<'request/malformed'> =>
-  malformed(path, reason, fix)
-
 const unfit = (shape: ArgumentShape, path: string): SignerError<'request/malformed'> =>
-  bad(path, `is not ${wantedText(shape)}`, 'see the template')
+  malformed(path, `is not ${wantedText(shape)}`, 'see the template')
 
 function wantedText(shape: ArgumentShape): string {
   switch (shape.type) {

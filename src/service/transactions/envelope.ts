@@ -1,7 +1,10 @@
+import { endOf } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
+import type { Asked } from '../../domain/payload.ts'
 import type { StellarTransactionView } from '../../domain/stellar.ts'
 import type { PreparedTransaction } from '../../domain/transactions.ts'
+import { resolveKey } from '../keys.ts'
 import { parsePayload } from '../payloads.ts'
 import type { CallerLike } from '../types.ts'
 import type { EnvelopeWish } from './input.ts'
@@ -30,22 +33,33 @@ export async function prepareEnvelope<C extends CallerLike>(
     const reason = `the keys of one transaction are of one network, and ${first?.key.name} is on ${network}`
     throw new SignerError('key/unsupported', { key: stranger?.key.name ?? '', wanted: network, reason })
   }
-  const payload = { type: 'stellar-transaction', xdr: wish.xdr }
-  const asked = parsePayload(payload, first)
+  return readEnvelope(wish.xdr, [first, ...held.slice(1)]).prepared
+}
+
+/**
+ * An envelope as it was brought, for keys of one network that sign it or have signed it: nothing is added to it.
+ * @throws `payload/invalid`
+ */
+export function readEnvelope(
+  xdr: string,
+  held: readonly [ResolvedKey, ...ResolvedKey[]],
+): { readonly asked: Asked; readonly prepared: PreparedTransaction } {
+  const payload = { type: 'stellar-transaction', xdr }
+  const asked = parsePayload(payload, held[0])
   const view = asked.view as StellarTransactionView
-  const payer = payerAmong(view, held)
-  return {
-    network,
+  const prepared = {
+    network: held[0].key.network,
     template: null,
-    envelope: wish.xdr,
+    envelope: xdr,
     hash: asked.hash,
     authorizers: [],
-    signers: wish.keys,
-    source: payer.key.name,
+    signers: held.map(({ key }) => key.name),
+    source: payerAmong(view, held).key.name,
     feeSource: null,
     feeBump: null,
-    expiresAt: endOf(view),
+    expiresAt: endOf(view) ?? null,
   }
+  return { asked, prepared }
 }
 
 /** @throws `key/unknown`, `key/unsupported` */
@@ -53,15 +67,14 @@ export async function stellarKey<C extends CallerLike>(
   { room: { deps } }: Pick<TransactionParts<C>, 'room'>,
   name: string,
 ): Promise<ResolvedKey> {
-  const held = await deps.catalogue.resolve(name)
-  if (held === undefined) throw new SignerError('key/unknown', { key: name })
+  const held = await resolveKey(deps.catalogue, name)
   if (held.key.chain === 'stellar') return held
   const reason = 'only transactions of Stellar are sent from here'
   throw new SignerError('key/unsupported', { key: name, wanted: 'stellar', reason })
 }
 
 /** The key whose account is the source, or pays the fee: its owner says whether it is sent. */
-export function payerAmong(view: StellarTransactionView, held: readonly ResolvedKey[]): ResolvedKey {
+function payerAmong(view: StellarTransactionView, held: readonly ResolvedKey[]): ResolvedKey {
   const payers = view.kind === 'fee-bump' ? [view.feeSource.address, view.inner.source.address] : [view.source.address]
   const payer = payers
     .map(address => held.find(({ version }) => version.address === address))
@@ -69,14 +82,4 @@ export function payerAmong(view: StellarTransactionView, held: readonly Resolved
   if (payer !== undefined) return payer
   const reason = 'neither its source nor whoever pays its fee is the account of one of these keys'
   throw new SignerError('payload/invalid', { field: 'xdr', reason })
-}
-
-/** Later than a clock can tell is no end. */
-const SECONDS_MAX = 8_640_000_000_000n
-
-/** Milliseconds since the epoch. */
-export function endOf(view: StellarTransactionView): number | null {
-  const { preconditions } = view.kind === 'fee-bump' ? view.inner : view
-  const maxTime = preconditions.timeBounds?.maxTime ?? 0n
-  return maxTime === 0n || maxTime > SECONDS_MAX ? null : Number(maxTime) * 1000
 }

@@ -1,22 +1,16 @@
-import { randomId } from '../../bytes/ids.ts'
-import { returnedJson } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { IdempotencyEntry } from '../../domain/ports.ts'
 import type { StellarNetwork } from '../../domain/stellar-network.ts'
-import type {
-  KeptTransaction,
-  PreparedTransaction,
-  SignedTransaction,
-  TransactionEnd,
-} from '../../domain/transactions.ts'
+import type { KeptTransaction, PreparedTransaction } from '../../domain/transactions.ts'
+import { before } from '../deadline.ts'
 import { type Answered, attend, type Visitor } from '../door.ts'
 import { fingerprintOf, readIdempotencyKey } from '../request.ts'
 import type { CallerLike } from '../types.ts'
 import { prepareEnvelope } from './envelope.ts'
 import { type EnvelopeWish, readExecuteWish, type TemplateWish } from './input.ts'
 import { PREPARED_EVENT, preparedDetail } from './journal.ts'
+import { answerOf, record, sendOnRecord, settle } from './outcome.ts'
 import { prepareCall, rejected } from './prepare.ts'
-import { send } from './send.ts'
 import { signAll, SUFFIX_CHARACTERS } from './signing.ts'
 import type { ExecuteRequest, TransactionAnswer, TransactionParts } from './types.ts'
 
@@ -49,7 +43,7 @@ export async function execute<C extends CallerLike>(
   })
 }
 
-export interface Run<C extends CallerLike> {
+interface Run<C extends CallerLike> {
   readonly request: ExecuteRequest
   readonly visitor: Visitor<C>
   readonly wish: TemplateWish | EnvelopeWish
@@ -101,9 +95,10 @@ async function goOn<C extends CallerLike>(
     mayUse(parts, visitor, 'submit', kept.prepared.source)
     return answerOf(kept.prepared, kept.signed, kept.end)
   }
-  const source = kept.prepared?.source ?? sourceOf(parts, job.wish)
+  const { wish } = job
+  const { source, network: place = '' } =
+    kept.prepared ?? ('template' in wish ? templateNamed(parts, wish.template) : NOT_YET_KNOWN)
   if (source !== undefined) mayUse(parts, visitor, 'submit', source)
-  const place = kept.prepared?.network ?? networkOf(parts, job.wish) ?? ''
   const late = (): SignerError => new SignerError('service/overloaded', { retryAfterMs: 1_000 })
   // The key decides on the place in the queue; where an envelope is brought, its own keys do.
   return parts.turns.take(`${place} ${source ?? entry.scope}`, signal, late, async () => {
@@ -121,36 +116,12 @@ async function goOn<C extends CallerLike>(
       envelope = await signAll(parts, visitor.caller, request, entry, prepared, signed)
       await parts.store.sign(entry, leaseUntil, envelope)
     }
-    const sent = { hash: envelope.hash, network: prepared.network, key: prepared.source }
-    const end = await send({
-      network,
-      signed: envelope,
-      expiresAt: prepared.expiresAt,
-      clock: deps.clock,
-      pollMs: parts.limits.pollMs,
-      signal,
-      again: kept.signed !== undefined,
-      submitted: () => record(parts, visitor, 'transaction-submitted', { requestId: request.requestId, ...sent }),
-    })
+    const again = kept.signed !== undefined
+    const leaving = { requestId: request.requestId, prepared, signed: envelope, network, signal, again }
+    const end = await sendOnRecord(parts, visitor, leaving)
     if (end !== undefined) await settle(parts, visitor, request.requestId, prepared, envelope, entry, end)
     return answerOf(prepared, envelope, end)
   })
-}
-
-export async function settle<C extends CallerLike>(
-  parts: TransactionParts<C>,
-  visitor: Pick<Visitor<C>, 'actor'>,
-  requestId: string,
-  prepared: PreparedTransaction,
-  { hash }: SignedTransaction,
-  entry: Pick<IdempotencyEntry, 'scope' | 'key'>,
-  end: TransactionEnd,
-): Promise<void> {
-  const { status } = end
-  const more = { ...('ledger' in end ? { ledger: end.ledger } : {}), ...('code' in end ? { code: end.code } : {}) }
-  const about = { requestId, hash, network: prepared.network, key: prepared.source }
-  await record(parts, visitor, 'transaction-settled', { ...about, status, ...more })
-  await parts.store.settle(entry, end)
 }
 
 async function decide<C extends CallerLike>(parts: TransactionParts<C>, job: Run<C>): Promise<PreparedTransaction> {
@@ -172,7 +143,7 @@ async function decide<C extends CallerLike>(parts: TransactionParts<C>, job: Run
 export const mayUse = <C extends CallerLike>(
   { room: { deps } }: TransactionParts<C>,
   { caller }: Pick<Visitor<C>, 'caller'>,
-  action: 'sign' | 'explain' | 'submit' | 'read',
+  action: 'sign' | 'explain' | 'submit',
   key: string,
 ): void => deps.authorize(caller, action, key)
 
@@ -189,10 +160,8 @@ export function networkNamed<C extends CallerLike>({ networks }: TransactionPart
   throw new SignerError('network/unavailable', { network: name, reason })
 }
 
-const sourceOf = <C extends CallerLike>(parts: TransactionParts<C>, wish: Run<C>['wish']): string | undefined =>
-  'template' in wish ? templateNamed(parts, wish.template).source : undefined
-const networkOf = <C extends CallerLike>(parts: TransactionParts<C>, wish: Run<C>['wish']): string | undefined =>
-  'template' in wish ? templateNamed(parts, wish.template).network : undefined
+/** Of an envelope that is brought, until it is decoded. */
+const NOT_YET_KNOWN: Partial<Pick<PreparedTransaction, 'source' | 'network'>> = {}
 
 /** It can never run, so nothing more of it is signed; another request makes another one. */
 function refuseExpired({ expiresAt, network }: PreparedTransaction, now: number): void {
@@ -200,54 +169,10 @@ function refuseExpired({ expiresAt, network }: PreparedTransaction, now: number)
   throw rejected(network, 'txTooLate', 'its time was over before it was signed: use another Idempotency-Key')
 }
 
-export const record = async <C extends CallerLike>(
-  { room: { deps } }: TransactionParts<C>,
-  { actor }: Pick<Visitor<C>, 'actor'>,
-  event: string,
-  detail: Readonly<Record<string, string | number | boolean>>,
-): Promise<void> =>
-  void (await deps.audit.append({ kind: 'event', auditId: randomId(deps.random, 'a'), event, actor, detail }))
-
-/** @throws `transaction/rejected` when a network refused it for good */
-export function answerOf(
-  prepared: PreparedTransaction,
-  { hash }: SignedTransaction,
-  end: TransactionEnd | undefined,
-): TransactionAnswer {
-  const { network, template, authorizers, signers, feeSource } = prepared
-  const keys = [
-    ...new Set([...authorizers.map(({ key }) => key), ...signers, ...(feeSource === null ? [] : [feeSource])]),
-  ]
-  const about = { hash, network, ...(template === null ? {} : { template }), keys }
-  if (end === undefined) return { ...about, status: 'pending' }
-  switch (end.status) {
-    case 'rejected': {
-      const { code, reason } = end
-      throw new SignerError('transaction/rejected', { network, code, reason, hash })
-    }
-    case 'failed':
-      return { ...about, status: 'failed', ledger: end.ledger, code: end.code }
-    case 'success': {
-      const { ledger, result } = end
-      const value = result === undefined ? {} : { result, value: returnedJson(result) }
-      return { ...about, status: 'success', ledger, ...value }
-    }
-  }
-}
-
 /** One end for all that a request does. */
 export async function withDeadline<C extends CallerLike, T>(
   { room: { deps }, limits }: TransactionParts<C>,
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const [over, ended] = [new AbortController(), new AbortController()]
-  deps.clock.sleep(limits.deadlineMs, ended.signal).then(
-    () => over.abort(),
-    () => {},
-  )
-  try {
-    return await body(over.signal)
-  } finally {
-    ended.abort()
-  }
+  return before(deps.clock, limits.deadlineMs, body)
 }

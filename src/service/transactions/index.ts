@@ -1,26 +1,15 @@
 /** Transactions that are built, signed and sent here. */
 import { signaturesOf } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
-import type { StellarTransactionView } from '../../domain/stellar.ts'
-import type { PreparedTransaction } from '../../domain/transactions.ts'
+import { mayDo } from '../admit.ts'
 import { type Answered, attend, NO_BODY } from '../door.ts'
-import { parsePayload } from '../payloads.ts'
 import type { CallerLike } from '../types.ts'
-import { endOf as endOfView, payerAmong, stellarKey } from './envelope.ts'
-import {
-  answerOf,
-  execute,
-  leased,
-  mayUse,
-  networkNamed,
-  record,
-  settle,
-  templateNamed,
-  withDeadline,
-} from './execute.ts'
+import { readEnvelope, stellarKey } from './envelope.ts'
+import { execute, leased, mayUse, networkNamed, templateNamed, withDeadline } from './execute.ts'
 import { readSubmitWish, readTemplateWish } from './input.ts'
-import { prepareCall, showPreparation } from './prepare.ts'
-import { endOf, send, TOO_LATE } from './send.ts'
+import { answerOf, sendOnRecord, settle } from './outcome.ts'
+import { keyNamed, prepareCall, showPreparation } from './prepare.ts'
+import { endOf, TOO_LATE } from './send.ts'
 import type {
   ExecuteRequest,
   LookupRequest,
@@ -65,10 +54,8 @@ async function prepare<C extends CallerLike>(
       prepareCall(parts, { ...order, mayUse: mayExplain, signal }),
     )
     const { held, asked, prepared } = preparation
-    const source = held.get(prepared.source)
-    if (source !== undefined) {
-      deps.gateway.constrain(visitor.caller, () => deps.factsOf(source, asked, visitor.peer), 'explain')
-    }
+    const source = keyNamed(held, prepared.source)
+    deps.gateway.constrain(visitor.caller, () => deps.factsOf(source, asked, visitor.peer), 'explain')
     visitor.note({ template: template.name, key: prepared.source, network: prepared.network, hash: prepared.hash })
     return showPreparation(parts, preparation)
   })
@@ -88,28 +75,13 @@ async function submit<C extends CallerLike>(
     const { key, xdr } = readSubmitWish(body, deps.limits.bodyBytes)
     mayUse(parts, visitor, 'submit', key)
     const held = await stellarKey(parts, key)
-    const payload = { type: 'stellar-transaction', xdr }
-    const asked = parsePayload(payload, held)
-    const view = asked.view as StellarTransactionView
-    payerAmong(view, [held])
-    const { network: name } = held.key
+    const { asked, prepared } = readEnvelope(xdr, [held])
+    const { network: name } = prepared
     const { found } = await signaturesOf(xdr, name, [held.version.address])
     if (found.length === 0)
       throw new SignerError('payload/invalid', { field: 'xdr', reason: `is not signed by ${key}` })
     deps.gateway.constrain(visitor.caller, () => deps.factsOf(held, asked, visitor.peer), 'submit')
     const network = networkNamed(parts, name)
-    const prepared: PreparedTransaction = {
-      network: name,
-      template: null,
-      envelope: xdr,
-      hash: asked.hash,
-      authorizers: [],
-      signers: [key],
-      source: key,
-      feeSource: null,
-      feeBump: null,
-      expiresAt: endOfView(view),
-    }
     const signed = { hash: asked.hash, envelope: xdr }
     const entry = { scope: SUBMITTED, key: asked.hash, fingerprint: asked.hash, at: deps.clock.now() }
     const answer = await leased(parts, entry, (kept, leaseUntil) =>
@@ -117,17 +89,8 @@ async function submit<C extends CallerLike>(
         if (kept.end !== undefined) return answerOf(prepared, signed, kept.end)
         if (kept.prepared === undefined) await parts.store.prepare(entry, leaseUntil, prepared)
         if (kept.signed === undefined) await parts.store.sign(entry, leaseUntil, signed)
-        const about = { requestId, hash: signed.hash, network: name, key }
-        const end = await send({
-          network,
-          signed,
-          expiresAt: prepared.expiresAt,
-          clock: deps.clock,
-          pollMs: parts.limits.pollMs,
-          signal,
-          again: kept.signed !== undefined,
-          submitted: () => record(parts, visitor, 'transaction-submitted', about),
-        })
+        const again = kept.signed !== undefined
+        const end = await sendOnRecord(parts, visitor, { requestId, prepared, signed, network, signal, again })
         // What is refused now may be taken once another one that goes before it is; what is too late never is.
         const mayComeAgain = end?.status === 'rejected' && end.code !== TOO_LATE
         if (end !== undefined && !mayComeAgain) await settle(parts, visitor, requestId, prepared, signed, entry, end)
@@ -151,11 +114,7 @@ async function lookup<C extends CallerLike>(
     const unknown = new SignerError('transaction/unknown', { hash })
     if (kept?.prepared === undefined || kept.signed === undefined) throw unknown
     const { prepared, signed, entry } = kept
-    try {
-      mayUse(parts, visitor, 'read', prepared.source)
-    } catch {
-      throw unknown // nobody learns of what they may not read
-    }
+    if (!mayDo(deps, visitor.caller, 'read', prepared.source)) throw unknown // nobody learns of what they may not read
     let { end } = kept
     if (end === undefined) {
       const network = networkNamed(parts, prepared.network)

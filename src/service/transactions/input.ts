@@ -1,6 +1,7 @@
 import { parseStrictJson } from '../../bytes/json.ts'
 import { malformed, SignerError } from '../../domain/errors.ts'
 import { KEY_NAME } from '../../domain/key.ts'
+import { objectOf } from '../request.ts'
 
 /** What a caller wants to have built. */
 export interface TemplateWish {
@@ -57,11 +58,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 function objectIn(body: Uint8Array, bodyBytes: number, example: string): Fields {
   if (body.length > bodyBytes) throw new SignerError('request/too-large', { limitBytes: bodyBytes })
-  const json = parseStrictJson(body)
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-    throw malformed('body', 'is not a JSON object', example)
-  }
-  return json
+  return objectOf(parseStrictJson(body), 'body', example)
 }
 
 function only(fields: Fields, known: readonly string[], example: string): void {

@@ -15,6 +15,7 @@ import type { InvocationView } from '../../domain/stellar.ts'
 import type { AccountState, Simulation, StellarNetwork } from '../../domain/stellar-network.ts'
 import type { PreparedTransaction, TransactionTemplate } from '../../domain/transactions.ts'
 import { explainAsked } from '../explain.ts'
+import { resolveKey } from '../keys.ts'
 import { parsePayload } from '../payloads.ts'
 import type { CallerLike } from '../types.ts'
 import { fillTemplate } from './arguments.ts'
@@ -48,7 +49,7 @@ const LEAST_FEE = 100
  * What the node asks for is compared with the template: no authorization beyond the call itself and what the template lists,
  * no resource fee above its cap, whoever would have to sign has a key here.
  *
- * @throws `request/malformed` for an argument out of bounds; `transaction/rejected` with the code `simulation-failed`,
+ * @throws `request/malformed` for an argument out of bounds; `transaction/rejected` with `simulation-failed`,
  *         `restore-needed`, `resource-fee`, `authorization` or `no-account`; `network/*`; `key/*`; what `mayUse` throws
  */
 export async function prepareCall<C extends CallerLike>(
@@ -58,11 +59,7 @@ export async function prepareCall<C extends CallerLike>(
   const { template, network, signal } = order
   const { clock } = parts.room.deps
   const held = await keysOf(parts, template)
-  const named = (key: string): ResolvedKey => {
-    const found = held.get(key)
-    if (found === undefined) throw new SignerError('key/unknown', { key })
-    return found
-  }
+  const named = (key: string): ResolvedKey => keyNamed(held, key)
   for (const key of [template.source, ...(template.feeSource === undefined ? [] : [template.feeSource])])
     order.mayUse(key)
   const source = named(template.source).version.address
@@ -128,6 +125,13 @@ export async function prepareCall<C extends CallerLike>(
   }
 }
 
+/** @throws `key/unknown` */
+export function keyNamed(held: Preparation['held'], key: string): ResolvedKey {
+  const found = held.get(key)
+  if (found === undefined) throw new SignerError('key/unknown', { key })
+  return found
+}
+
 /** Every key that the template names, as it stands now. @throws `key/unknown`, `key/mismatch` */
 async function keysOf<C extends CallerLike>(
   { room: { deps } }: TransactionParts<C>,
@@ -138,8 +142,7 @@ async function keysOf<C extends CallerLike>(
   for (const { key } of template.arguments) if (key !== undefined) names.add(key)
   const held = new Map<string, ResolvedKey>()
   for (const name of names) {
-    const found = await deps.catalogue.resolve(name)
-    if (found === undefined) throw new SignerError('key/unknown', { key: name })
+    const found = await resolveKey(deps.catalogue, name)
     if (found.key.chain !== 'stellar' || found.key.network !== network) {
       const reason = `the template ${template.name} is for the network ${network}`
       throw new SignerError('key/unsupported', { key: name, wanted: network, reason })
@@ -236,8 +239,8 @@ function checkDemanded(
   }
 }
 
-export const rejected = (network: string, code: string, reason: string): SignerError<'transaction/rejected'> =>
-  new SignerError('transaction/rejected', { network, code, reason })
+export const rejected = (network: string, resultCode: string, reason: string): SignerError<'transaction/rejected'> =>
+  new SignerError('transaction/rejected', { network, resultCode, reason })
 
 /** What cannot be read of an answer is the fault of whoever gave it. */
 function readable<T>(network: string, read: () => T): T {
@@ -256,8 +259,7 @@ export async function showPreparation<C extends CallerLike>(
 ): Promise<PreparedAnswer> {
   const now = deps.clock.now()
   const judged = async (key: string, role: NeededKey['role'], of: (held: ResolvedKey) => Asked): Promise<NeededKey> => {
-    const resolved = held.get(key)
-    if (resolved === undefined) throw new SignerError('key/unknown', { key })
+    const resolved = keyNamed(held, key)
     const policy = reading.policyOf(resolved)
     const { decision, rule, reason } = await explainAsked(
       reading.claims,

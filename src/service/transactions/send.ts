@@ -1,8 +1,8 @@
-import { networkCodec } from '../../chains/stellar/index.ts'
 import { isSignerError, SignerError } from '../../domain/errors.ts'
 import type { Clock } from '../../domain/ports.ts'
 import type { StellarNetwork, Submission, TransactionStatus } from '../../domain/stellar-network.ts'
 import type { SignedTransaction, TransactionEnd } from '../../domain/transactions.ts'
+import { isRefusedForGood, statusOf } from '../sent.ts'
 
 export interface Sending {
   readonly network: StellarNetwork
@@ -52,9 +52,6 @@ export async function send(sending: Sending): Promise<TransactionEnd | undefined
   }
 }
 
-/** Nothing more comes of it after so many ledgers: what was on its way when it was refused has arrived by then. */
-const LEDGERS_TO_WAIT = 2
-
 /**
  * It may be in a ledger already, and then its own sequence number is what makes it bad; and what refuses it may know of
  * that ledger before what is asked for it does.
@@ -66,15 +63,13 @@ async function refused(
 ): Promise<TransactionEnd | undefined> {
   let first: number | undefined
   for (;;) {
-    const status = await statusOf(sending)
+    const status = await statusNow(sending)
     if (status.kind !== 'unknown') return ending(status)
     first ??= status.latestLedger
-    if (!isUsedUp(code) || status.latestLedger >= first + LEDGERS_TO_WAIT) return { status: 'rejected', code, reason }
+    if (isRefusedForGood(code, first, status.latestLedger)) return { status: 'rejected', code, reason }
     if (!(await slept(sending, sending.pollMs))) return undefined
   }
 }
-
-const isUsedUp = (code: string): boolean => /bad_?seq/i.test(code)
 
 /** A node that does not answer now may answer later; one that answers wrongly ends it. */
 async function wait(sending: Sending): Promise<TransactionEnd | undefined> {
@@ -96,13 +91,13 @@ export const TOO_LATE = 'txTooLate'
 /** How it ended, if it did: in a ledger, or by its time, once a ledger has closed after that. */
 export async function endOf(sending: About): Promise<TransactionEnd | undefined> {
   const { network, expiresAt, clock, signal } = sending
-  const found = await statusOf(sending)
+  const found = await statusNow(sending)
   if (found.kind !== 'unknown') return ending(found)
   if (expiresAt === null || clock.now() <= expiresAt) return undefined
   const { closedAt, sequence } = await network.latestLedger(signal)
   if (closedAt <= expiresAt) return undefined
   // Between the two questions it may have got in after all; and of several nodes one may be behind the other.
-  const last = await statusOf(sending)
+  const last = await statusNow(sending)
   if (last.kind !== 'unknown') return ending(last)
   if (last.latestLedger < sequence) return undefined
   return { status: 'rejected', code: TOO_LATE, reason: 'its time is over, and it is in no ledger' }
@@ -126,9 +121,5 @@ async function slept({ clock, signal }: Sending, ms: number): Promise<boolean> {
 
 type About = Pick<Sending, 'network' | 'signed' | 'expiresAt' | 'clock' | 'signal'>
 
-/** Whoever sees a fee bump can send the transaction in it alone, and then that is what ran. */
-async function statusOf({ network, signed: { hash, envelope }, signal }: About): Promise<TransactionStatus> {
-  const found = await network.transaction(hash, signal)
-  const inner = found.kind === 'unknown' ? networkCodec(network.name).innerHashOf(envelope) : undefined
-  return inner === undefined ? found : network.transaction(inner, signal)
-}
+const statusNow = ({ network, signed, signal }: About): Promise<TransactionStatus> =>
+  statusOf({ network: network.name, ...signed }, hash => network.transaction(hash, signal))

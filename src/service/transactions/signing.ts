@@ -1,7 +1,7 @@
 import { authorizationAt, feeBumpOf, withAuthorizations } from '../../chains/stellar/index.ts'
-import { SignerError } from '../../domain/errors.ts'
 import type { IdempotencyEntry } from '../../domain/ports.ts'
 import type { PreparedTransaction, SignedTransaction } from '../../domain/transactions.ts'
+import { resolveKey } from '../keys.ts'
 import { sign } from '../sign.ts'
 import type { Asking, CallerLike, SignAnswer } from '../types.ts'
 import type { TransactionParts } from './types.ts'
@@ -48,8 +48,7 @@ export async function signAll<C extends CallerLike>(
   }
   for (const key of prepared.signers) await envelopeBy(key)
   if (prepared.feeSource !== null && prepared.feeBump !== null) {
-    const payer = await deps.catalogue.resolve(prepared.feeSource)
-    if (payer === undefined) throw new SignerError('key/unknown', { key: prepared.feeSource })
+    const payer = await resolveKey(deps.catalogue, prepared.feeSource)
     envelope = feeBumpOf(envelope, payer.version.address, BigInt(prepared.feeBump))
     await envelopeBy(prepared.feeSource)
   }

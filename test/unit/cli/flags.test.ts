@@ -5,6 +5,7 @@ import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { realClock } from '../../support/audit-world.ts'
 import { run, scratch } from '../../support/cli.ts'
+import { configFile } from '../../support/installation.ts'
 
 const files = scratch()
 const PAIR = Keypair.random()
@@ -27,19 +28,10 @@ beforeAll(async () => {
   })
   ENV.VAULT = kms.vaultToken
   writeFileSync(files.path('seed.txt'), `${PAIR.secret()}\n`)
-  writeFileSync(
-    files.path('countersign.toml'),
-    `environment = "development"
-[data]
-directory = "${files.path('data')}"
-[flags]
+  configFile(files, kms, {
+    environment: 'development',
+    more: `[flags]
 file = "${files.path('flags.json')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
 [providers.vault]
 kind = "vault-transit"
 address = "${kms.vault}"
@@ -50,7 +42,7 @@ kind = "raw-env"
 [providers.raw.keys]
 treasury = "env:RAW"
 `,
-  )
+  })
 })
 afterAll(async () => {
   await kms.close()

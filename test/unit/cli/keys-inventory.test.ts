@@ -1,11 +1,11 @@
 /** `countersign keys inventory`, as an auditor reads it. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { storePath } from '../../../src/compose/places.ts'
 import * as bun from '../../../src/runtime/bun.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { type Ended, run, scratch } from '../../support/cli.ts'
+import { configFile } from '../../support/installation.ts'
 
 const DAY = 86_400_000
 const files = scratch()
@@ -17,21 +17,7 @@ beforeAll(async () => {
     ['none', ''],
     ['year', '[keys]\ncryptoPeriodDays = 365\n'],
   ] as const) {
-    writeFileSync(
-      files.path(`${name}.toml`),
-      `environment = "staging"
-[data]
-directory = "${files.path('data')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.mock]
-kind = "mock"
-${more}`,
-    )
+    configFile(files, kms, { name, more: `[providers.mock]\nkind = "mock"\n${more}` })
   }
   for (const argv of [
     ['treasury', '--provider', 'mock'],

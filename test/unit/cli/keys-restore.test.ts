@@ -1,30 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { realClock } from '../../support/audit-world.ts'
 import { run, scratch } from '../../support/cli.ts'
+import { configFile } from '../../support/installation.ts'
 
 const files = scratch()
 const ENV = { TEST_ID: 'test', TEST_SECRET: 'canary-secret-access-key' }
 let kms: LocalKms
 beforeAll(async () => {
   kms = await startLocalKms({})
-  writeFileSync(
-    files.path('countersign.toml'),
-    `environment = "staging"
-[data]
-directory = "${files.path('data')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.mock]
-kind = "mock"
-`,
-  )
+  configFile(files, kms, { more: '[providers.mock]\nkind = "mock"\n' })
 })
 afterAll(async () => {
   await kms.close()

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { type CliOptions, type Ended, run, scratch, start } from '../../support/cli.ts'
+import { configFile } from '../../support/installation.ts'
 
 const files = scratch()
 const KEY_ID = '00000000-0000-4000-8000-0000000000a1'
@@ -33,23 +34,7 @@ beforeAll(async () => {
       ],
     },
   })
-  writeFileSync(
-    files.path('countersign.toml'),
-    `environment = "staging"
-[data]
-directory = "${files.path('data')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.raw]
-kind = "raw-env"
-[providers.mock]
-kind = "mock"
-`.replace(/\[providers.raw\]\nkind = "raw-env"\n/, ''),
-  )
+  configFile(files, kms, { more: '[providers.mock]\nkind = "mock"\n' })
 })
 afterAll(async () => {
   await kms.close()

@@ -2,11 +2,12 @@
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { addressOfPublicKey } from '../../../src/bytes/evm-address.ts'
 import { type CliOptions, type Ended, run, scratch, start } from '../../support/cli.ts'
+import { awsProvider, configFile, printedAndStored } from '../../support/installation.ts'
 import { jsonLines, numbered, passphraseRow } from '../../support/migration.ts'
 
 const files = scratch()
@@ -47,26 +48,10 @@ interface House {
 
 /** An installation of its own. */
 function house(more = ''): House {
-  const data = files.path(`data-${++count}`)
-  const config = file(
-    `c-${count}.toml`,
-    `environment = "staging"
-[data]
-directory = "${data}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.nobody]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "http://127.0.0.1:1"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-${more}`,
-  )
+  const folder = `data-${++count}`
+  const data = files.path(folder)
+  const nobody = awsProvider('http://127.0.0.1:1', 'nobody')
+  const config = configFile(files, kms, { name: `c-${count}`, data: folder, more: `${nobody}${more}` })
   const keys = (argv: readonly string[]) => run(['keys', ...argv, '--config', config, '--json'], { env: ENV })
   return {
     data,
@@ -96,11 +81,8 @@ const codes = ({ json }: Ended) =>
   (json['failed'] as { line: number; code: string }[]).map(({ line, code }) => [line, code] as const)
 
 /** Nothing of a seed or passphrase, in no form a text could have, in anything that was printed or stored. */
-function expectNoTrace({ data }: House, { out, err }: Ended, ...secrets: (string | Uint8Array)[]): void {
-  const stored = (existsSync(data) ? readdirSync(data, { recursive: true, withFileTypes: true }) : [])
-    .filter(entry => entry.isFile())
-    .map(entry => readFileSync(`${entry.parentPath}/${entry.name}`).toString('latin1'))
-  const text = [out, err, ...stored].join('\n')
+function expectNoTrace({ data }: House, ended: Ended, ...secrets: (string | Uint8Array)[]): void {
+  const text = printedAndStored(ended, existsSync(data) ? data : undefined)
   for (const secret of secrets) {
     const bytes = Buffer.from(secret as string)
     const forms = [bytes.toString('latin1'), bytes.toString('hex'), bytes.toString('base64')]

@@ -6,7 +6,7 @@ import { Keypair, Networks, type Operation, type Transaction, TransactionBuilder
 import { world } from '../../../src/runtime/bun.ts'
 import { ROOT, run, scratch } from '../../support/cli.ts'
 import { openStubNetwork, STUB_RPC } from '../../support/stub-network.ts'
-import { says } from '../../support/walk.ts'
+import { commandsOf, says } from '../../support/walk.ts'
 
 const files = scratch()
 afterAll(() => files.remove())
@@ -82,16 +82,6 @@ test('M-61 M-62 the commands of docs/operations.md do what the page says, in its
   expect([drop?.masterWeight, drop?.signer]).toEqual([0, undefined])
 })
 
-/** Of the shell blocks without a word behind `sh`. */
-function commandsOf(page: string): readonly string[] {
-  let [inBlock, runs] = [false, false]
-  return page.split('\n').flatMap(line => {
-    if (line.startsWith('```')) [inBlock, runs] = [!inBlock, !inBlock && line === '```sh']
-    else if (runs) return [line]
-    return []
-  })
-}
-
 test('M-61 --print: accounts that would be locked out, files that hold none, and what a step has no use for', async () => {
   const config = place('print')
   const { json: key } = await run(['keys', 'create', 'hot', '--provider', 'mock', '--json', ...config])
@@ -113,9 +103,9 @@ test('M-61 --print: accounts that would be locked out, files that hold none, and
     ['master-off', horizon(old, { [old]: 0, [Keypair.random().publicKey()]: 1 })],
     ['reserve', horizon(old, { [old]: 1 }, [0, 0, 0], '1.4000000')],
   ]
-  for (const [code, text] of rejected) {
+  for (const [resultCode, text] of rejected) {
     const { exitCode, json } = await rotate('--print', 'add', ...state(text))
-    expect([exitCode, json['error'].code]).toEqual([1, code])
+    expect([exitCode, json['error'].code, json['error'].resultCode]).toEqual([1, 'transaction/rejected', resultCode])
   }
   for (const text of [
     '',
@@ -123,6 +113,8 @@ test('M-61 --print: accounts that would be locked out, files that hold none, and
     '[]',
     'AAAA',
     good.replace('"41"', '41'),
+    good.replace('"41"', '"9223372036854775808"'),
+    horizon(old, { [old]: 256 }),
     good.replace('"signers":[', '"signers":{"a":[') + '}',
   ]) {
     const { exitCode, json } = await rotate('--print', 'add', ...state(text))

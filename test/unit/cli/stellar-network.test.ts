@@ -1,9 +1,9 @@
 /** T25: what stellar-cli was told about the network can stop a signature and never choose its network. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { Keypair, Networks, TransactionBuilder } from '@stellar/stellar-sdk/base'
+import { Networks } from '@stellar/stellar-sdk/base'
 import { type CliOptions, EXAMPLE_FILE, scratch } from '../../support/cli.ts'
-import { type CliRig, openCliRig } from '../../support/cli-rig.ts'
+import { type CliRig, openCliRig, verified } from '../../support/cli-rig.ts'
 
 const EXAMPLE = readFileSync(EXAMPLE_FILE, 'utf8').trim()
 const files = scratch()
@@ -22,13 +22,6 @@ afterAll(() => files.remove())
 
 const plugin = (argv: readonly string[], options: CliOptions = {}) =>
   world.run(argv, { ...options, programName: 'stellar-countersign' })
-
-function verified(envelope: string): boolean {
-  const transaction = TransactionBuilder.fromXdr(envelope, Networks.TESTNET)
-  const [first] = transaction.signatures
-  const { address } = world.rig.key.version
-  return Keypair.fromPublicKey(address).verify(transaction.hash(), Buffer.from(first?.signature.toBytes() ?? []))
-}
 
 describe('T25 the network that stellar-cli was told to use must be that of the key', () => {
   const SAME: readonly (readonly [string, Record<string, string>, readonly string[], string?])[] = [
@@ -58,7 +51,7 @@ describe('T25 the network that stellar-cli was told to use must be that of the k
       )
       writeFileSync(files.path('network', 'local.toml'), `network_passphrase = "${Networks.TESTNET}"\n`)
       const { exitCode, out } = await plugin(['sign', '--key', 'treasury', ...argv, EXAMPLE], { env })
-      expect([exitCode, verified(out.trim())]).toEqual([0, true])
+      expect([exitCode, verified(out.trim(), world.rig.key.version.address)]).toEqual([0, true])
     })
   }
 

@@ -1,19 +1,11 @@
 /** M-20, M-22, M-23: the plugin of stellar-cli, as its users call it, over a whole data plane in memory. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import {
-  buildAuthorizationEntryPreimage,
-  hash,
-  Keypair,
-  Networks,
-  StrKey,
-  TransactionBuilder,
-  xdr,
-} from '@stellar/stellar-sdk/base'
+import { buildAuthorizationEntryPreimage, hash, Keypair, Networks, StrKey, xdr } from '@stellar/stellar-sdk/base'
 import type { PolicyDocument } from '../../../src/policy/index.ts'
 import { contractId, invocationTree } from '../../fuzz/xdr-corpus.ts'
 import { type CliOptions, EXAMPLE_FILE, run, scratch } from '../../support/cli.ts'
-import { type CliRig, openCliRig } from '../../support/cli-rig.ts'
+import { type CliRig, openCliRig, verified } from '../../support/cli-rig.ts'
 
 const EXAMPLE = readFileSync(EXAMPLE_FILE, 'utf8').trim()
 const VECTORS = JSON.parse(readFileSync(new URL('../../vectors/sep-0053/messages.json', import.meta.url), 'utf8')) as {
@@ -56,13 +48,6 @@ const stellar = (argv: readonly string[], options: CliOptions = {}) => world.run
 const plugin = (argv: readonly string[], options: CliOptions = {}) =>
   world.run(argv, { ...options, programName: 'stellar-countersign' })
 
-/** The second opinion. */
-function verified(envelope: string, who = address): boolean {
-  const transaction = TransactionBuilder.fromXdr(envelope, Networks.TESTNET)
-  const [first] = transaction.signatures
-  return Keypair.fromPublicKey(who).verify(transaction.hash(), Buffer.from(first?.signature.toBytes() ?? []))
-}
-
 describe('Shown by 5: sign takes XDR in three forms and prints the envelope alone', () => {
   test('as an argument, from a file, from stdin, by both names; stellar-sdk verifies it', async () => {
     const ways: readonly (readonly [readonly string[], CliOptions])[] = [
@@ -75,7 +60,7 @@ describe('Shown by 5: sign takes XDR in three forms and prints the envelope alon
       for (const call of [stellar, plugin]) {
         const { exitCode, out, err } = await call(['sign', '--key', 'treasury', ...argv], options)
         expect({ exitCode, err, lines: out.split('\n').length }).toEqual({ exitCode: 0, err: '', lines: 2 })
-        expect(verified(out.trim())).toBe(true)
+        expect(verified(out.trim(), address)).toBe(true)
       }
     }
   })

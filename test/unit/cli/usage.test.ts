@@ -281,6 +281,7 @@ describe('what a failure looks like', () => {
     ['audit/sealed', { reason: 'x' }, 1],
     ['start/refused', { reason: 'x', fix: 'y' }, 1],
     ['key/unknown', { key: 'k' }, 1],
+    ['transaction/rejected', { network: 'n', resultCode: 'txBAD_SEQ', reason: 'x' }, 1],
     ['internal', { incident: 'i' }, 1],
   ]
   for (const [code, detail, exitCode] of EXPECTED) {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { httpClient, ProblemError, type SignReply } from '../../../src/client/http.ts'
+import { httpClient, ProblemError } from '../../../src/client/http.ts'
+import type { Signed } from '../../../src/client/types.ts'
 import type { Fetch } from '../../../src/domain/ports.ts'
 
-const REPLY: SignReply = {
+const REPLY: Signed = {
   signature: 'c2ln',
   publicKey: 'cGs=',
   address: 'GA',
@@ -74,7 +75,7 @@ describe('client', () => {
 
   for (const member of Object.keys(REPLY)) {
     test(`an answer without ${member}, or with another type there, is no answer`, async () => {
-      const { [member as keyof SignReply]: _, ...rest } = REPLY
+      const { [member as keyof Signed]: _, ...rest } = REPLY
       await assert.rejects(clientFor(() => Response.json(rest)).client.signStellar('k', 'x', 'i'), unreachable)
       const wrong = { ...REPLY, [member]: { toString: 'x' } }
       await assert.rejects(clientFor(() => Response.json(wrong)).client.signStellar('k', 'x', 'i'), unreachable)

@@ -1,12 +1,13 @@
 /** M-08 through the command line: a passphrase pool end to end, and rows of another platform moved into it. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { createCipheriv, createHash, randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
 import { checkStart } from '../../../src/config/start-guard.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { type CliOptions, type Ended, run, scratch } from '../../support/cli.ts'
+import { configFile, printedAndStored } from '../../support/installation.ts'
+import { passphraseRow } from '../../support/migration.ts'
 
 const files = scratch()
 const WRAPPING_ID = '00000000-0000-4000-8000-0000000000b1'
@@ -17,23 +18,14 @@ let kms: LocalKms
 
 beforeAll(async () => {
   kms = await startLocalKms({ seed: { version: 1, keys: [{ keyId: WRAPPING_ID, spec: 'SYMMETRIC_DEFAULT' }] } })
-  writeFileSync(
-    files.path('countersign.toml'),
-    `environment = "production"
-[data]
-directory = "${files.path('data')}"
-[providers.aws]
-kind = "aws-kms"
-region = "us-east-1"
-endpoint = "${kms.aws}"
-accessKeyId = "env:TEST_ID"
-secretAccessKey = "env:TEST_SECRET"
-[providers.pool]
+  configFile(files, kms, {
+    environment: 'production',
+    more: `[providers.pool]
 kind = "passphrase"
 [providers.pool.passphrases]
 channels = "env:POOL"
 `,
-  )
+  })
   writeFileSync(files.path('old'), `${OLD}\n`)
 })
 afterAll(async () => {
@@ -45,11 +37,9 @@ const keys = (argv: readonly string[], options: CliOptions = {}): Promise<Ended>
   run(['keys', ...argv, '--config', files.path('countersign.toml'), '--json'], { ...options, env: ENV })
 const failed = ({ exitCode, json }: Ended) => ({ exitCode, code: json['error'].code as string })
 
-/** As the platform writes it: standard base64 of nonce, AES-128-GCM and tag, under the first half of SHA-256. */
+/** As the platform writes it. */
 function rowFile(name: string, plaintext: string, damage: (row: Buffer) => void = () => {}): string {
-  const nonce = randomBytes(12)
-  const cipher = createCipheriv('aes-128-gcm', createHash('sha256').update(OLD).digest().subarray(0, 16), nonce)
-  const row = Buffer.concat([nonce, cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()])
+  const row = Buffer.from(passphraseRow(plaintext, OLD), 'base64')
   damage(row)
   writeFileSync(files.path(name), row.toString('base64'))
   return files.path(name)
@@ -64,10 +54,7 @@ const importRow = (name: string, row: string, address: string, ...more: string[]
 
 /** Nothing of a seed or passphrase, in no form a text could have, in anything that was printed or stored. */
 function expectNoTrace(ended: Ended, pair: Keypair): void {
-  const stored = readdirSync(files.path('data'), { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .map(entry => readFileSync(`${entry.parentPath}/${entry.name}`).toString('latin1'))
-  const text = [ended.out, ended.err, ...stored].join('\n')
+  const text = printedAndStored(ended, files.path('data'))
   const seed = Buffer.from(pair.rawSecretKey())
   const forms = [pair.secret(), seed.toString('hex'), seed.toString('base64'), seed.toString('latin1'), OLD, POOL]
   for (const form of forms) expect(text.includes(form)).toBe(false)

@@ -5,7 +5,7 @@ import { BREAK_GLASS_ACTIONS, type BreakGlassRule, checkBreakGlassRule } from '.
 import type { Role } from '../../../src/domain/admins.ts'
 import { isSignerError, SignerError } from '../../../src/domain/errors.ts'
 import { CONTROL_ROUTES } from '../../../src/http/routes-control.ts'
-import { CUSTODIANS, GLASS, type GlassWorld, HOLDER, openGlass } from '../../support/break-glass-world.ts'
+import { codeOf, CUSTODIANS, GLASS, type GlassWorld, HOLDER, openGlass } from '../../support/break-glass-world.ts'
 import { openControlRig, type Person, person } from '../../support/control-rig.ts'
 import { worldOf } from '../../support/control-samples.ts'
 import { problemOf } from '../../support/rig.ts'
@@ -16,7 +16,6 @@ const [one, two, three] = CUSTODIANS as readonly [Person, Person, Person]
 
 const use = (rig: GlassWorld, token: string, method = 'GET', path = '/v1/status', body?: unknown): Promise<Response> =>
   rig.call(method, path, { token: `Bearer ${token}`, ...(body === undefined ? {} : { body }) })
-const codeOf = async (response: Response): Promise<string> => `${response.status} ${(await problemOf(response)).code}`
 const stateOf = async (rig: GlassWorld, name: string): Promise<boolean | undefined> =>
   (await rig.parts.admins.find(person(name).address))?.active
 

@@ -38,7 +38,7 @@ const DETAILS: { readonly [C in ErrorCode]: ErrorDetail[C] } = {
   'proposal/conflict': { id: 'p', reason: 'r' },
   'network/unavailable': { network: 'testnet', reason: 'r', retryAfterMs: 2_000 },
   'network/malformed': { network: 'testnet', reason: 'r' },
-  'transaction/rejected': { network: 'testnet', code: 'txBAD_SEQ', reason: 'r' },
+  'transaction/rejected': { network: 'testnet', resultCode: 'txBAD_SEQ', reason: 'r' },
   'transaction/unknown': { hash: 'ab' },
   'template/unknown': { template: 't' },
   'batch/refused': { reason: 'r', findings: [{ field: 'keys[0]', key: 'k', code: 'policy/denied', rule: 'fee' }] },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { hashMessage, recoverMessageAddress, toHex } from 'viem'
 import { createAdmin } from '../../../providers/mock/admin.ts'
-import { RPC_BYTES_MAX, RPC_LARGE_MAX, rpcRoutes } from '../../../src/http/routes-rpc.ts'
+import { RPC_LARGE_MAX, rpcRoutes } from '../../../src/http/routes-rpc.ts'
 import type { PolicyDocument } from '../../../src/policy/index.ts'
 import { addressOf } from '../../../src/service/payloads.ts'
 import { openRig, type Rig } from '../../support/rig.ts'
@@ -34,7 +34,7 @@ before(async () => {
         await then?.()
         return keys
       }
-      return [rpcRoutes({ ...room.deps, keys: { list }, version: '1.2.3', rpcBytes: RPC_BYTES_MAX })]
+      return [rpcRoutes({ ...room.deps, keys: { list }, version: '1.2.3' })]
     },
   })
   first = rig.keys.get('login')?.version.address as Address

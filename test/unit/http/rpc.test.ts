@@ -19,7 +19,7 @@ import {
 } from 'viem'
 import { sepolia } from 'viem/chains'
 import type { PolicyDocument } from '../../../src/policy/index.ts'
-import { RPC_BYTES_MAX, rpcRoutes } from '../../../src/http/routes-rpc.ts'
+import { rpcRoutes } from '../../../src/http/routes-rpc.ts'
 import { openRig, type Rig } from '../../support/rig.ts'
 
 const TO = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
@@ -65,9 +65,7 @@ before(async () => {
       { name: 'deployer', chain: 'evm', policy },
       { name: 'spare', chain: 'evm', policy, network: 'base' },
     ],
-    families: room => [
-      rpcRoutes({ ...room.deps, keys: room.reading.catalogue, version: '1.2.3', rpcBytes: RPC_BYTES_MAX }),
-    ],
+    families: room => [rpcRoutes({ ...room.deps, keys: room.reading.catalogue, version: '1.2.3' })],
   })
   address = rig.keys.get('deployer')?.version.address as `0x${string}`
   other = rig.keys.get('spare')?.version.address as `0x${string}`

@@ -9,7 +9,7 @@ import { restoreKey } from '../../../src/service/restore.ts'
 import { revokeKey } from '../../../src/service/revoke.ts'
 import { unrevokeKey } from '../../../src/service/unrevoke.ts'
 import { openMemoryStore } from '../../../src/store/memory.ts'
-import { CUSTODIANS, GLASS, type GlassWorld, HOLDER, openGlass } from '../../support/break-glass-world.ts'
+import { codeOf, CUSTODIANS, GLASS, type GlassWorld, HOLDER, openGlass } from '../../support/break-glass-world.ts'
 import { openControlRig, type Person, person } from '../../support/control-rig.ts'
 import { NOW, openRig, problemOf, type Rig } from '../../support/rig.ts'
 import { rotationDeps } from '../../support/rotations.ts'
@@ -18,7 +18,6 @@ const [one, two] = CUSTODIANS as readonly [Person, Person, Person]
 const OPERATOR: AuditActor = { subject: 'operator', peer: '127.0.0.1' }
 const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
 const WISH = { actions: ['unrevoke-key'], keyVersion: { key: 'treasury', version: 1 } }
-const codeOf = async (response: Response): Promise<string> => `${response.status} ${(await problemOf(response)).code}`
 
 /** A data plane, and a control plane with custodians over the same keys. */
 async function openHouse(

@@ -1,21 +1,14 @@
 /** What nodes answer besides what is asked of them. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  Account,
-  Asset,
-  type FeeBumpTransaction,
-  Operation,
-  type Transaction,
-  TransactionBuilder,
-} from '@stellar/stellar-sdk/base'
-import { networkCodec, passphraseOf } from '../../../src/chains/stellar/index.ts'
+import { type Transaction, TransactionBuilder } from '@stellar/stellar-sdk/base'
+import { passphraseOf } from '../../../src/chains/stellar/index.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
 import type { Fetch } from '../../../src/domain/ports.ts'
-import { openStellarNetwork } from '../../../src/network/index.ts'
 import { alice, bob, testKey } from '../../fuzz/xdr-corpus.ts'
 import { manualClock } from '../../support/audit-world.ts'
-import { openStubNetwork, STUB_HORIZON, STUB_RPC } from '../../support/stub-network.ts'
+import { hashOf, unsignedPayment } from '../../support/payment.ts'
+import { openStubNetwork, STUB_HORIZON, stubbedTestnet } from '../../support/stub-network.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 12)
 const never = new AbortController().signal
@@ -25,27 +18,15 @@ function open(by: 'rpc' | 'horizon', fetchWith: (real: Fetch) => Fetch) {
   const clock = manualClock(NOW)
   const stub = openStubNetwork({ now: clock.now, closesAfter: 0 })
   for (const each of [alice, bob]) stub.account(each)
-  const network = openStellarNetwork({
-    name: 'testnet',
-    passphrase: networkPassphrase,
-    codec: networkCodec('testnet'),
-    ...(by === 'rpc' ? { rpcUrl: STUB_RPC } : { horizonUrl: STUB_HORIZON }),
-    fetch: fetchWith(stub.fetch),
-    clock,
-  })
-  return { stub, network }
+  const way = by === 'rpc' ? undefined : { horizonUrl: STUB_HORIZON }
+  return stubbedTestnet({ fetch: fetchWith(stub.fetch), clock }, way)
 }
 
 function payment(): Transaction {
-  const timebounds = { minTime: 0, maxTime: NOW / 1000 + 300 }
-  const transaction = new TransactionBuilder(new Account(alice, '41'), { fee: '100', networkPassphrase, timebounds })
-    .addOperation(Operation.payment({ destination: bob, asset: Asset.native(), amount: '1' }))
-    .build()
+  const transaction = unsignedPayment('41', NOW / 1000 + 300)
   transaction.sign(testKey('alice'))
   return transaction
 }
-
-const hex = (transaction: Transaction | FeeBumpTransaction): string => Buffer.from(transaction.hash()).toString('hex')
 
 const problem = (name: string, status: number): Response =>
   Response.json({ type: `https://stellar.org/horizon-errors/${name}`, title: name, status }, { status })
@@ -60,7 +41,7 @@ test('M-25 Horizon: one that is behind, busy or closed has refused nothing; one 
   for (const [name, status, wanted] of CASES) {
     const answering: (real: Fetch) => Fetch = real => (url, init) =>
       init.method === 'POST' ? Promise.resolve(problem(name, status)) : real(url, init)
-    const { network } = open('horizon', answering)
+    const network = open('horizon', answering)
     const found = await network.submit(payment().toXDR(), never).then(
       ({ kind }) => kind,
       (error: unknown) => (isSignerError(error) ? error.code : String(error)),
@@ -77,17 +58,19 @@ for (const by of ['rpc', 'horizon'] as const) {
     // Nodes find both hashes, and answer with the envelope of the outer transaction.
     const both: (real: Fetch) => Fetch = real => async (url, init) => {
       const response = await real(
-        url.replace(hex(inner), hex(bump)),
-        typeof init.body === 'string' ? { ...init, body: init.body.replace(hex(inner), hex(bump)) } : init,
+        url.replace(hashOf(inner), hashOf(bump)),
+        typeof init.body === 'string' ? { ...init, body: init.body.replace(hashOf(inner), hashOf(bump)) } : init,
       )
       const text = await response.text()
       // Horizon answers with the hash that it was asked for.
-      const told = url.includes(hex(inner)) ? text.replace(`"hash":"${hex(bump)}"`, `"hash":"${hex(inner)}"`) : text
+      const told = url.includes(hashOf(inner))
+        ? text.replace(`"hash":"${hashOf(bump)}"`, `"hash":"${hashOf(inner)}"`)
+        : text
       return new Response(told, { status: response.status })
     }
-    const { network } = open(by, both)
+    const network = open(by, both)
     assert.equal((await network.submit(bump.toXDR(), never)).kind, 'accepted')
-    assert.deepEqual(await network.transaction(hex(inner), never), { kind: 'success', ledger: 1001 })
+    assert.deepEqual(await network.transaction(hashOf(inner), never), { kind: 'success', ledger: 1001 })
     const other = await network.transaction('ab'.repeat(32), never)
     assert.equal(other.kind, 'unknown')
   })

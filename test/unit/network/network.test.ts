@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Asset, Operation, TransactionBuilder, Account } from '@stellar/stellar-sdk/base'
 import { networkCodec, passphraseOf } from '../../../src/chains/stellar/index.ts'
 import { type AnySignerError, isSignerError } from '../../../src/domain/errors.ts'
 import type { StellarNetwork } from '../../../src/domain/stellar-network.ts'
@@ -8,7 +7,8 @@ import type { Fetch } from '../../../src/domain/ports.ts'
 import { openStellarNetwork } from '../../../src/network/index.ts'
 import { alice, bob, testKey } from '../../fuzz/xdr-corpus.ts'
 import { manualClock, watch } from '../../support/audit-world.ts'
-import { type Lie, openStubNetwork, type Question, STUB_HORIZON, STUB_RPC } from '../../support/stub-network.ts'
+import { unsignedPayment } from '../../support/payment.ts'
+import { type Lie, openStubNetwork, type Question, STUB_HORIZON, stubbedTestnet } from '../../support/stub-network.ts'
 
 const NOW = Date.UTC(2026, 10, 22, 12)
 const never = new AbortController().signal
@@ -18,14 +18,8 @@ function open(by: 'rpc' | 'horizon', fetchWith?: (real: Fetch) => Fetch) {
   const stub = openStubNetwork({ now: clock.now, closesAfter: 0 })
   stub.account(alice)
   stub.account(bob, { low: 1, medium: 2, high: 3, signers: [{ key: alice, weight: 2 }] })
-  const network = openStellarNetwork({
-    name: 'testnet',
-    passphrase: passphraseOf('testnet'),
-    codec: networkCodec('testnet'),
-    ...(by === 'rpc' ? { rpcUrl: STUB_RPC } : { horizonUrl: `${STUB_HORIZON}/` }),
-    fetch: fetchWith?.(stub.fetch) ?? stub.fetch,
-    clock,
-  })
+  const way = by === 'rpc' ? undefined : { horizonUrl: `${STUB_HORIZON}/` }
+  const network = stubbedTestnet({ fetch: fetchWith?.(stub.fetch) ?? stub.fetch, clock }, way)
   /** Lets pauses and deadlines pass. */
   const pass = async <T>(work: Promise<T>): Promise<T> => {
     const watched = watch(work)
@@ -39,13 +33,7 @@ function open(by: 'rpc' | 'horizon', fetchWith?: (real: Fetch) => Fetch) {
 }
 
 function payment(sequence = '41'): string {
-  const transaction = new TransactionBuilder(new Account(alice, sequence), {
-    fee: '100',
-    networkPassphrase: passphraseOf('testnet'),
-    timebounds: { minTime: 0, maxTime: NOW / 1000 + 300 },
-  })
-    .addOperation(Operation.payment({ destination: bob, asset: Asset.native(), amount: '1' }))
-    .build()
+  const transaction = unsignedPayment(sequence, NOW / 1000 + 300)
   transaction.sign(testKey('alice'))
   return transaction.toXDR()
 }

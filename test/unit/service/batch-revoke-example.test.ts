@@ -78,12 +78,9 @@ test('M-25 examples/batch-revoke as it ships: both templates, the policies of th
     const revocations = vaults.map((vault, at) => ({
       ...{ vault, beneficiary, amount: '1000000000', signer: addressOf(at === 0 ? 'admin a' : 'admin b') },
     }))
-    const authorization = `Bearer ${await rig.token(EVERY_RIGHT)}`
-    let count = 0
+    const token = await rig.token(EVERY_RIGHT)
     const execute = async (template: string, given: object): Promise<void> => {
-      const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': `example-${++count}` }
-      const body = JSON.stringify({ template, arguments: given })
-      const answer = await rig.http('/v1/transactions/execute', { method: 'POST', headers, body })
+      const answer = await rig.post('/v1/transactions/execute', { template, arguments: given }, { token })
       const told = (await answer.json()) as Record<string, unknown>
       assert.equal(told['status'], 'success', JSON.stringify(told))
     }

@@ -5,11 +5,11 @@ import * as fc from 'fast-check'
 import { Account, Asset, Keypair, Networks, Operation, TransactionBuilder } from '@stellar/stellar-sdk'
 import { toHex } from '../../../src/bytes/hex.ts'
 import { SignerError } from '../../../src/domain/errors.ts'
-import type { EnvelopeProvider } from '../../../src/domain/provider.ts'
 import { demoPolicy, type PolicyDocument } from '../../../src/policy/index.ts'
 import { signBatch } from '../../../src/service/batch.ts'
 import type { SignDeps } from '../../../src/service/types.ts'
-import { NOW, openRig, problemOf, type Rig, type RigOptions } from '../../support/rig.ts'
+import { openRigWithOutages } from '../../support/outage.ts'
+import { NOW, problemOf, type Rig, type RigOptions } from '../../support/rig.ts'
 
 const LONG = process.env['COUNTERSIGN_TEST_LONG'] === '1'
 const RUNS = LONG ? 10_000 : process.versions['bun'] === undefined ? 25 : 250
@@ -25,26 +25,12 @@ type Item = { readonly key: string; readonly payload: object }
 
 /** `treasury` and `desk` pay; `strict` may do nothing; `down` names those whose key service is out. */
 async function openHouse(options: RigOptions = {}) {
-  const down = new Set<string>()
-  const references = new Map<string, string>()
-  const provider = (real: EnvelopeProvider): EnvelopeProvider => ({
-    ...real,
-    sign: async (reference, input, call) => {
-      if (!down.has(references.get(reference) ?? '')) return real.sign(reference, input, call)
-      throw new SignerError('provider/unavailable', { provider: 'mock', reason: 'is down' })
-    },
-  })
   const keys = [{ name: 'desk' }, { name: 'strict', policy: { version: 1 } as const }, ...(options.keys ?? [])]
-  const rig = await openRig({ ...options, provider, keys, log: 'memory' })
-  for (const [name, { bindings }] of rig.keys) references.set(bindings[0]?.reference ?? '', name)
+  const { rig, down } = await openRigWithOutages({ ...options, keys, log: 'memory' })
   let count = 0
   const token = await rig.token(['sign:*'])
   const ask = (requests: readonly Item[], key = `batch-${++count}`) =>
-    rig.http('/v1/sign-batch', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': key, authorization: `Bearer ${token}` },
-      body: JSON.stringify({ requests }),
-    })
+    rig.post('/v1/sign-batch', { requests }, { idempotencyKey: key, token })
   const results = async (response: Promise<Response>): Promise<readonly Result[]> => {
     const answer = await response
     assert.equal(answer.status, 200, await answer.clone().text())

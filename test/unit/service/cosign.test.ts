@@ -13,12 +13,11 @@ import {
 } from '@stellar/stellar-sdk'
 import { toHex } from '../../../src/bytes/hex.ts'
 import { signaturesOf, withSignatures } from '../../../src/chains/stellar/index.ts'
-import { SignerError } from '../../../src/domain/errors.ts'
-import type { EnvelopeProvider } from '../../../src/domain/provider.ts'
 import { cosignRoutes } from '../../../src/http/routes-cosign.ts'
 import { demoPolicy, type PolicyDocument } from '../../../src/policy/index.ts'
 import { cosign } from '../../../src/service/cosign.ts'
-import { NOW, openRig, problemOf, type Rig, type RigOptions } from '../../support/rig.ts'
+import { openRigWithOutages } from '../../support/outage.ts'
+import { NOW, problemOf, type Rig, type RigOptions } from '../../support/rig.ts'
 
 const NAMES = Array.from({ length: 20 }, (_, n) => `channel-${n + 1}`)
 const MINUTE = 60
@@ -37,39 +36,21 @@ interface Told {
 
 /** Twenty channels beside the treasury; `down` names those whose key service is out. */
 async function openHouse({ channels = 3, ...options }: RigOptions & { readonly channels?: number } = {}) {
-  const down = new Set<string>()
-  const references = new Map<string, string>()
-  const provider = (real: EnvelopeProvider): EnvelopeProvider => ({
-    ...real,
-    sign: async (reference, input, call) => {
-      if (down.has(references.get(reference) ?? '')) {
-        throw new SignerError('provider/unavailable', { provider: 'mock', reason: 'is down' })
-      }
-      return real.sign(reference, input, call)
-    },
-  })
-  const rig = await openRig({
+  const { rig, down } = await openRigWithOutages({
     ...options,
-    provider,
     keys: [...NAMES.slice(0, channels).map(name => ({ name })), ...(options.keys ?? [])],
     log: 'memory',
     families: room => [cosignRoutes(request => cosign(room.deps, request))],
   })
-  for (const [name, { bindings }] of rig.keys) references.set(bindings[0]?.reference ?? '', name)
   let count = 0
   const ask = async (
     keys: readonly unknown[],
     xdr: string,
     over: { key?: string; token?: string; body?: object } = {},
   ) =>
-    rig.http('/v1/cosign', {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'idempotency-key': over.key ?? `cosign-${++count}`,
-        authorization: `Bearer ${over.token ?? (await rig.token())}`,
-      },
-      body: JSON.stringify(over.body ?? { keys, payload: { type: 'stellar-transaction', xdr } }),
+    rig.post('/v1/cosign', over.body ?? { keys, payload: { type: 'stellar-transaction', xdr } }, {
+      idempotencyKey: over.key ?? `cosign-${++count}`,
+      token: over.token ?? (await rig.token()),
     })
   return { rig, down, ask }
 }

@@ -350,11 +350,8 @@ test('M-61 the change of signers goes through the service: the old version adds,
 test('M-61 an EVM key: another address, and both versions sign in the overlap', async () => {
   const rig = await openRig({ keys: [{ name: 'hot', chain: 'evm', policy: JSON.parse(demoEvmPolicy().text) }] })
   const deps = rotationDeps(rig)
-  const body = JSON.stringify({ type: 'evm-message', message: 'Countersign demo' })
   const signed = async (path: string) => {
-    const authorization = `Bearer ${await rig.token()}`
-    const headers = { authorization, 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() }
-    const response = await rig.http(`/v1/keys/hot/${path}`, { method: 'POST', headers, body })
+    const response = await rig.post(`/v1/keys/hot/${path}`, { type: 'evm-message', message: 'Countersign demo' })
     const answer = (await response.json()) as { keyVersion: number; address: Hex; evmSignature: Hex; code?: string }
     if (response.status !== 200) return answer.code
     const { address, evmSignature: signature } = answer

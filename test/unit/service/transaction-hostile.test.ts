@@ -1,18 +1,12 @@
 /** A node that is late, or that would like more signed than it needs. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  Account,
-  Asset,
-  type FeeBumpTransaction,
-  Operation,
-  type Transaction,
-  TransactionBuilder,
-} from '@stellar/stellar-sdk/base'
+import { TransactionBuilder } from '@stellar/stellar-sdk/base'
 import { passphraseOf } from '../../../src/chains/stellar/index.ts'
 import type { StellarNetwork, Submission, TransactionStatus } from '../../../src/domain/stellar-network.ts'
 import { send } from '../../../src/service/transactions/send.ts'
-import { alice, bob } from '../../fuzz/xdr-corpus.ts'
+import { bob } from '../../fuzz/xdr-corpus.ts'
+import { hashOf, unsignedPayment } from '../../support/payment.ts'
 import { problemOf } from '../../support/rig.ts'
 import { addressOf, openRevocations, revocation, VAULT_A, vaultTemplate } from '../../support/revocations.ts'
 
@@ -22,24 +16,14 @@ const BAD_SEQUENCE: Submission = {
   reason: 'its sequence number is not the next one',
 }
 
-const networkPassphrase = passphraseOf('testnet')
-
-function payment(): Transaction {
-  const timebounds = { minTime: 0, maxTime: 0 }
-  return new TransactionBuilder(new Account(alice, '41'), { fee: '100', networkPassphrase, timebounds })
-    .addOperation(Operation.payment({ destination: bob, asset: Asset.native(), amount: '1' }))
-    .build()
-}
-const hex = (transaction: Transaction | FeeBumpTransaction): string => Buffer.from(transaction.hash()).toString('hex')
-
 /** @param statuses by hash one answer after the other, the last one for ever */
 function sending(answer: Submission, statuses: readonly TransactionStatus[], bump?: readonly TransactionStatus[]) {
   let now = 0
   const asked = new Map<string, number>()
-  const inner = payment()
+  const inner = unsignedPayment('41', 0)
   const sent =
-    bump === undefined ? inner : TransactionBuilder.buildFeeBumpTransaction(bob, '500', inner, networkPassphrase)
-  const answers = new Map([[hex(inner), statuses], ...(bump === undefined ? [] : [[hex(sent), bump] as const])])
+    bump === undefined ? inner : TransactionBuilder.buildFeeBumpTransaction(bob, '500', inner, passphraseOf('testnet'))
+  const answers = new Map([[hashOf(inner), statuses], ...(bump === undefined ? [] : [[hashOf(sent), bump] as const])])
   const network: StellarNetwork = {
     name: 'testnet',
     latestLedger: async () => ({ sequence: 10, closedAt: now }),
@@ -54,7 +38,7 @@ function sending(answer: Submission, statuses: readonly TransactionStatus[], bum
   }
   const end = send({
     network,
-    signed: { hash: hex(sent), envelope: sent.toXDR() },
+    signed: { hash: hashOf(sent), envelope: sent.toXDR() },
     expiresAt: null,
     clock: { now: () => now, sleep: async ms => void (now += ms) },
     pollMs: 1_000,

@@ -6,12 +6,13 @@ import { buildCall } from '../../../src/chains/stellar/index.ts'
 import type { AuditRecord } from '../../../src/domain/audit.ts'
 import { isSignerError, SignerError } from '../../../src/domain/errors.ts'
 import { CONTRACT_INTEGERS } from '../../../src/domain/stellar.ts'
-import type { ArgumentShape, PreparedTransaction, TemplateArgument } from '../../../src/domain/transactions.ts'
+import type { ArgumentShape, TemplateArgument } from '../../../src/domain/transactions.ts'
 import { fillTemplate, rangeOf } from '../../../src/service/transactions/arguments.ts'
 import { PREPARED_EVENT, preparedDetail, preparedIn } from '../../../src/service/transactions/journal.ts'
 import { Turns } from '../../../src/service/transactions/turns.ts'
 import { entryText } from '../../../src/audit/entry.ts'
 import { alice, bob, contractId } from '../../fuzz/xdr-corpus.ts'
+import { samplePrepared } from '../store/samples.ts'
 
 const open = (shape: ArgumentShape, more: Partial<TemplateArgument> = {}): TemplateArgument => ({
   ...{ name: 'a', as: 'argument', shape },
@@ -157,18 +158,7 @@ test('M-25 what a template fixes callers cannot give; the address of a key stand
   }
 })
 
-const prepared = (envelope: string): PreparedTransaction => ({
-  network: 'testnet',
-  template: 'batch-revoke',
-  envelope,
-  hash: '11'.repeat(32),
-  authorizers: [{ entry: 0, key: 'admin' }],
-  signers: ['operator'],
-  source: 'operator',
-  feeSource: null,
-  feeBump: null,
-  expiresAt: 1,
-})
+const prepared = (envelope: string) => samplePrepared({ envelope, expiresAt: 1 })
 const entry = { scope: 'tester', key: 'k', fingerprint: 'ab'.repeat(32), at: 5 }
 const recorded = (detail: object): AuditRecord => {
   const event = { kind: 'event', auditId: 'a', event: PREPARED_EVENT, actor: { subject: 's', peer: 'p' }, detail }

@@ -277,7 +277,7 @@ test('M-25 what a network refuses for good is typed with code and hash, and stay
   account.sequence += 5n // somebody else used the account
   const problem = await world.pass(world.post(EXECUTE, BOTH, { key: 'late' }))
   const told = await bodyOf(problem)
-  assert.deepEqual([problem.status, told['code']], [422, 'transaction/rejected'])
+  assert.deepEqual([problem.status, told['code'], told['resultCode']], [422, 'transaction/rejected', 'txBadSeq'])
   assert.match(String(told['hash']), /^[0-9a-f]{64}$/)
   assert.deepEqual(await bodyOf(await world.pass(world.post(EXECUTE, BOTH, { key: 'late' }))).then(strip), strip(told))
   assert.deepEqual(world.stub.accepted, [])

@@ -2,6 +2,7 @@ import { toHex } from '../../../src/bytes/hex.ts'
 import { sha256 } from '../../../src/bytes/sha256.ts'
 import type { Binding, EnvelopeRow, Key, KeyVersion } from '../../../src/domain/key.ts'
 import type { IdempotencyEntry, StoredResult } from '../../../src/domain/ports.ts'
+import type { PreparedTransaction } from '../../../src/domain/transactions.ts'
 
 export interface Addition {
   key: Key
@@ -64,5 +65,19 @@ export const sampleResult = (over: Partial<StoredResult> = {}): StoredResult => 
   custody: 'native',
   auditId: 'a_1',
   requestId: 'req_1',
+  ...over,
+})
+
+export const samplePrepared = (over: Partial<PreparedTransaction> = {}): PreparedTransaction => ({
+  network: 'testnet',
+  template: 'batch-revoke',
+  envelope: 'AAAA',
+  hash: '11'.repeat(32),
+  authorizers: [{ entry: 0, key: 'admin' }],
+  signers: ['operator'],
+  source: 'operator',
+  feeSource: null,
+  feeBump: null,
+  expiresAt: 1_700_000_300_000,
   ...over,
 })

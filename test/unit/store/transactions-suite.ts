@@ -1,27 +1,13 @@
 import assert from 'node:assert/strict'
-import type { PreparedTransaction } from '../../../src/domain/transactions.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { withCode } from '../../support/audit-world.ts'
-import { sampleEntry } from './samples.ts'
+import { sampleEntry, samplePrepared as prepared } from './samples.ts'
 import type { Testing, With } from './store-suite.ts'
 
 const START = 1_700_000_000_000
 const LEASE = START + 30_000
 const at = (key: string, time = START, fingerprint = '0a'.repeat(32)) => sampleEntry({ key, at: time, fingerprint })
 
-const prepared = (change: Partial<PreparedTransaction> = {}): PreparedTransaction => ({
-  network: 'testnet',
-  template: 'batch-revoke',
-  envelope: 'AAAA',
-  hash: '11'.repeat(32),
-  authorizers: [{ entry: 0, key: 'admin' }],
-  signers: ['operator'],
-  source: 'operator',
-  feeSource: null,
-  feeBump: null,
-  expiresAt: START + 300_000,
-  ...change,
-})
 const signed = { hash: '22'.repeat(32), envelope: 'BBBB' }
 const end = { status: 'success', ledger: 7, result: 'AAAAAQ==' } as const
 const inFlight = withCode('idempotency/in-flight')

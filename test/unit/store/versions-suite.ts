@@ -8,7 +8,7 @@ import type { Testing, With } from './store-suite.ts'
 type NextVersion = Parameters<KeyRegistry['addVersion']>[0]
 
 /** The next version of `treasury`, with a public key of its own. */
-export function sampleVersion(version: number, state: VersionState = 'pending'): NextVersion {
+function sampleVersion(version: number, state: VersionState = 'pending'): NextVersion {
   const { version: first, binding } = sampleAddition('treasury')
   return {
     version: { ...first, version, state, publicKey: new Uint8Array(32).fill(10 + version), address: `G-${version}` },

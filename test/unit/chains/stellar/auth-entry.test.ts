@@ -12,48 +12,23 @@ import {
 import { toBase64 } from '../../../../src/bytes/base64.ts'
 import { fromHex, toHex } from '../../../../src/bytes/hex.ts'
 import { sha256 } from '../../../../src/bytes/sha256.ts'
-import { stellarPayloads } from '../../../../src/chains/stellar/index.ts'
-import { isSignerError } from '../../../../src/domain/errors.ts'
-import type { Asked, Signatory } from '../../../../src/domain/payload.ts'
+import type { Asked } from '../../../../src/domain/payload.ts'
 import type { StellarAuthorizationView } from '../../../../src/domain/stellar.ts'
-import { contractId, invocationTree, sourceAuthorization, testKey } from '../../../fuzz/xdr-corpus.ts'
+import { contractId, invocationTree, scAddress, sourceAuthorization, testKey } from '../../../fuzz/xdr-corpus.ts'
+import { askPayload, assertInvalid, signatoryOf } from './samples.ts'
 
 const alice = testKey('alice')
 const bob = testKey('bob')
 const carol = testKey('carol')
-const signatory = (key: Keypair = alice, network = 'testnet'): Signatory => ({
-  key: 'treasury',
-  version: 1,
-  chain: 'stellar',
-  network,
-  address: key.publicKey(),
-})
-
-const ask = (fields: Record<string, unknown>, who = signatory()): Asked => {
-  const parse = stellarPayloads['stellar-auth-entry']
-  assert.ok(parse)
-  return parse({ type: 'stellar-auth-entry', ...fields }, who)
-}
+const signatory = (key: Keypair = alice, network = 'testnet') => signatoryOf(key.publicKey(), network)
+const ask = (fields: Record<string, unknown>, who = signatory()): Asked => askPayload('stellar-auth-entry', fields, who)
 const viewOf = ({ view }: Asked): StellarAuthorizationView => {
   assert.ok(view.kind === 'authorization')
   return view
 }
 const refused = (fields: Record<string, unknown>, field: string, reason: RegExp, who = signatory()): void => {
-  assert.throws(
-    () => ask(fields, who),
-    error => {
-      assert.ok(isSignerError(error) && error.code === 'payload/invalid', String(error))
-      assert.equal(error.detail.field, field)
-      assert.match(error.detail.reason, reason)
-      return true
-    },
-  )
+  assertInvalid(() => ask(fields, who), field, reason)
 }
-
-const scAddress = (address: string): xdr.ScAddress =>
-  address.startsWith('C')
-    ? xdr.ScAddress.scAddressTypeContract(new xdr.ContractId(StrKey.decodeContract(address)))
-    : xdr.ScAddress.scAddressTypeAccount(xdr.AccountId.publicKeyTypeEd25519(StrKey.decodeEd25519PublicKey(address)))
 
 type Form = 'sorobanCredentialsAddress' | 'sorobanCredentialsAddressV2'
 

@@ -12,8 +12,7 @@ import {
   xdr,
 } from '@stellar/stellar-sdk/base'
 import { stellarPayloads, withoutSignatures } from '../../../../src/chains/stellar/index.ts'
-import { isSignerError } from '../../../../src/domain/errors.ts'
-import type { Asked, Signatory } from '../../../../src/domain/payload.ts'
+import type { Asked } from '../../../../src/domain/payload.ts'
 import type { ChallengeView } from '../../../../src/domain/stellar.ts'
 import { demoPolicy, decide } from '../../../../src/policy/index.ts'
 import {
@@ -28,38 +27,22 @@ import {
   v0,
   v1,
 } from '../../../fuzz/xdr-corpus.ts'
+import { askPayload, assertInvalid, signatoryOf } from './samples.ts'
 
 const server = testKey('server')
 const client = testKey('alice')
 const wallet = testKey('wallet')
 const TESTNET = Networks.TESTNET
 
-const signatory = (key: Keypair, network = 'testnet'): Signatory => ({
-  key: 'treasury',
-  version: 1,
-  chain: 'stellar',
-  network,
-  address: key.publicKey(),
-})
-const ask = (fields: Record<string, unknown>, key: Keypair = client, network = 'testnet'): Asked => {
-  const parse = stellarPayloads['stellar-challenge']
-  assert.ok(parse)
-  return parse({ type: 'stellar-challenge', ...fields }, signatory(key, network))
-}
+const signatory = (key: Keypair, network = 'testnet') => signatoryOf(key.publicKey(), network)
+const ask = (fields: Record<string, unknown>, key: Keypair = client, network = 'testnet'): Asked =>
+  askPayload('stellar-challenge', fields, signatory(key, network))
 const viewOf = ({ view }: Asked): ChallengeView => {
   assert.ok(view.kind === 'challenge')
   return view
 }
 const refused = (fields: Record<string, unknown>, field: string, reason: RegExp, key: Keypair = client): void => {
-  assert.throws(
-    () => ask(fields, key),
-    error => {
-      assert.ok(isSignerError(error) && error.code === 'payload/invalid', String(error))
-      assert.equal(error.detail.field, field, error.detail.reason)
-      assert.match(error.detail.reason, reason)
-      return true
-    },
-  )
+  assertInvalid(() => ask(fields, key), field, reason)
 }
 
 /** The SDK issues. */

@@ -5,28 +5,15 @@ import { fromBase64, toBase64 } from '../../../../src/bytes/base64.ts'
 import { toHex } from '../../../../src/bytes/hex.ts'
 import { sha256 } from '../../../../src/bytes/sha256.ts'
 import { verifySignature } from '../../../../src/bytes/verify.ts'
-import { stellarPayloads } from '../../../../src/chains/stellar/index.ts'
-import { isSignerError } from '../../../../src/domain/errors.ts'
-import type { Asked, Signatory } from '../../../../src/domain/payload.ts'
+import type { Asked } from '../../../../src/domain/payload.ts'
 import { alice } from '../../../fuzz/xdr-corpus.ts'
 import sep53 from '../../../vectors/sep-0053/messages.json' with { type: 'json' }
+import { askPayload, assertInvalid, signatoryOf } from './samples.ts'
 
-const who: Signatory = { key: 'k', version: 1, chain: 'stellar', network: 'testnet', address: alice }
-const ask = (type: string, fields: Record<string, unknown>): Asked => {
-  const parse = stellarPayloads[type]
-  assert.ok(parse)
-  return parse({ type, ...fields }, who)
-}
+const who = signatoryOf(alice)
+const ask = (type: string, fields: Record<string, unknown>): Asked => askPayload(type, fields, who)
 const refused = (type: string, fields: Record<string, unknown>, field: string, reason: RegExp): void => {
-  assert.throws(
-    () => ask(type, fields),
-    error => {
-      assert.ok(isSignerError(error) && error.code === 'payload/invalid', String(error))
-      assert.equal(error.detail.field, field)
-      assert.match(error.detail.reason, reason)
-      return true
-    },
-  )
+  assertInvalid(() => ask(type, fields), field, reason)
 }
 
 test('M-23 SEP-53: the signatures of the specification are over what we would sign', async () => {

@@ -1,4 +1,4 @@
-import { SignerError } from '../../domain/errors.ts'
+import { SignerError } from '../domain/errors.ts'
 
 const REASON_CHARS_MAX = 240
 

@@ -1,1 +1,0 @@
-export { type CompactJws, hasExactly, readCompact, readJsonObject } from '../bytes/jws.ts'

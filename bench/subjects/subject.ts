@@ -15,9 +15,8 @@ export interface Subject {
 
 /** What everybody but the service signs: a payment on Stellar's test network, by its hash. */
 const PAYMENT = { type: 'stellar-transaction', xdr: EXAMPLE_XDR } as const
-export const HASH: Uint8Array =
-  fromHex(parseFor(PAYMENT, { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '' }).hash) ??
-  new Uint8Array()
+const NOBODY = { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '', account: '' } as const
+export const HASH: Uint8Array = fromHex(parseFor(PAYMENT, NOBODY).hash) ?? new Uint8Array()
 
 export const textOf = (signature: Uint8Array | undefined): string => toBase64(signature ?? new Uint8Array())
 

@@ -9,7 +9,7 @@ import { platformSources } from './platform.ts'
 import { type AwsKmsConfig, awsKmsSchema } from './config.ts'
 import { describeKey } from './describe.ts'
 import { importKey } from './import.ts'
-import { scheduleDestroy, setState } from './states.ts'
+import { scheduleDestroy, setState, WINDOW_DAYS_MAX } from './states.ts'
 import { isKeyArn, SPELLING, textOf } from './translate.ts'
 
 /**
@@ -62,6 +62,7 @@ export async function createAdmin(config: AwsKmsConfig, world: ProviderWorld): P
     importKey: (what, call) => importKey(parts, what, call),
     disable: (key, call) => setState(parts, 'DisableKey', key, call),
     enable: (key, call) => setState(parts, 'EnableKey', key, call),
+    waitDaysMax: WINDOW_DAYS_MAX,
     scheduleDestroy: (key, { days }, call) => scheduleDestroy(parts, key, days, call),
   } satisfies KeyAdmin)
 }

@@ -13,7 +13,7 @@ import { requireArn } from './translate.ts'
 
 /** AWS KMS API reference, ScheduleKeyDeletion. */
 const WINDOW_DAYS_MIN = 7
-const WINDOW_DAYS_MAX = 30
+export const WINDOW_DAYS_MAX = 30
 
 /** What states are set with. */
 export interface Parts {
@@ -53,14 +53,19 @@ export async function scheduleDestroy(
     return destruction(name, key, output.KeyId, output.DeletionDate)
   } catch (error) {
     if (!isSignerError(error) || error.code !== 'provider/refused') throw error
-    const { output } = await client.attempt({ name: 'DescribeKey', kind: 'read' }, call, (kms, options) =>
+    if (isUnknown(error)) return { absent: true }
+    const look = client.attempt({ name: 'DescribeKey', kind: 'read' }, call, (kms, options) =>
       kms.send(new DescribeKeyCommand({ KeyId: key }), options),
     )
-    const { Arn, KeyState, DeletionDate } = output.KeyMetadata ?? {}
+    // What was asked is the destruction: who may not look either hears why that was refused.
+    const { Arn, KeyState, DeletionDate } = (await look.catch(() => undefined))?.output.KeyMetadata ?? {}
     if (KeyState !== 'PendingDeletion') throw error
     return destruction(name, key, Arn, DeletionDate)
   }
 }
+
+const isUnknown = ({ cause }: Error): boolean =>
+  (cause as { name?: unknown } | null | undefined)?.name === 'NotFoundException'
 
 function destruction(provider: string, key: KeyRef, answered: unknown, date: unknown): Destruction {
   requireSame(key, answered)

@@ -10,7 +10,7 @@ import { type About, malformed } from './integrity.ts'
 import { ringName } from './names.ts'
 import { openWire } from './open.ts'
 import { SPELLING } from './translate.ts'
-import { destroy, setState } from './states.ts'
+import { destroy, setState, WINDOW_DAYS_MAX } from './states.ts'
 import { OPERATIONS, textIn, type WireFields } from './wire.ts'
 
 /** A fresh asymmetric version, above all in an HSM, is generated after the answer. */
@@ -91,6 +91,7 @@ export async function createAdmin(given: GcpKmsConfig, world: ProviderWorld): Pr
     importKey: (what, call) => importKey({ ...parts, ring, createKey }, what, idOf(what.label, world), call),
     disable: (key, call) => setState(parts, 'DISABLED', key, call),
     enable: (key, call) => setState(parts, 'ENABLED', key, call),
+    waitDaysMax: WINDOW_DAYS_MAX,
     scheduleDestroy: (key, { days }, call) => destroy(parts, key, days, call),
   } satisfies KeyAdmin)
 }

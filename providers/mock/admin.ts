@@ -89,6 +89,7 @@ export async function createAdmin(config: MockConfig, world: ProviderWorld): Pro
       requireLive(name, call, false)
       set(key, undefined)
     },
+    waitDaysMax: WINDOW_DAYS_MAX,
     async scheduleDestroy(key, { days }, call) {
       requireLive(name, call, false)
       requireDays(key, days, WINDOW_DAYS_MAX)

@@ -4,7 +4,7 @@ import type { Call, KeyAdmin } from '../../src/domain/provider.ts'
 import { malformed } from '../judgement.ts'
 import type { ProviderWorld } from '../world.ts'
 import type { VaultTransitConfig } from './config.ts'
-import { describeKey, readKey } from './describe.ts'
+import { describeKey, isThere, readKey } from './describe.ts'
 import { importKey } from './import.ts'
 import { isFresh, KEPT } from './kept.ts'
 import { openVaultClient } from './provider.ts'
@@ -23,7 +23,7 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
 
   async function make(type: 'ed25519' | 'aes256-gcm96', label: string, call: Call): Promise<string> {
     const name = keyName(label, world.random.bytes(8))
-    if (await exists(name, call)) throw new SignerError('key/exists', { key: `${mount}/${name}` })
+    if (await isThere(client, name, call)) throw new SignerError('key/exists', { key: `${mount}/${name}` })
     const { output, providerRequestId } = await client.attempt(
       { name: 'CreateKey', kind: 'effect' },
       { method: 'POST', path: `${mount}/keys/${name}`, body: { type, ...KEPT } },
@@ -39,14 +39,6 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
     throw malformed(provider, reason, providerRequestId)
   }
 
-  async function exists(name: string, call: Call): Promise<boolean> {
-    const record = await client.look({ method: 'GET', path: `${mount}/keys/${name}` }, 'with token', call, 'ReadKey')
-    if (record.output !== undefined) return true
-    // Only this is "no such key": a mount that is not there answers 404 too, with words.
-    if (record.answered && record.status === 404 && record.texts.length === 0) return false
-    throw client.told(record)
-  }
-
   return Object.freeze({
     async create({ scheme, label }, call) {
       if (scheme !== 'ed25519') {
@@ -59,10 +51,11 @@ export async function createAdmin(config: VaultTransitConfig, world: ProviderWor
     createWrappingKey: async ({ label }, call) => `${mount}/${await make('aes256-gcm96', label, call)}`,
     async importKey(what, call) {
       const name = keyName(what.label, world.random.bytes(8))
-      return importKey({ client, world, exists }, what, name, call)
+      return importKey({ client, world, exists: (key, own) => isThere(client, key, own) }, what, name, call)
     },
     disable: (key, call) => disable(client, key, call),
     enable: (key, call) => enable(client, key, call),
+    waitDaysMax: 0, // it gives up at once or not at all
     scheduleDestroy: (key, { days }, call) => destroy(client, key, days, call),
   } satisfies KeyAdmin)
 }

@@ -51,6 +51,16 @@ export async function readKey(
   return { data, ...(providerRequestId === undefined ? {} : { providerRequestId }) }
 }
 
+/** @throws what `attempt` would, when the answer says neither */
+export async function isThere(client: VaultClient, name: string, call: Call): Promise<boolean> {
+  const path = `${client.mount}/keys/${name}`
+  const record = await client.look({ method: 'GET', path }, 'with token', call, 'ReadKey')
+  if (record.output !== undefined) return true
+  // Only this is "no such key": a mount that is not there answers 404 too, with words.
+  if (record.answered && record.status === 404 && record.texts.length === 0) return false
+  throw client.told(record)
+}
+
 function requireName(data: JsonObject, key: KeyRef, name: string, wrong: (reason: string) => Error): void {
   const answered = data['name']
   if (typeof answered !== 'string') throw wrong('the answer does not name its key')

@@ -2,7 +2,7 @@ import { SignerError } from '../../src/domain/errors.ts'
 import type { Call, Destruction, KeyRef } from '../../src/domain/provider.ts'
 import { malformed } from '../judgement.ts'
 import type { VaultClient } from './client.ts'
-import { readKey } from './describe.ts'
+import { isThere, readKey } from './describe.ts'
 import { requirePinned } from './reference.ts'
 import type { Operation } from './translate.ts'
 import type { JsonObject } from './wire.ts'
@@ -18,6 +18,8 @@ interface Held {
   readonly latest: number
   /** Versions from here on sign. */
   readonly first: number
+  /** Versions before it were trimmed: their private keys are gone. */
+  readonly kept: number
 }
 
 async function hold(client: VaultClient, operation: Operation['name'], key: KeyRef, call: Call): Promise<Held> {
@@ -30,7 +32,8 @@ async function hold(client: VaultClient, operation: Operation['name'], key: KeyR
     numberOf(client, data, 'min_encryption_version'),
     numberOf(client, data, 'min_decryption_version'),
   )
-  if (version <= latest) return { name, version, latest, first }
+  const kept = data['min_available_version'] === undefined ? 0 : numberOf(client, data, 'min_available_version')
+  if (version <= latest) return { name, version, latest, first, kept }
   const reason = `${operation}: the key has no version ${version}`
   throw new SignerError('provider/refused', { provider: client.name, reason })
 }
@@ -74,7 +77,8 @@ export async function enable(client: VaultClient, key: KeyRef, call: Call): Prom
 
 /**
  * Transit gives a key up at once or not at all: a key of one version is deleted, older versions are trimmed.
- * @throws `key/unsupported` for any wait, and while an older version may sign, which would go too
+ * @throws `key/unsupported` for any wait, and while an older version is there, which would go too: one that was stopped may be
+ *         enabled again
  */
 export async function destroy(client: VaultClient, key: KeyRef, days: number, call: Call): Promise<Destruction> {
   if (days !== 0) {
@@ -85,11 +89,18 @@ export async function destroy(client: VaultClient, key: KeyRef, days: number, ca
       reason,
     })
   }
+  const { name: asked } = requirePinned(client.name, 'DeleteKey', client.mount, key)
+  if (!(await isThere(client, asked, call))) return { absent: true }
   const held = await hold(client, 'DeleteKey', key, call)
-  const { name, version, latest, first } = held
+  const { name, version, latest, first, kept } = held
+  if (version < kept) return {}
   if (latest === 1) {
     await deleteKey(client, name, call)
     return {}
+  }
+  if (version > Math.max(1, kept)) {
+    const reason = `Transit gives a version up only with all before it, and version ${Math.max(1, kept)} is still there: give it up first`
+    throw new SignerError('key/unsupported', { key, wanted: 'destroy', reason })
   }
   if (first <= version) await raise(client, key, held, call)
   const next = version + 1

@@ -17,6 +17,7 @@ export const PERMISSIONS = [
   'keys:restore',
   'keys:revoke',
   'keys:unrevoke',
+  'keys:destroy',
   'flags:set',
   'policies:read',
   'policies:propose',
@@ -51,7 +52,16 @@ export const ROLE_PERMISSIONS = {
   ],
   /** Sees everything, changes nothing. */
   auditor: ['audit:read', 'admins:read', 'keys:read', 'policies:read', 'tokens:read', 'status:read'],
-  'key-admin': ['keys:create', 'keys:bind', 'keys:restore', 'keys:revoke', 'keys:read', 'policies:read', 'status:read'],
+  'key-admin': [
+    'keys:create',
+    'keys:bind',
+    'keys:restore',
+    'keys:revoke',
+    'keys:destroy',
+    'keys:read',
+    'policies:read',
+    'status:read',
+  ],
   'policy-admin': [
     'policies:propose',
     'policies:activate',

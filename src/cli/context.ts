@@ -5,8 +5,10 @@ import type { World } from '../domain/ports.ts'
 import type { Chain } from '../domain/key.ts'
 import type { Scheme } from '../domain/provider.ts'
 import type { LocalAdmins } from '../service/control/local-admins.ts'
+import type { DestroyPlan, DestroyReport, DestroyWish } from '../service/destroy.ts'
 import type { Inventory } from '../service/inventory.ts'
 import type { KeyView, PlaceView } from '../service/keys.ts'
+import type { PinOptions, PinReport } from '../service/pins.ts'
 import type { RunOptions } from '../service/migrate/run.ts'
 import type { SeedJob, SeedReport } from '../service/migrate/seed.ts'
 import type { BlobsJob, PassphraseRowsJob } from '../service/migrate/sources.ts'
@@ -21,6 +23,7 @@ import type {
   SignerWish,
   StepWish,
 } from '../service/rotate/index.ts'
+import type { Sweep, SweepWish } from '../service/sweep/index.ts'
 
 /** What a command may do to the outside. In tests all of it is memory. */
 export interface Terminal {
@@ -53,6 +56,9 @@ export interface Services {
   openMigration(config: Config): Promise<MigrationRoom>
   openRewrap(config: Config): Promise<RewrapRoom>
   openInventory(config: Config): Promise<InventoryRoom>
+  openDestroy(config: Config): Promise<DestroyRoom>
+  /** @param options  `proof`: seeds are opened. `quarantine`: the registry is written, so the store must be free. */
+  openPins(config: Config, options: { readonly proof: boolean; readonly quarantine: boolean }): Promise<PinRoom>
   openRotation(config: Config): Promise<RotationRoom>
   openAdmins(config: Config): Promise<AdminRoom>
   /** Flags of routing, beside a running service or without one. */
@@ -196,8 +202,8 @@ export interface KeyRoom {
   importPassphraseRow(options: ImportPassphraseRow): Promise<KeyView>
   list(): Promise<readonly KeyView[]>
   show(name: string): Promise<KeyView & { readonly policy: unknown; readonly bindings: readonly PlaceView[] }>
-  /** Out of quarantine, once the key has proved itself again. */
-  restore(name: string): Promise<KeyView>
+  /** Out of quarantine, once the key has proved itself again. @param version  where several are in quarantine */
+  restore(name: string, version?: number): Promise<KeyView>
   /** Stops a key, or one version of it. */
   revoke(name: string, wish: { readonly version?: number; readonly reason: string }): Promise<Revocation>
   /** One more place of the same public key, once it has proved that it is there. Wipes the seed. */
@@ -223,9 +229,22 @@ export interface RewrapRoom {
   close(): Promise<void>
 }
 
+/** The end of keys. Owns the store while it is open, unless the store is shared. */
+export interface DestroyRoom {
+  /** Changes nothing. */
+  plan(name: string, wish: DestroyWish): Promise<DestroyPlan>
+  destroy(name: string, wish: DestroyWish): Promise<DestroyReport>
+  close(): Promise<void>
+}
+
 export interface InventoryRoom {
   /** @param ask  whether key services are asked what protects their keys */
   take(options: { readonly ask: boolean }): Promise<Inventory>
+  close(): Promise<void>
+}
+
+export interface PinRoom {
+  check(options: Omit<PinOptions, 'paceMs'>): Promise<PinReport>
   close(): Promise<void>
 }
 
@@ -238,6 +257,8 @@ export interface RotationRoom {
   step(name: string, step: RotationStep, wish: StepWish): Promise<RotationReport>
   /** The transaction that changes the signers of the account. @param wish  without `state` the network is asked */
   signers(name: string, wish: SignersWish): Promise<SignerTransaction>
+  /** What is left to move to the new address of an EVM key, read from the chain. */
+  sweep(name: string, wish: SweepWish): Promise<Sweep>
   close(): Promise<void>
 }
 
@@ -257,6 +278,8 @@ export interface NewKey {
   readonly policy?: string
   /** True: its public key may be behind another name on this network too. */
   readonly shared?: boolean
+  /** Stellar: the account that it signs for; absent: its own address. */
+  readonly account?: string
 }
 export type BindKey = { readonly name: string; readonly provider: string } & (
   | { readonly reference: string }

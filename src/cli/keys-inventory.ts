@@ -67,7 +67,7 @@ const cellsOf = (entry: InventoryEntry): string[] => [
   entry.cryptoPeriodDays === undefined ? 'none' : String(entry.cryptoPeriodDays),
   day(entry.nextRotation),
   entry.overdue ? 'OVERDUE' : 'no',
-  entry.address,
+  entry.account === entry.address ? entry.address : `${entry.address} for ${entry.account}`,
 ]
 
 /** In the order of the places, so that the columns can be read together. */

@@ -4,14 +4,17 @@ import type { KeyView } from '../service/keys.ts'
 import { SEED_BYTES_MAX } from './address.ts'
 import type { BindKey, CliContext, ImportPassphraseRow, KeyRoom, NewKey } from './context.ts'
 import { readInput, usage } from './input.ts'
+import { checkCommand } from './keys-check.ts'
+import { destroyCommand } from './keys-destroy.ts'
 import { inventoryCommand } from './keys-inventory.ts'
 import { rewrapCommand } from './keys-rewrap.ts'
-import { columns, given, json } from './options.ts'
+import { columns, countOption, given, json } from './options.ts'
 import { forRoom, type RoomFlags, withRoom } from './room.ts'
 import { type TargetFlags, targetOf } from './target.ts'
 
 interface NewFlags extends RoomFlags, TargetFlags {
   readonly shared?: boolean
+  readonly account?: string
 }
 interface CreateFlags extends NewFlags {
   readonly custody: 'native' | 'envelope'
@@ -98,8 +101,10 @@ export function keysCommand(program: Command, context: CliContext): void {
       for (const key of list) await context.terminal.out(`${row(key)}\n`)
     })
 
+  checkCommand(keys, context)
   inventoryCommand(keys, context)
   rewrapCommand(keys, context)
+  destroyCommand(keys, context)
 
   forRoom(keys.command('show').argument('<name>'))
     .description('show one key and its policy')
@@ -110,11 +115,17 @@ export function keysCommand(program: Command, context: CliContext): void {
 
   forRoom(keys.command('restore').argument('<name>'))
     .description('take a key out of quarantine, once it has signed a challenge that verifies under the pinned key')
-    .option('--binding <id>', 'instead: end the suspension of this binding, once it has signed such a challenge')
-    .action(async (name: string, flags: RoomFlags & { readonly binding?: string }) => {
-      const { binding } = flags
+    .addOption(countOption('--key-version <n>', 'this version (needed where several are in quarantine)'))
+    .addOption(
+      new Option(
+        '--binding <id>',
+        'instead: end the suspension of this binding, once it has signed such a challenge',
+      ).conflicts('keyVersion'),
+    )
+    .action(async (name: string, flags: RoomFlags & { readonly binding?: string; readonly keyVersion?: number }) => {
+      const { binding, keyVersion } = flags
       const restore = (room: KeyRoom) =>
-        binding === undefined ? room.restore(name) : room.restoreBinding(name, binding)
+        binding === undefined ? room.restore(name, keyVersion) : room.restoreBinding(name, binding)
       await show(context, flags, await inRoom(context, flags, restore))
     })
 
@@ -163,12 +174,13 @@ function forNewKey(command: Command): Command {
     )
     .requiredOption('--provider <name>', 'name of the provider in the configuration')
     .option('--policy <file>', 'policy document (default: the strict one, which allows nothing)')
+    .option('--account <address>', 'Stellar: the account (G…) that it signs for as a signer (default: its own address)')
 }
 
 const newKey = async (context: CliContext, name: string, flags: NewFlags): Promise<NewKey> => ({
   name,
   ...(await targetOf(context, flags)),
-  ...given({ shared: flags.shared }),
+  ...given({ shared: flags.shared, account: flags.account }),
 })
 
 interface Import {
@@ -256,8 +268,10 @@ const inRoom = <T>(
 const show = (context: CliContext, flags: RoomFlags, key: KeyView) =>
   context.terminal.out(flags.json ? json(key) : `${lines(key)}\n`)
 
-const row = (key: KeyView) =>
-  [key.name, `v${key.version}`, key.state, key.chain, key.network, key.provider, key.custody, key.address].join('\t')
+function row(key: KeyView): string {
+  const cells = [key.name, `v${key.version}`, key.state, key.chain, key.network, key.provider, key.custody, key.address]
+  return (key.account === key.address ? cells : [...cells, `for ${key.account}`]).join('\t')
+}
 
 const lines = (key: object) =>
   columns(Object.entries(key).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))

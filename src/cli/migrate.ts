@@ -17,6 +17,7 @@ interface SeedFlags extends Common {
   readonly seedFile?: string
   readonly seedEnv?: string
   readonly address?: string
+  readonly account?: string
   readonly custody: 'native' | 'envelope'
   readonly wrappingKey?: string
 }
@@ -57,6 +58,7 @@ export function migrateCommand(program: Command, context: CliContext): void {
     )
     .option('--seed-env <variable>', 'variable of this environment that holds it; prefer --seed-file')
     .option('--address <address>', 'the address it must give')
+    .option('--account <address>', 'Stellar: the account (G…) that it signs for as a signer (default: its own address)')
     .addOption(
       new Option('--custody <mode>', 'wrapped by the key service, or a signing key in it')
         .choices(['envelope', 'native'])
@@ -133,7 +135,7 @@ const forRows = (command: Command): Command =>
 
 async function moveSeed(context: CliContext, name: string, flags: SeedFlags): Promise<void> {
   const { terminal } = context
-  const { custody, wrappingKey, address } = flags
+  const { custody, wrappingKey, address, account } = flags
   if (custody === 'native' && wrappingKey !== undefined) {
     throw usage('--wrapping-key', 'wraps nothing in native custody', 'leave it out, or add --custody envelope')
   }
@@ -142,7 +144,7 @@ async function moveSeed(context: CliContext, name: string, flags: SeedFlags): Pr
   const dryRun = flags.dryRun === true
   try {
     const report = await inRoom(context, flags, room =>
-      room.seed({ name, target, custody, file, dryRun, ...given({ address, wrappingKey }) }),
+      room.seed({ name, target, custody, file, dryRun, ...given({ address, account, wrappingKey }) }),
     )
     if (address === undefined) await terminal.err(`compare the address, or give it by --address: ${report.address}\n`)
     await terminal.out(flags.json ? json(report) : seedText(report))

@@ -4,7 +4,7 @@ import type { Answer, KeyFacts } from '../service/control/offline.ts'
 import type { CliContext } from './context.ts'
 import { EXIT, ExitError } from './exit.ts'
 import { readInput, readText, usage } from './input.ts'
-import { columns, countOption, json, printable } from './options.ts'
+import { columns, countOption, given, json, printable } from './options.ts'
 import { idempotencyKeyOf, openClient } from './service.ts'
 
 interface Common {
@@ -12,6 +12,7 @@ interface Common {
 }
 interface KeyFlags extends Common {
   readonly address: string
+  readonly account?: string
   readonly network: string
 }
 interface ExplainFlags extends KeyFlags {
@@ -125,9 +126,10 @@ const common = (command: Command): Command => command.option('--json', 'print on
 const forKey = (command: Command): Command =>
   command
     .addOption(new Option('--address <address>', 'the address of the key that would sign').makeOptionMandatory())
+    .option('--account <address>', 'Stellar: the account that it signs for (default: its address)')
     .option('--network <name>', 'network of the key', 'testnet')
 
-const keyOf = ({ address, network }: KeyFlags): KeyFacts => ({ address, network })
+const keyOf = ({ address, account, network }: KeyFlags): KeyFacts => ({ address, network, ...given({ account }) })
 
 async function readDocument({ terminal }: CliContext, path: string, field = 'file'): Promise<unknown> {
   return parseStrictJson(await readInput(terminal, { field, path, bytesMax: FILE_BYTES_MAX }))

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { CliContext } from './context.ts'
 import { usage } from './input.ts'
+import { countOption } from './options.ts'
 import { readTyped, readWhole, TYPES } from './payload.ts'
 import { forSigning, signAndPrint, type SigningFlags } from './signing.ts'
 
@@ -32,6 +33,11 @@ export function signCommand(program: Command, context: CliContext): void {
   )
     .addOption(new Option('--type <type>', 'payload type (default: stellar-transaction)').choices([...TYPES]))
     .option('--payload <file>', 'the whole payload as JSON, {"type":…}, of any payload type; - for stdin')
+    .addOption(
+      countOption('--key-version <n>', 'have this version sign, in a rotation: the old one or the new one').conflicts(
+        'dryRun',
+      ),
+    )
     .addHelpText('after', EXAMPLES)
     .action(async (given: string | undefined, flags: Flags) => {
       const { payload, type = 'stellar-transaction' } = flags

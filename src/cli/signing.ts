@@ -12,6 +12,7 @@ export interface SigningFlags {
   readonly url?: string
   readonly idempotencyKey?: string
   readonly dryRun?: boolean
+  readonly keyVersion?: number
   readonly json?: boolean
 }
 
@@ -35,7 +36,7 @@ export async function signAndPrint(
   const idempotencyKey = idempotencyKeyOf(context, flags)
   const payload = await payloadOf(client)
   if (dryRun) return printExplained(context, flags, await client.explain(key, payload))
-  const answer = await client.sign(key, payload, idempotencyKey)
+  const answer = await client.sign(key, payload, idempotencyKey, flags.keyVersion)
   const result = resultOf(payload, answer)
   await context.terminal.out(flags.json ? json(answer) : `${result}\n`)
 }

@@ -114,17 +114,17 @@ async function refuseUnseen(context: CliContext, client: Client, { key }: AuthFl
 function addKeys(stellar: Command, context: CliContext): void {
   const { terminal } = context
   const listed = async (flags: ServiceFlags): Promise<readonly KeyReply[]> =>
-    (await openClient(context, flags, 'a token with the scope read:*').keys()).filter(
-      ({ chain }) => chain === 'stellar',
-    )
+    (await openClient(context, flags, 'a token with the scope read:*').keys())
+      .filter(({ chain }) => chain === 'stellar')
+      .map(forAccount)
   const named = async (name: string, flags: ServiceFlags): Promise<KeyReply> => {
     const key = await openClient(context, flags, `a token with the scope read:${name}`).key(name)
     if (key.chain !== 'stellar') throw wrongChain(key)
-    return key
+    return forAccount(key)
   }
 
   forService(stellar.command('address').requiredOption('--key <name>', 'the key'))
-    .description('print the address (G…) of a key')
+    .description('print the account (G…) that a key signs for')
     .option('--json', 'print one JSON object')
     .action(async (flags: ServiceFlags & { readonly key: string }) => {
       const { name, network, address } = await named(flags.key, flags)
@@ -155,6 +155,9 @@ function addKeys(stellar: Command, context: CliContext): void {
       return terminal.out(lines.map(line => `stellar keys add ${line.name} --public-key ${line.address}\n`).join(''))
     })
 }
+
+/** stellar-cli knows accounts: what a key signs for is what it builds transactions from. */
+const forAccount = (key: KeyReply): KeyReply => ({ ...key, address: key.account ?? key.address })
 
 /** These lines go into a shell: nothing of them is taken as it came. */
 function nameFor({ name, address }: KeyReply): string {

@@ -47,6 +47,8 @@ export interface KeyReply {
   readonly chain: string
   readonly network: string
   readonly address: string
+  /** What it signs for; a service that does not say means its address. */
+  readonly account?: string
 }
 
 export interface ClientOptions {
@@ -95,11 +97,15 @@ export function httpClient({ url, token, fetch, deadlineMs = DEADLINE_MS }: Clie
     throw unreachable(base, `it answered ${response.status}, not as this service does`)
   }
   const path = (key: string) => `/v1/keys/${encodeURIComponent(key)}`
-  /** @param payload any payload type. @param idempotencyKey the same for every retry of one request. */
-  const sign = async (key: string, payload: Payload, idempotencyKey: string): Promise<Signed> => {
+  /**
+   * @param payload any payload type. @param idempotencyKey the same for every retry of one request.
+   * @param version the one that signs, or none; absent: the one that signs now
+   */
+  const sign = async (key: string, payload: Payload, idempotencyKey: string, version?: number): Promise<Signed> => {
     const headers = { ...JSON_BODY, 'idempotency-key': idempotencyKey }
-    const answer = await call('POST', `${path(key)}/sign`, headers, JSON.stringify(payload))
-    if (isSigned(answer)) return answer
+    const place = version === undefined ? path(key) : `${path(key)}/versions/${version}`
+    const answer = await call('POST', `${place}/sign`, headers, JSON.stringify(payload))
+    if (isSigned(answer) && (version === undefined || answer.keyVersion === version)) return answer
     throw unreachable(base, 'its answer holds no signature')
   }
   return {

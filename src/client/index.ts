@@ -31,13 +31,20 @@ export type {
 
 export type CountersignOptions = TransportOptions
 
+export interface KnownKey {
+  readonly address: string
+  /** What it signs for; absent: its address. */
+  readonly account?: string | undefined
+  readonly network: string
+}
+
 export interface Countersign extends Transactions {
   /**
    * A signer for stellar-sdk 14 to 17 and SEP-43. Asks the service once what the key is, and keeps that; with `known` it asks
    * nothing.
    * @throws CountersignError
    */
-  stellar(key: string, known?: { readonly address: string; readonly network: string }): Promise<StellarSigner>
+  stellar(key: string, known?: KnownKey): Promise<StellarSigner>
   /** An account for viem. @throws CountersignError */
   evm(key: string): Promise<EvmAccount>
   key(name: string, options?: Pick<CallOptions, 'signal'>): Promise<KeyFacts>
@@ -87,21 +94,24 @@ export function createCountersign(options: CountersignOptions): Countersign {
     return asked
   }
   const sign: Countersign['sign'] = (name, payload, more) => post<Signed>(`${pathOf(name)}/sign`, payload, SIGNED, more)
-  /** A signer stands for one address: a signature under another one is not given to who counts on this one. */
-  const signAs = (name: string, address: string) => async (payload: Payload) => {
+  /**
+   * A signer stands for one account: a signature for another one is not given to who counts on this one. Of a Stellar key
+   * whose account stays, another version may have signed.
+   */
+  const signAs = (name: string, account: string) => async (payload: Payload) => {
     const signed = await sign(name, payload)
-    if (signed.address === address) return signed
+    if ((signed.account ?? signed.address) === account) return signed
     known.delete(name)
     throw clientError(
       'client/key-changed',
-      `The key ${name} is ${signed.address} now and no longer ${address}: ask for a fresh signer`,
+      `The key ${name} is ${signed.address} now and no longer ${account}: ask for a fresh signer`,
     )
   }
 
   return {
     stellar: async (name, given) => {
-      const { address, network } = given ?? of('stellar', await facts(name))
-      return createStellarSigner({ address, network, sign: signAs(name, address) })
+      const { address, account = address, network } = given ?? of('stellar', await facts(name))
+      return createStellarSigner({ account, network, sign: signAs(name, account) })
     },
     evm: async name => {
       const { address, publicKey } = of('evm', await facts(name))

@@ -25,6 +25,7 @@ export type SignableTransaction = {
  * throw only when nobody answered, or `ApprovalPendingError`. `authorize` and `sign` throw CountersignError.
  */
 export interface StellarSigner {
+  /** The account that it signs for, which stays when the key changes; so does `publicKey`, as stellar-sdk calls the source. */
   readonly address: string
   readonly publicKey: string
   readonly networkPassphrase: string
@@ -41,7 +42,7 @@ export interface StellarSigner {
   ) => Reply<{ signedMessage: string }>
   readonly getAddress: () => Promise<{ address: string; error?: WalletError }>
   readonly getNetwork: () => Promise<{ network: string; networkPassphrase: string; error?: WalletError }>
-  /** For `authorizeEntry` and `authorizeInvocation`. */
+  /** For `authorizeEntry` and `authorizeInvocation`. `publicKey` is that of the key, which may be another than the account. */
   readonly authorize: (
     preimage: Preimage,
     payload?: Uint8Array,
@@ -51,17 +52,17 @@ export interface StellarSigner {
 }
 
 export interface StellarSignerParts {
-  readonly address: string
+  readonly account: string
   /** Our name of the network, as the key is bound to it. */
   readonly network: string
   /** @throws CountersignError, ApprovalPendingError */
   sign(payload: Payload): Promise<Signed>
 }
 
-export function createStellarSigner({ address, network, sign }: StellarSignerParts): StellarSigner {
+export function createStellarSigner({ account: address, network, sign }: StellarSignerParts): StellarSigner {
   const networkPassphrase = passphraseOf(network)
 
-  /** The network and the address come from the key; who names others meant another key. */
+  /** The network and the account come from the key; who names others meant another key. */
   const fit = ({ networkPassphrase: passphrase, address: wanted }: Opts): void => {
     if (passphrase !== undefined && passphrase !== networkPassphrase) {
       throw clientError('client/options', `This key signs for "${networkPassphrase}", not for "${passphrase}"`)
@@ -70,9 +71,11 @@ export function createStellarSigner({ address, network, sign }: StellarSignerPar
       throw clientError('client/options', `This key signs as ${address}, not as ${wanted}`)
     }
   }
-  const reply = async <T extends object>(nothing: T, body: () => Promise<T>): Reply<T> => {
+  /** Who signed is the key, whose public key verifiers take from there; it may be another than that of the account. */
+  const reply = async <T extends object>(nothing: T, body: () => Promise<readonly [Signed, T]>): Reply<T> => {
     try {
-      return { ...(await body()), signerAddress: address }
+      const [signed, answer] = await body()
+      return { ...answer, signerAddress: signed.address }
     } catch (error) {
       return { ...nothing, signerAddress: address, error: walletError(error) }
     }
@@ -89,34 +92,36 @@ export function createStellarSigner({ address, network, sign }: StellarSignerPar
         if (opts.submit === true || opts.submitUrl !== undefined) {
           throw clientError('client/options', 'This signer does not submit: send the signed envelope to your RPC')
         }
-        const { signedXdr } = await sign({ type: 'stellar-transaction', xdr })
-        return { signedTxXdr: sameButSigned(xdr, signedXdr) }
+        const signed = await sign({ type: 'stellar-transaction', xdr })
+        return [signed, { signedTxXdr: sameButSigned(xdr, signed.signedXdr) }]
       }),
     signAuthEntry: (preimage, opts = {}) =>
       reply({ signedAuthEntry: '' }, async () => {
         fit(opts)
-        return { signedAuthEntry: (await signAuthorization(preimage)).signature }
+        const signed = await signAuthorization(preimage)
+        return [signed, { signedAuthEntry: signed.signature }]
       }),
     signMessage: (message, opts = {}) =>
       reply({ signedMessage: '' }, async () => {
         fit(opts)
-        const { signature } = await sign({ type: 'stellar-message', message })
-        return { signedMessage: opts.encoding === 'hex' ? toHex(fromBase64(signature)) : signature }
+        const signed = await sign({ type: 'stellar-message', message })
+        const { signature } = signed
+        return [signed, { signedMessage: opts.encoding === 'hex' ? toHex(fromBase64(signature)) : signature }]
       }),
     getAddress: async () => ({ address }),
     getNetwork: async () => ({ network: networkOf(network), networkPassphrase }),
     authorize: async (preimage, payload) => {
       const bytes = 'toXdr' in preimage ? preimage.toXdr() : preimage.toXDR()
-      const { signature, hash } = await signAuthorization(toBase64(bytes))
+      const { signature, hash, address: publicKey } = await signAuthorization(toBase64(bytes))
       if (payload !== undefined) same(hash, payload)
-      return { signature: fromBase64(signature), publicKey: address }
+      return { signature: fromBase64(signature), publicKey }
     },
     sign: async transaction => {
       fit(passphraseIn(transaction))
       const xdr = 'toXdr' in transaction ? transaction.toXdr() : transaction.toXDR()
-      const { signature, hash } = await sign({ type: 'stellar-transaction', xdr })
+      const { signature, hash, address: publicKey } = await sign({ type: 'stellar-transaction', xdr })
       same(hash, transaction.hash()) // also says that both mean the same network
-      transaction.addSignature(address, signature)
+      transaction.addSignature(publicKey, signature)
       return transaction
     },
   })

@@ -11,6 +11,8 @@ export interface Signed {
   /** Base64 of the raw public key. */
   readonly publicKey: string
   readonly address: string
+  /** What the key signs for, where that is not its address. */
+  readonly account?: string
   readonly keyVersion: number
   /** Hex; what the signature covers. */
   readonly hash: string
@@ -36,6 +38,8 @@ export interface KeyFacts {
   readonly chain: 'stellar' | 'evm'
   readonly network: string
   readonly address: string
+  /** What it signs for: of a Stellar key not always its address. A service that does not say means its address. */
+  readonly account?: string
   /** Base64 of the raw public key: 32 bytes (Stellar), 65 bytes (EVM). */
   readonly publicKey: string
   readonly version: number

@@ -66,7 +66,8 @@ async function openRig(runtime: Runtime, version: string, signal: AbortSignal): 
     const { fetch } = runtime.world()
     const get = async <T>(url: string): Promise<T> => (await (await fetch(url, {})).json()) as T
     const payload = { type: 'stellar-transaction', xdr: EXAMPLE_XDR }
-    const asked = parseFor(payload, { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '' })
+    const who = { key: 'bench', version: 1, chain: 'stellar', network: 'testnet', address: '', account: '' } as const
+    const asked = parseFor(payload, who)
     const keys = new Map(
       ready.keys
         .filter(({ chain }) => chain === 'stellar')

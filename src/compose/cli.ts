@@ -71,6 +71,14 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
       const [{ openRewrapRoom }, { roomSettings }] = await Promise.all([import('./rewrap.ts'), import('./settings.ts')])
       return openRewrapRoom(roomSettings(config), world)
     },
+    openDestroy: async config => {
+      await prepareForKeys(config)
+      const [{ openDestroyRoom }, { destroySettings }] = await Promise.all([
+        import('./destroy.ts'),
+        import('./settings.ts'),
+      ])
+      return openDestroyRoom(destroySettings(config), world)
+    },
     openInventory: async config => {
       await refuseUnsafe('keys', config, environment, loggerAt('warn')) // credentials go to the key services
       const [{ openInventory }, { roomSettings }] = await Promise.all([
@@ -82,6 +90,13 @@ export function createServices(runtime: Runtime, version: string, loggerAt: (lev
         { ...roomSettings(config), ...(cryptoPeriodDays === undefined ? {} : { cryptoPeriodDays }) },
         world,
       )
+    },
+    openPins: async (config, { proof, quarantine }) => {
+      const logger = loggerAt('warn')
+      if (proof) await prepareForKeys(config)
+      else await refuseUnsafe('keys', config, environment, logger)
+      const [{ openPins }, { roomSettings }] = await Promise.all([import('./pin-room.ts'), import('./settings.ts')])
+      return openPins(roomSettings(config), { quarantine }, world, logger)
     },
     openRotation: async config => {
       await prepareForKeys(config)

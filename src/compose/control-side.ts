@@ -14,9 +14,11 @@ import type { Check } from '../http/edge.ts'
 import { controlPlane } from '../http/control.ts'
 import { type ControlParts, withBreakGlass } from '../service/control/index.ts'
 import { restoreKey } from '../service/restore.ts'
+import { destroyVersion } from '../service/destroy.ts'
 import { revokeKey } from '../service/revoke.ts'
 import { unrevokeKey } from '../service/unrevoke.ts'
 import { beginRotation, rotationStep } from '../service/rotate/index.ts'
+import { destroyDeps, type Networks } from './destroy.ts'
 import { openDoor } from './gateway.ts'
 import type { GatewaySettings, LoginSettings } from './gateway-settings.ts'
 import { disableIn, registerDeps } from './keys.ts'
@@ -27,6 +29,10 @@ import type { Room, RoomSettings } from './room.ts'
 
 export interface ControlSettings extends RoomSettings {
   readonly gateway: GatewaySettings
+  /** Asked whether an account still lists a key that is to be destroyed. */
+  readonly networks?: Networks
+  /** How long a version rests before its private key may be given up. */
+  readonly destroyAfterMs?: number
   readonly limits: { readonly bodyBytes: number; readonly concurrency: number }
   readonly version: string
 }
@@ -62,17 +68,18 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
     tokens: store.tokens,
     changes: store.changes,
     keys: store.keys,
-    restore: async (name, actor) => {
+    restore: async (name, wish, actor) => {
       // The proof is a signature, and this plane signs nothing: it takes one that is served beside the data plane.
       if (gateway.plane === 'control') throw nothingSigned(name, 'restore')
-      return restoreKey({ ...registerDeps(room, world, environment), actor }, name)
+      return restoreKey({ ...registerDeps(room, world, environment), actor }, name, wish)
     },
     revoke: (name, wish, actor) =>
       revokeKey(
-        { registry: store.keys, audit: room.audit, random: world.random, actor, disable: disableIn(room, world) },
+        { ...world, registry: store.keys, audit: room.audit, actor, disable: disableIn(room, world) },
         name,
         wish,
       ),
+    destroy: (name, wish, actor) => destroyVersion(destroyDeps(room, world, settings, actor), name, wish),
     unrevoke: (name, version, actor) =>
       unrevokeKey({ registry: store.keys, audit: room.audit, random: world.random, actor }, name, version),
     rotate: async (name, { step, provider, newAccount }, actor) => {
@@ -82,7 +89,10 @@ export async function openControlSide(settings: ControlSettings, parts: ControlS
       if (step !== 'begin') {
         return (await rotationStep(deps, name, step, { newAccount: newAccount === true })).changed
       }
-      await beginRotation(deps, name, provider === undefined ? {} : { provider })
+      await beginRotation(deps, name, {
+        ...(provider === undefined ? {} : { provider }),
+        newAccount: newAccount === true,
+      })
       return true
     },
     // Before who asks is looked at, and what records name: behind a listed proxy, the client it speaks for.

@@ -16,6 +16,7 @@ import { openRouting } from './flags.ts'
 import { dataGateway } from './gateway.ts'
 import type { Issuers } from './issuers.ts'
 import { watchLedgers } from './ledgers.ts'
+import { watchPins } from './pins.ts'
 import { openProposals, type Tending } from './proposals.ts'
 import { openPublished } from './published.ts'
 import type { Room } from './room.ts'
@@ -84,7 +85,10 @@ export async function openDataSide(settings: ServiceSettings, parts: DataSidePar
       await several.tending.stop()
     },
   }
-  return { routing, tending, fetch: dataPlane(plane, families) }
+  const { recheckMs } = settings
+  const { suspect } = signerRoom.deps
+  const pins = recheckMs === undefined ? undefined : watchPins(recheckMs, { room, world, logger, environment, suspect })
+  return { routing, tending, pins, fetch: dataPlane(plane, families) }
 }
 
 /** Of an issuer the configuration names, of the control plane in this process, or of both. */

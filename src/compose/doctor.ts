@@ -109,7 +109,8 @@ async function patientsOf({ data }: Config, world: World): Promise<Map<string, P
   if (data.directory === undefined || !(await exists(storePath(data.directory)))) return patients
   const store = await openSqliteStore({ path: storePath(data.directory), clock: world.clock, role: 'guest' })
   try {
-    for (const { version, bindings } of await store.keys.list()) {
+    for (const { version, bindings, times } of await store.keys.versions()) {
+      if (times.destroyedAt !== undefined) continue // that it signs no more is no finding
       for (const binding of bindings) {
         const known = patients.get(binding.provider) ?? []
         known.push(await patientOf(binding, version.scheme, store.keys))

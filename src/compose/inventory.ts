@@ -35,7 +35,7 @@ export async function openInventory(settings: InventorySettings, world: World): 
 }
 
 /** @throws `start/refused` where there is no registry: an empty list would say that there are no keys */
-async function openToRead(settings: InventorySettings, world: World): Promise<OpenStore> {
+export async function openToRead(settings: RoomSettings, world: World): Promise<OpenStore> {
   if (settings.store?.kind === 'postgres') return openStore(settings, world)
   const path = storePath(settings.dataDirectory)
   if (!(await exists(path))) {

@@ -125,12 +125,12 @@ export async function openKeyRoom(settings: RoomSettings, world: World): Promise
       ),
     list: async () => (await room.store.keys.list()).map(viewOf),
     show: async name => {
-      const versions = (await room.store.keys.list()).filter(({ key }) => key.name === name)
+      const versions = await room.store.keys.versions(name)
       const resolved = versions.find(({ version }) => version.state === 'active') ?? versions.at(-1)
       if (resolved === undefined) throw new SignerError('key/unknown', { key: name })
       return { ...viewOf(resolved), policy: JSON.parse(resolved.key.policy) as unknown, bindings: placesOf(resolved) }
     },
-    restore: name => register(() => restoreKey(deps, name)),
+    restore: (name, version) => register(() => restoreKey(deps, name, { version })),
     revoke: (name, wish) => revokeKey({ ...deps, disable: disableIn(room, world) }, name, wish),
     bind: async place => {
       const { name, provider } = place

@@ -1,9 +1,12 @@
 import type { AuditRecord } from '../domain/audit.ts'
 import { isSignerError } from '../domain/errors.ts'
+import { maySign, type VersionState } from '../domain/key.ts'
 import type { IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import { restoreControl } from './restore-control.ts'
 import { claimsOfEntry, leavesNoSignature } from '../service/records.ts'
 import { preparedIn } from '../service/transactions/journal.ts'
+import { MAY_BE_QUARANTINED } from '../service/quarantine.ts'
+import { DESTROYABLE } from '../service/destroy.ts'
 import { REVOCABLE } from '../service/revoke.ts'
 import { movesOfRecord } from '../service/rotate/index.ts'
 import type { RestorableClaims, RestorableIdempotency, Store } from '../store/store.ts'
@@ -36,14 +39,27 @@ async function restoreQuarantine(
   const { key, version } = record.detail
   if (typeof key !== 'string' || typeof version !== 'number') return
   try {
-    if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', ['active', 'overlap'])
+    if (record.event === 'key-quarantined') await keys.setState(key, version, 'quarantined', arrestedFrom(record))
+    // Only the end of it: one that was merely begun is asked for again by whoever wanted it.
+    if (record.event === 'key-destroyed') await keys.setState(key, version, 'destroyed', DESTROYABLE)
     if (record.event === 'key-revoked') await keys.setState(key, version, 'revoked', REVOCABLE)
     if (record.event === 'key-unrevoked' && !shared) await keys.setState(key, version, 'quarantined', ['revoked'])
-    if (record.event === 'key-restored' && !shared) await keys.setState(key, version, 'active', ['quarantined'])
+    if (record.event === 'key-restored' && !shared)
+      await keys.setState(key, version, restoredInto(record), ['quarantined'])
   } catch (error) {
     if (!hasMovedOn(error)) throw error
   }
 }
+
+type EventRecord = Extract<AuditRecord, { kind: 'event' }>
+
+/** One that waited then may have got its turn before the crash; one that signed then and waits now was withdrawn since. */
+const arrestedFrom = ({ detail }: EventRecord): readonly VersionState[] =>
+  detail['was'] === 'pending' ? MAY_BE_QUARANTINED : MAY_BE_QUARANTINED.filter(maySign)
+
+/** A record of an earlier release names no state: it was `active` then. */
+const restoredInto = ({ detail }: EventRecord): VersionState =>
+  MAY_BE_QUARANTINED.find(state => state === detail['to']) ?? 'active'
 
 /**
  * A step of a rotation that was on record when the process died, and is not in the registry. Each version moves only from

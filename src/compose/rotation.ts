@@ -3,12 +3,16 @@ import type { NetworkSettings } from '../config/transactions.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
 import { beginRotation, rotationStatus, rotationStep, signerPair, signerTransaction } from '../service/rotate/index.ts'
+import { provenPair, surveySweep } from '../service/sweep/index.ts'
 import { readAccountFile, type ReadAccount } from './account-state.ts'
+import { evmNetwork } from './evm-networks.ts'
 import { registerDeps } from './keys.ts'
 import { openRoom, type RoomSettings } from './room.ts'
 import { openNetworks } from './stellar-networks.ts'
 
 const NETWORK_MS = 15_000
+/** Thousands of questions. */
+const SWEEP_MS = 600_000
 
 export interface RotationSettings extends RoomSettings {
   readonly networks: Readonly<Record<string, NetworkSettings>>
@@ -43,7 +47,7 @@ export async function openRotationRoom(settings: RotationSettings, world: World)
       return { changed, ...(await rotationStatus(registry, name)) }
     },
     signers: async (name, { step, account, state, ...frame }) => {
-      const pair = await signerPair(registry, name)
+      const pair = await signerPair(registry, name, { anyAccount: account !== undefined })
       const address = account ?? pair.account
       const found = state === undefined ? await ask(pair.network, address) : readAccountFile(state, pair.network)
       if (found !== undefined && account !== undefined && found.account.address !== account) {
@@ -56,6 +60,11 @@ export async function openRotationRoom(settings: RotationSettings, world: World)
       }
       const free = found?.free === undefined ? {} : { free: found.free }
       return signerTransaction(pair, { step, account: found?.account, ...free, ...frame }, world.clock)
+    },
+    sweep: async (name, wish) => {
+      const pair = await provenPair(deps, name)
+      const network = evmNetwork(pair.network, settings.networks[pair.network], world)
+      return surveySweep(pair, network, wish, AbortSignal.timeout(SWEEP_MS))
     },
     close: room.close,
   }

@@ -21,6 +21,7 @@ import { latest, newestTime } from './newest-time.ts'
 import { auditPath, LOCAL_OPERATOR } from './places.ts'
 import type { Tending } from './proposals.ts'
 import type { MetadataSettings } from './published.ts'
+import type { PinWatch } from './pins.ts'
 import { type Door, listenPlanes, type Planes, type PlaneServer } from './planes.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -42,6 +43,10 @@ export interface ServiceSettings extends RoomSettings {
   /** Endpoints of Stellar networks by name, and the calls that are built for them. */
   readonly networks?: Readonly<Record<string, NetworkSettings>>
   readonly templates?: ReadonlyMap<string, TransactionTemplate>
+  /** How often the pins are held against the key services; absent: never. */
+  readonly recheckMs?: number
+  /** How long a version of a key rests, retired or revoked, before it may be destroyed; a week unless told. */
+  readonly destroyAfterMs?: number
   readonly version?: string
   /** For the bench alone: told when a key was opened, and again when its bytes were wiped. No configuration sets it. */
   readonly keyOpened?: () => () => void
@@ -73,6 +78,7 @@ export async function startService(
   let planes: Planes | undefined
   let routing: Routing | undefined
   let tending: Tending | undefined
+  let pins: PinWatch | undefined
   try {
     await refuseDevelopmentKeys(settings, room)
     const newAuditId = (): string => randomId(world.random, 'a')
@@ -106,6 +112,7 @@ export async function startService(
       auditCheck(room),
       await storeCheck(room),
       ...(opened === undefined ? [] : [providersCheck(Object.keys(settings.providers), guarded), opened()]),
+      ...(pins === undefined ? [] : [pins.check()]),
     ]
     const before =
       gateway === undefined ? undefined : await newestTime(auditPath(settings.dataDirectory), room.recovery)
@@ -121,6 +128,7 @@ export async function startService(
       const side = await dataSide.openDataSide(settings, parts)
       routing = side.routing
       tending = side.tending
+      pins = side.pins
       data = { ...doorOf(settings.server), fetch: side.fetch }
     }
     let control: PlaneServer | undefined
@@ -136,6 +144,7 @@ export async function startService(
       idleSeconds: idleSeconds(settings),
     })
     const listening = planes
+    pins?.start()
     const housekeeping = forgetOld(room, world.clock, settings.keptMs ?? KEPT_MS, logger)
     const { dataUrl, controlUrl } = listening
     return {
@@ -149,6 +158,7 @@ export async function startService(
           () => listening.stop(drainMs),
           () => routing?.stop(Math.min(drainMs, SHADOW_DRAIN_MS)),
           () => tending?.stop(),
+          () => pins?.stop(),
           () => refusals.flush().catch(error => logger.error('refusals-unrecorded', { message: String(error) })),
           async () => void (room.audit.state.kind === 'open' && (await event('service-stopped', {}))),
           () => room.close(),

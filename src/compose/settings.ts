@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import { readTemplates } from '../config/transactions.ts'
 import { type ConfigProblem, SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
+import type { DestroySettings } from './destroy.ts'
 import { gatewaySettings, tokenRules } from './gateway-settings.ts'
 import { metadataSettings } from './published.ts'
 import type { RoomSettings } from './room.ts'
@@ -9,6 +10,7 @@ import type { ServiceSettings } from './service.ts'
 import type { StoreSettings } from './stores.ts'
 
 const HOUR_MS = 60 * 60 * 1000
+const DAY_MS = 24 * HOUR_MS
 
 /** What a command on the registry needs. @throws `config/invalid` when the data directory is not named. */
 export function roomSettings(config: Config): RoomSettings {
@@ -24,6 +26,13 @@ export function roomSettings(config: Config): RoomSettings {
     providers: config.providers,
   }
 }
+
+/** @throws as `roomSettings` */
+export const destroySettings = (config: Config): DestroySettings => ({
+  ...roomSettings(config),
+  networks: config.networks,
+  destroyAfterMs: config.keys.destroyAfterDays * DAY_MS,
+})
 
 /** @throws `config/invalid`, though not for what `loadConfig` gave */
 export function storeSettings({ store }: Config): StoreSettings {
@@ -61,6 +70,8 @@ export function serviceSettings(config: Config, world: Pick<World, 'clock' | 'fe
     metadata: metadataSettings(config),
     networks: config.networks,
     templates: readTemplates(config.templates),
+    destroyAfterMs: config.keys.destroyAfterDays * DAY_MS,
+    ...(config.keys.recheckHours === 0 ? {} : { recheckMs: config.keys.recheckHours * HOUR_MS }),
     ...(config.webhooks === undefined ? {} : { webhooks: config.webhooks }),
     ...(tokens === undefined ? {} : { tokens }),
   }

@@ -9,7 +9,7 @@ import { readHours } from '../access/hours.ts'
 import { mappingProblems } from './key-mapping.ts'
 import type { Draft } from './schema.ts'
 import { isSafeOrigin } from './shapes.ts'
-import { isStellarText } from './stellar-text.ts'
+import { isStellarText } from '../bytes/stellar-text.ts'
 import { templateProblems } from './transactions.ts'
 
 type Rule = (draft: Draft) => readonly ConfigProblem[]

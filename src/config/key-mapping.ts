@@ -11,7 +11,7 @@ import { tableAt } from './layers.ts'
 import type { Config } from './schema.ts'
 import { holdsStellarSeed } from './secret-shapes.ts'
 import { type ReadFile, readText } from './secrets.ts'
-import { isStellarText } from './stellar-text.ts'
+import { isStellarText } from '../bytes/stellar-text.ts'
 import { parseToml } from './toml.ts'
 
 const JSON_VARIABLE = 'HSM_KEY_MAPPING'

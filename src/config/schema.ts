@@ -106,6 +106,14 @@ const keys = z.strictObject({
     .optional()
     .describe('how long a version of a key should sign before `keys inventory` calls it overdue; left out: for ever')
     .meta({ unit: 'days' }),
+  recheckHours: whole(0, 720)
+    .default(24)
+    .describe('how often `serve` asks the key services whether they still have the keys that were pinned; 0: never')
+    .meta({ unit: 'hours' }),
+  destroyAfterDays: whole(0, 365)
+    .default(7)
+    .describe('how long a version rests, retired or revoked, before `keys destroy` gives its private key up')
+    .meta({ unit: 'days' }),
 })
 
 const flags = z.strictObject({

@@ -1,4 +1,4 @@
-import { isBase32, isStellarText, STELLAR_CHARACTERS } from './stellar-text.ts'
+import { isBase32, isStellarText, STELLAR_CHARACTERS } from '../bytes/stellar-text.ts'
 
 /**
  * Finds what looks like a private key in a text. Detection only: nothing is decoded to be used, and no caller ever gets

@@ -4,7 +4,7 @@ import type { ConfigProblem } from '../domain/errors.ts'
 import { CONTRACT_INTEGERS } from '../domain/stellar.ts'
 import type { ArgumentShape, IntegerType, TemplateArgument, TransactionTemplate } from '../domain/transactions.ts'
 import { endpoint, FIX, keyName, text, whole } from './shapes.ts'
-import { isStellarText } from './stellar-text.ts'
+import { isStellarText } from '../bytes/stellar-text.ts'
 
 const network = z
   .strictObject({
@@ -21,14 +21,22 @@ const network = z
 export type NetworkSettings = z.output<typeof network>
 
 const NETWORK_NAME = /^(?:[a-z]{1,32}|custom:[ -~]{1,256})$/
+const ANY_NETWORK_NAME = /^(?:[a-z][a-z-]{0,31}|eip155:[0-9]{1,19}|custom:[ -~]{1,256})$/
 
 export const networks = z
   .record(
-    z.string().regex(NETWORK_NAME, `is not the name of a network${FIX}use testnet, public, … or custom:PASSPHRASE`),
+    z
+      .string()
+      .regex(
+        ANY_NETWORK_NAME,
+        `is not the name of a network${FIX}use testnet, public, …, custom:PASSPHRASE, sepolia, base, … or eip155:ID`,
+      ),
     network,
   )
   .default({})
-  .describe('endpoints of Stellar networks by their name: `rpc` (Soroban RPC), `horizon`, `timeoutMs`')
+  .describe(
+    'endpoints of networks by their name: `rpc` (Soroban RPC, or JSON-RPC of an EVM node), `horizon` (Stellar), `timeoutMs`',
+  )
 
 const decimal = z
   .union([

@@ -37,6 +37,8 @@ export interface IntentEntry {
   readonly key: string
   readonly version: number
   readonly address: string
+  /** What it signs for; absent: its address. */
+  readonly account?: string
   readonly network: string
   readonly payloadType: string
   /** What is signed, hex. */

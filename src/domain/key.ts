@@ -39,7 +39,13 @@ export interface KeyVersion {
   readonly scheme: Scheme
   /** The pin: 32 bytes (Ed25519) or 65 bytes (secp256k1). */
   readonly publicKey: Uint8Array
+  /** The public key as people write it: G… or 0x…. Who signs. */
   readonly address: string
+  /**
+   * The account it signs for: its own address, unless told. A Stellar account stays when its key changes, so versions of a key
+   * share one; of an EVM key it is always the address.
+   */
+  readonly account: string
   readonly state: VersionState
 }
 

@@ -12,8 +12,10 @@ export interface Signatory {
   readonly version: number
   readonly chain: Chain
   readonly network: string
-  /** G… or 0x…. */
+  /** G… or 0x…: whose signature it is. */
   readonly address: string
+  /** The account it signs for; see `KeyVersion`. */
+  readonly account: string
 }
 
 export type PayloadView =

@@ -31,7 +31,20 @@ export interface KeyCatalogue {
   list(): Promise<readonly ResolvedKey[]>
   /** All versions of the key, or of every key, whatever their state; by name, then number. Nothing for an unknown name. */
   versions(name?: string): Promise<readonly DatedVersion[]>
+  /**
+   * All versions, of whatever key and in whatever state, that have this public key, or this address as the chain writes it; by
+   * name, then number. Its cost does not grow with the registry.
+   */
+  holding(what: Held): Promise<readonly DatedVersion[]>
 }
+
+export type Held = { readonly publicKey: Uint8Array } | { readonly address: string }
+
+/**
+ * Asked in the very step that adds a version, with all versions that have its public key already: of two that are added at
+ * once, one is asked about the other. What it throws keeps the version out.
+ */
+export type Alone = (others: readonly DatedVersion[]) => void
 
 export interface StateMove {
   readonly version: number
@@ -41,23 +54,24 @@ export interface StateMove {
 
 /** Write side of the registry: CLI and control plane. */
 export interface KeyRegistry extends KeyCatalogue {
-  /** All or nothing, in one transaction. @throws `key/exists` */
-  add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  /** All or nothing, in one transaction. @throws `key/exists`; what `alone` throws */
+  add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow; alone?: Alone }): Promise<void>
   /**
    * The next version of a key that is there, with a public key of its own. All or nothing.
    * @throws `key/unknown`; `key/exists` for a number, a public key or a binding that is taken; `key/unsupported` for a second
-   *         active version, or a state in which no version begins
+   *         active version, or a state in which no version begins; what `alone` throws
    */
-  addVersion(entry: { version: KeyVersion; binding: Binding; envelope?: EnvelopeRow }): Promise<void>
+  addVersion(entry: { version: KeyVersion; binding: Binding; envelope?: EnvelopeRow; alone?: Alone }): Promise<void>
   /**
    * One more place of a version, after those it has. The caller has proved that the same public key is there.
-   * @throws `key/unknown` without this version, `key/exists` for a binding at this provider and reference
+   * @throws `key/unknown` without this version, `key/exists` for a binding at this provider and reference, `key/unsupported` for a
+   *         version that was destroyed
    */
   addBinding(entry: { binding: Binding; envelope?: EnvelopeRow }): Promise<void>
   /**
    * One step: the new binding takes the place of the old one in the order, and the old one, suspended as `replacedBy` it, goes
    * to the end. Its row stays readable: whoever resolved the old binding a moment ago still finds what belongs to it.
-   * @throws `key/unknown`; `key/unsupported` when the old one is suspended; `key/exists` as `addBinding`
+   * @throws `key/unknown`; `key/unsupported` when the old one is suspended, or the version was destroyed; `key/exists` as `addBinding`
    */
   replaceBinding(oldId: string, entry: { binding: Binding; envelope?: EnvelopeRow }): Promise<void>
   /**
@@ -65,12 +79,19 @@ export interface KeyRegistry extends KeyCatalogue {
    * @returns false when it is not there. @throws `key/unsupported` unless another one took its place
    */
   removeBinding(bindingId: string): Promise<boolean>
+  /**
+   * Takes every encrypted key of a version that was destroyed away, and leaves its bindings: they say where it was. All or
+   * nothing; a store of one file writes over the bytes.
+   * @returns how many there were. @throws `key/unknown`; `key/unsupported` when the version was not destroyed
+   */
+  removeEnvelopes(key: string, version: number): Promise<number>
   /** @param reason undefined ends it. @returns false when nothing had to change. @throws `key/unknown` */
   suspendBinding(bindingId: string, reason: string | undefined): Promise<boolean>
   /**
    * One atomic step; notes when it was. With `from`, only from one of these states: what was revoked in the meantime stays
    * revoked.
-   * @returns false when the version is in another state; nothing was changed then. @throws `key/unknown`
+   * @returns false when the version is in another state; nothing was changed then. @throws `key/unknown`; `key/unsupported`
+   *          when it was destroyed, and this is neither `destroyed` nor `revoked`
    */
   setState(key: string, version: number, state: VersionState, from?: readonly VersionState[]): Promise<boolean>
   /**

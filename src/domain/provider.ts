@@ -100,6 +100,8 @@ export interface ImportKey {
 export interface Destruction {
   /** When the key will be gone, in milliseconds since the epoch, as the service says; absent: it is gone already. */
   readonly at?: number
+  /** The service knows no such key: it is gone already, or never was there, which no service tells apart. */
+  readonly absent?: true
 }
 
 /** Control plane only; the data plane never imports it. */
@@ -125,9 +127,11 @@ export interface KeyAdmin {
   disable(reference: KeyRef, call: Call): Promise<void>
   /** Takes `disable` back. @throws as `disable` */
   enable(reference: KeyRef, call: Call): Promise<void>
+  /** The longest wait before a destruction that the service grants, in days. */
+  readonly waitDaysMax: number
   /**
    * Gives the private key up. It signs no more from now on and is gone after some days, in which an administrator of the
-   * service can still take it back with the service's own tools.
+   * service can still take it back with the service's own tools. Repeating it does no harm: a key that waits keeps its day.
    * @param days not sooner than that; 0: at once will do
    * @throws `key/unsupported` where the service would not wait, or not wait that long
    */

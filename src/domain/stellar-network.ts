@@ -70,6 +70,8 @@ export interface StellarNetwork {
   account(address: string, signal: AbortSignal): Promise<AccountState | undefined>
   /** @throws `transaction/rejected` when the call fails in simulation */
   simulate(envelope: string, signal: AbortSignal): Promise<Simulation>
+  /** Asks what must be known before it is told anything; asked once. Then `submit` sends as soon as it is called. */
+  reached(signal: AbortSignal): Promise<void>
   submit(envelope: string, signal: AbortSignal): Promise<Submission>
   transaction(hash: string, signal: AbortSignal): Promise<TransactionStatus>
 }

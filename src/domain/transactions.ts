@@ -100,6 +100,13 @@ export interface SignedTransaction {
   /** Hex: what is submitted. */
   readonly hash: string
   readonly envelope: string
+  /** Whose signatures are in it, of our keys. */
+  readonly by: readonly SignedBy[]
+}
+
+export interface SignedBy {
+  readonly key: string
+  readonly version: number
 }
 
 export interface KeptTransaction {

@@ -38,12 +38,14 @@ export function controlPlane(parts: ControlParts) {
       app.on(route.method, honoPath(route), async c => {
         // Before the door: a stranger who sends a body slowly, or never, takes no place.
         const body = await readBody(c.req.raw, parts.limits.bodyBytes, parts.world.clock)
-        const object = route.param === undefined ? '' : c.req.param(route.param)
+        const key = route.param === 'key' || route.param === 'version' ? c.req.param('key') : undefined
+        const named = route.param === undefined ? '' : c.req.param(route.param)
+        const object = route.param === 'version' ? `${key}/${named}` : named
         const asking: Asking = {
           visit: { method: route.method, url: c.req.raw.url, headers: c.req.raw.headers, body, peer: c.env.peer },
           requestId: c.get('requestId'),
           object: object ?? '',
-          ...(route.param === 'key' ? { key: object } : {}),
+          ...(key === undefined ? {} : { key }),
         }
         const door = route.name === 'audit.read' ? readers : gate
         const { answer, headers } = await door.pass(() => {

@@ -1,6 +1,6 @@
 import { OpenAPIHono, z } from '@hono/zod-openapi'
 import { PROBLEMS } from './problem.ts'
-import type { ControlRoute } from './route-control.ts'
+import type { ControlRoute, Param } from './route-control.ts'
 import { CONTROL_ROUTES } from './routes-control.ts'
 
 const api = new OpenAPIHono()
@@ -42,12 +42,15 @@ const EVERY = {
 }
 const OF_BODY = { 413: 'too large', 415: 'not JSON' }
 const OF_WRITES = { 409: 'the same request is being worked on', 422: 'Idempotency-Key of another request' }
-const DESCRIPTIONS: Readonly<Record<string, string>> = {
-  key: 'Name of the key.',
-  address: 'G… or 0x…',
-  change: 'Id of the change.',
-  token: 'Its `jti`.',
+const named = (description: string) => z.string().openapi({ description })
+const PARAMETERS: Readonly<Record<Param, z.ZodType>> = {
+  key: named('Name of the key.'),
+  version: z.int().min(1).openapi({ description: 'Number of the version.' }),
+  address: named('G… or 0x…'),
+  change: named('Id of the change.'),
+  token: named('Its `jti`.'),
 }
+const namesIn = (param: Param): readonly Param[] => (param === 'version' ? ['key', 'version'] : [param])
 
 function refusalsOf({ body, writes, refusals = {} }: ControlRoute): Record<string, ReturnType<typeof problem>> {
   const all: Record<number, string> = { ...EVERY, ...(body === undefined ? {} : OF_BODY) }
@@ -73,7 +76,7 @@ for (const route of CONTROL_ROUTES) {
     request: {
       ...(param === undefined
         ? {}
-        : { params: z.object({ [param]: z.string().openapi({ description: DESCRIPTIONS[param] ?? '' }) }) }),
+        : { params: z.object(Object.fromEntries(namesIn(param).map(each => [each, PARAMETERS[each]]))) }),
       ...(writes
         ? {
             headers: z.object({

@@ -48,6 +48,7 @@ export function describeTransactions(registry: Registry, { answer, refusals }: W
         z.strictObject({
           key: z.string(),
           address: z.string(),
+          account: z.string().openapi({ description: 'What the key signs for.' }),
           role: z.enum(['source', 'fee-source', 'authorization']),
           decision: z.enum(['allow', 'deny', 'undecided']).openapi({ description: 'Of its policy, as things stand.' }),
           rule: z.string().optional(),

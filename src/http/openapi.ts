@@ -11,6 +11,9 @@ import { payloadSchemas, signedPayload } from './schemas-payloads.ts'
 const api = new OpenAPIHono()
 const registry = api.openAPIRegistry
 
+const ACCOUNT =
+  'The account it signs for. EVM: the address. Stellar: the address, unless told, and after a rotation the same as before.'
+
 const SignBody = payloadSchemas(registry)
 
 const SignAnswer = registry.register(
@@ -19,6 +22,7 @@ const SignAnswer = registry.register(
     signature: base64('64 bytes: R‖S (Ed25519), or r‖s with the low s (secp256k1).'),
     publicKey: base64('The pinned key that the signature was verified under: 32 bytes, or 65 with the leading 04.'),
     address: z.string().openapi({ description: 'The same key as an address: G… (SEP-23) or 0x… (EIP-55).' }),
+    account: z.string().optional().openapi({ description: 'The account it signs for, where that is not its address.' }),
     keyVersion: z.int().openapi({ description: 'Version of the key that signed.' }),
     hash: z.string().openapi({ description: 'What the signature covers, hex: of a transaction its hash.' }),
     ...signedPayload,
@@ -36,6 +40,7 @@ const KeyView = registry.register(
     chain: z.string(),
     network: z.string(),
     address: z.string(),
+    account: z.string().openapi({ description: ACCOUNT }),
     publicKey: base64('The raw public key.'),
     scheme: z.string(),
     version: z.int(),

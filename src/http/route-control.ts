@@ -11,12 +11,12 @@ import {
   performOpen,
 } from '../service/control/index.ts'
 import { readInput } from './input.ts'
-import { address, changeId, keyName, tokenId } from './schemas-control.ts'
+import { address, changeId, keyName, keyVersion, tokenId } from './schemas-control.ts'
 
 type Permission = Operation['permission']
 
-/** What a path may name; at most one in each. */
-const PARAMS = { key: keyName, address, change: changeId, token: tokenId } as const
+/** What a path may name; at most one in each. A `version` is that of a key: `{key}` and `{version}` in the path, `treasury/3` here. */
+const PARAMS = { key: keyName, version: keyVersion, address, change: changeId, token: tokenId } as const
 export type Param = keyof typeof PARAMS
 
 interface Route {

@@ -1,8 +1,9 @@
-import { revoke, unrevoke, versionNow } from '../service/control/index.ts'
+import { destroy, revoke, unrevoke, versionNow } from '../service/control/index.ts'
 import { type ControlRoute, NO_KEY, route } from './route-control.ts'
 import * as s from './schemas-control.ts'
+import { DestroyBody, DestroyedAnswer } from './schemas-destroy.ts'
 
-/** Stopped by one person, taken back by a quorum. */
+/** Stopped by one person, taken back by a quorum; and the end, which nobody takes back. */
 export const REVOCATION_ROUTES: readonly ControlRoute[] = [
   route(
     {
@@ -36,5 +37,24 @@ export const REVOCATION_ROUTES: readonly ControlRoute[] = [
     },
     (parts, granted, { object, body }) => unrevoke(parts, granted, { key: object, ...body }),
     (parts, _, { object, body }) => versionNow(parts, { key: object, ...body }),
+  ),
+  route(
+    {
+      method: 'POST',
+      path: '/v1/keys/{key}/versions/{version}/destroy',
+      name: 'keys.destroy',
+      summary: 'Give the private key of a retired or revoked version up, everywhere it lies; nothing takes it back',
+      needs: 'keys:destroy',
+      writes: true,
+      param: 'version',
+      body: DestroyBody,
+      answer: DestroyedAnswer,
+      refusals: {
+        404: 'no such key or version',
+        422: 'it is neither retired nor revoked, or an account still lists it as a signer',
+        503: 'the node that knows the account does not answer',
+      },
+    },
+    (parts, granted, { object, body }) => destroy(parts, granted, { object, ...body }),
   ),
 ]

@@ -26,6 +26,10 @@ const printable = /^[\x21-\x7e]+$/
 export const keyName = z
   .string()
   .regex(KEY_NAME, 'is not a key name: use 1 to 64 letters, digits, and _ . - after the first')
+/** `treasury/3`, as two members of a path. */
+export const keyVersion = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\/[1-9][0-9]{0,8}$/, 'is not the name of a key and the number of a version')
 export const address = z.string().min(1).max(64)
 export const changeId = z.string().regex(/^c_[0-9a-f]{32}$/, 'is not the id of a change')
 export const tokenId = z.string().max(255).regex(printable, 'is not the id of a token')
@@ -100,6 +104,7 @@ const Key = z.strictObject({
   chain: z.string(),
   network: z.string(),
   address: z.string(),
+  account: z.string().describe('What it signs for: on Stellar not always its address.'),
   publicKey: z.string().describe('Base64 of the raw public key.'),
   scheme: z.string(),
   version: z.int(),
@@ -138,6 +143,15 @@ export const RevocationAnswer = z.strictObject({
     .describe('What became of each place of these versions. In every case nothing is signed with it here.')
     .optional(),
 })
+export const RestoreQuery = z.strictObject({
+  version: z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/, 'is not the number of a version')
+    .transform(Number)
+    .pipe(z.int())
+    .describe('This one, where several versions are in quarantine.')
+    .optional(),
+})
 const step = z.enum(['begin', 'open', 'revert', 'cutover', 'abandon'])
 export const RotateBody = z
   .strictObject({
@@ -145,14 +159,19 @@ export const RotateBody = z
       'Make the next version; have it sign; take that back; retire the old one; give the new one up.',
     ),
     provider: text(64, 'With begin: another key service than the one of the newest version.').optional(),
-    newAccount: z.boolean().describe('With open: the account changes with the key.').optional(),
+    newAccount: z
+      .boolean()
+      .describe(
+        'With begin: the new version signs for its own address. With open: again, for callers get that account now.',
+      )
+      .optional(),
   })
   .refine(({ step, provider }) => step === 'begin' || provider === undefined, {
     message: 'is for begin',
     path: ['provider'],
   })
-  .refine(({ step, newAccount }) => step === 'open' || newAccount === undefined, {
-    message: 'is for open',
+  .refine(({ step, newAccount }) => step === 'begin' || step === 'open' || newAccount === undefined, {
+    message: 'is for begin and open',
     path: ['newAccount'],
   })
 export const RotationAnswer = z.strictObject({
@@ -165,6 +184,7 @@ export const RotationAnswer = z.strictObject({
       version: z.int(),
       state: z.string(),
       address: z.string(),
+      account: z.string(),
       provider: z.string(),
       custody: z.string(),
       times: z.record(z.string(), z.string()).describe('When it came into its states.'),
@@ -193,6 +213,7 @@ export const KeyAdminAnswer = Key.extend({
       state: z.string(),
       scheme: z.string(),
       address: z.string(),
+      account: z.string(),
       publicKey: z.string(),
       bindings: z.array(Place),
     }),

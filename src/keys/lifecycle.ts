@@ -149,6 +149,17 @@ export const TRANSITIONS: Readonly<Record<VersionState, Row>> = {
 export interface Aged {
   readonly version: number
   readonly state: VersionState
+  /** Whether it was ever destroyed: in the registry, whether it has a time of that. */
+  readonly destroyed?: boolean
+  /** It has never been one that may sign. Restored, it waits for its turn, whatever became of its siblings. */
+  readonly untried?: boolean
+}
+
+/** What an event makes of a version: the table, and what its past adds. */
+export function cellOf({ state, destroyed = false }: Omit<Aged, 'version'>, event: KeyEvent): Cell {
+  // L7: a revocation after the end is for verifiers to hear; taking it back gives nobody the private key.
+  if (destroyed && event === 'unrevoke') return no(GONE)
+  return TRANSITIONS[state][event]
 }
 
 /** Events that belong together happen in one step, or not at all. */
@@ -170,10 +181,11 @@ export function advance(versions: readonly Aged[], steps: readonly Step[]): Outc
   for (const { version, event } of steps) {
     const found = now.find(one => one.version === version)
     if (found === undefined) return { kind: 'refused', version, reason: 'there is no such version' }
-    const cell = TRANSITIONS[found.state][event]
+    const cell = cellOf(found, event)
     if ('no' in cell) return { kind: 'refused', version, reason: cell.no }
     const state = event === 'restore' ? restoredTo(now, version) : cell.to
-    now = now.map(one => (one.version === version ? { version, state } : one))
+    const end = state === 'destroyed' ? { destroyed: true } : {}
+    now = now.map(one => (one.version === version ? { ...one, state, ...end } : one))
   }
   const broken = brokenInvariant(now)
   const last = steps.at(-1)
@@ -186,8 +198,12 @@ export function advance(versions: readonly Aged[], steps: readonly Step[]): Outc
 /** They take signatures away and give none, so they may leave a key that cannot sign at all. */
 const STOPPING: ReadonlySet<KeyEvent> = new Set(['quarantine', 'revoke', 'destroy', 'retire', 'abandon'])
 
-/** Where there is a newer version that signs, beside it; where an older one signs, it waits for its turn again. */
+/**
+ * Where there is a newer version that signs, beside it; where an older one signs, it waits for its turn again. One that never
+ * had its turn does not get it this way: what is asked of a successor before it signs has not been asked of it.
+ */
 export function restoredTo(versions: readonly Aged[], version: number): VersionState {
+  if (versions.find(one => one.version === version)?.untried === true) return 'pending'
   const active = versions.find(({ state }) => state === 'active')
   if (active === undefined) return 'active'
   return active.version > version ? 'overlap' : 'pending'

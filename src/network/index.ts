@@ -63,6 +63,7 @@ export function openStellarNetwork(options: NetworkOptions): StellarNetwork {
       }
       return rpc.simulate(envelope, signal)
     },
+    reached: checked,
     submit: async (envelope, signal) => {
       await checked(signal)
       return node.submit(envelope, signal)

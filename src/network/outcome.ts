@@ -2,7 +2,7 @@ import type { StellarCodec, StellarNetwork, Submission, TransactionStatus } from
 import { type Answer, malformed, meaningOf } from './reading.ts'
 
 /** What both kinds of nodes answer; each asks in its own way. What only one of them can do it has besides. */
-export interface StellarNode extends Omit<StellarNetwork, 'name' | 'simulate'> {
+export interface StellarNode extends Omit<StellarNetwork, 'name' | 'reached' | 'simulate'> {
   passphrase(signal: AbortSignal): Promise<string>
 }
 

@@ -1,6 +1,7 @@
 import type { Simulation, StellarCodec } from '../domain/stellar-network.ts'
 import { SignerError } from '../domain/errors.ts'
-import { type Exchange, exchange, unavailable } from './exchange.ts'
+import { type Exchange, unavailable } from './exchange.ts'
+import { jsonRpc } from './json-rpc.ts'
 import { decoded, notWellFormed, sameHash, settled, type StellarNode, submissionOf } from './outcome.ts'
 import { type Answer, malformed, reader, shown } from './reading.ts'
 
@@ -87,28 +88,12 @@ export function rpcNode(parts: Exchange, url: string, codec: StellarCodec): RpcN
   }
 }
 
-/** Every question has an id of its own, and an answer with another one is an answer to another question. */
+/** Results are objects here. */
 function caller(parts: Exchange, url: string): Call {
-  const { network } = parts
-  let count = 0
-  return async (method, params, signal, again = true) => {
-    const id = ++count
-    const text = JSON.stringify({ jsonrpc: '2.0', id, method, params })
-    const { json } = await exchange(
-      parts,
-      { url, method: 'POST', body: { type: 'application/json', text }, again, takes: status => status === 200 },
-      signal,
-    )
-    const reply = reader(network, json)
-    if (reply.text('jsonrpc') !== '2.0' || reply.whole('id') !== id) {
-      throw malformed(network, `the answer to ${method} has another id`)
-    }
-    const error = reply.maybe('error')
-    if (error === undefined) return { result: reply.object('result') }
-    if (reply.maybe('result') !== undefined) throw malformed(network, 'the answer is a result and an error at once')
-    const code = (error.value as { readonly code?: unknown }).code
-    if (typeof code !== 'number' || !Number.isSafeInteger(code)) throw malformed(network, 'an error has no code')
-    return { error: code }
+  const call = jsonRpc(parts, url)
+  return async (method, params, signal, again) => {
+    const found = await call(method, params, signal, again)
+    return found.kind === 'error' ? { error: found.code } : { result: found.reply.object('result') }
   }
 }
 

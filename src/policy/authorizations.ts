@@ -2,7 +2,7 @@ import { NO_PRECONDITIONS, type StellarAuthorizationView, type StellarTransactio
 import { contractsRule } from './contracts.ts'
 import { deny, type Finding, undecided } from './finding.ts'
 import { amountsRule, destinationsRule } from './payments.ts'
-import { type Facts, type Question, questionOf, type Rule } from './question.ts'
+import { type Facts, ownAccount, type Question, questionOf, type Rule } from './question.ts'
 import type { Policy } from './schema.ts'
 import type { AuthorizationGrant } from './statement-fields.ts'
 
@@ -28,13 +28,13 @@ export function authorizationFinding(policy: Policy, view: StellarAuthorizationV
 function accountFinding(
   { accounts = [], delegateOf = [] }: AuthorizationGrant,
   { address, asDelegate, form }: StellarAuthorizationView,
-  { keyAddress }: Facts,
+  facts: Facts,
 ): Finding {
   if (address === null) return form === 'legacy' ? undefined : undecided('nobody says whose authorization it is')
   if (asDelegate) {
     return delegateOf.includes(address) ? undefined : deny(`the key may not sign as a delegate of ${address}`)
   }
-  if (address === keyAddress || accounts.includes(address)) return undefined
+  if (address === ownAccount(facts) || accounts.includes(address)) return undefined
   return deny(`the authorization is for ${address}, which the policy does not grant`)
 }
 

@@ -2,7 +2,7 @@ import type { ContractValue, InvocationView, OperationView } from '../domain/ste
 import type { ArgumentGrant, FunctionGrant } from './contract-fields.ts'
 import { addressText } from './fields.ts'
 import { deny, type Finding, undecided, worst } from './finding.ts'
-import { bodyOf, nth, type Question, type Rule } from './question.ts'
+import { bodyOf, nth, ownAccount, type Question, type Rule } from './question.ts'
 
 /**
  * Contract calls, in the operation and anywhere in its authorization trees: an entry with source-account credentials
@@ -40,7 +40,7 @@ function callFinding(
   const lists = [contracts, tokens].flatMap(list => list.find(one => one.contract === contract)?.functions ?? [])
   const listed = lists.filter(({ name }) => name === called)
   if (listed.length === 0) return deny(`${nth(at)} calls ${called} of ${contract}, which the policy does not list`)
-  const misfits = listed.map(grant => misfitOf(grant, values, facts.keyAddress))
+  const misfits = listed.map(grant => misfitOf(grant, values, ownAccount(facts)))
   if (misfits.includes(undefined)) return undefined
   const position = Math.max(...misfits.map(misfit => misfit ?? 0))
   return deny(

@@ -21,6 +21,8 @@ const goldenTest = z
     now: z.number().int().min(0),
     /** Whose key signs, if it is another than the one the policy is for. */
     keyAddress: z.string().optional(),
+    /** The account that key signs for, if it is not its address. */
+    keyAccount: z.string().optional(),
     ledger: z.number().int().min(0).optional(),
     expect: z.enum(['allow', 'deny', 'undecided']),
     /** The rule that says no. */
@@ -50,6 +52,7 @@ export interface GoldenTest {
   readonly view?: PolicyView | undefined
   readonly now: number
   readonly keyAddress?: string | undefined
+  readonly keyAccount?: string | undefined
   readonly ledger?: number | undefined
   readonly expect: Decision['kind']
   readonly rule?: string | undefined
@@ -70,7 +73,7 @@ export interface TestResult {
 }
 
 /** What the tests do not say for themselves. */
-export type TestKey = Pick<Facts, 'keyAddress' | 'keyNetwork' | 'keyChainId'>
+export type TestKey = Pick<Facts, 'keyAddress' | 'keyAccount' | 'keyNetwork' | 'keyChainId'>
 
 /**
  * Every test, in order. A payload that cannot be decoded fails its test, whatever was expected: it never reaches a policy.
@@ -101,7 +104,7 @@ function runTest(
   const facts = {
     ...key,
     now: test.now,
-    ...(test.keyAddress === undefined ? {} : { keyAddress: test.keyAddress }),
+    ...keyOf(test),
     ...(test.ledger === undefined ? {} : { ledger: test.ledger }),
   }
   const decision = decide(policy, view, facts)
@@ -111,5 +114,11 @@ function runTest(
   const wanted = rule === undefined ? expect : `${expect} by ${rule}`
   return { name, passed, sentence: passed ? `As expected: ${said}.` : `Expected ${wanted}; the policy says ${said}.` }
 }
+
+/** Another key signs for its own account, unless the test says which. */
+const keyOf = ({ keyAddress, keyAccount }: GoldenTest): Partial<TestKey> => ({
+  ...(keyAddress === undefined ? {} : { keyAddress, keyAccount: keyAddress }),
+  ...(keyAccount === undefined ? {} : { keyAccount }),
+})
 
 const payloadOf = ({ xdr, payload }: GoldenTest): Payload => payload ?? { type: 'stellar-transaction', xdr: xdr ?? '' }

@@ -1,5 +1,6 @@
 export { type Check, decide, explain, RULE_NAMES } from './decide.ts'
 export { diff, directionOf } from './diff.ts'
+export { type NamedAllowance, type NamedPlaces, PERMIT2, placesNamedBy } from './evm/index.ts'
 export type { Difference } from './differences.ts'
 export { ORDINARY_OPERATIONS, SENSITIVE_OPERATIONS } from './fields.ts'
 export {

@@ -10,6 +10,8 @@ export interface Facts {
   readonly now: number
   /** G… or 0x… of the key that would sign. */
   readonly keyAddress: string
+  /** The account that it signs for, where that is not its address: a Stellar account keeps its name when its key changes. */
+  readonly keyAccount?: string | undefined
   /**
    * The key, whose versions share what they spend: during a rotation two of them sign for one account. Absent where no key is
    * registered: then its address stands for it.
@@ -22,6 +24,10 @@ export interface Facts {
   /** The chain an EVM key is pinned to. */
   readonly keyChainId?: bigint
 }
+
+/** What `own` and `self` mean: nothing else is the key's own, not even its bare address where it signs for another account. */
+export const ownAccount = ({ keyAccount, keyAddress }: Pick<Facts, 'keyAccount' | 'keyAddress'>): string =>
+  keyAccount ?? keyAddress
 
 export interface Question {
   readonly policy: Policy

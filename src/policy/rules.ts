@@ -1,6 +1,6 @@
 import type { AccountView } from '../domain/stellar.ts'
 import { deny, type Finding, worst } from './finding.ts'
-import { bodyOf, type Facts, nth, type PolicyView, type Rule } from './question.ts'
+import { bodyOf, type Facts, nth, ownAccount, type PolicyView, type Rule } from './question.ts'
 import type { Policy } from './schema.ts'
 
 interface Asked {
@@ -26,13 +26,13 @@ export const sequenceRule: Rule = question => {
   return undefined
 }
 
-/** The key's own account may always be source; a muxed source counts as the account underneath. */
+/** The account of the key may always be source; a muxed source counts as the account underneath. */
 export const sourcesRule: Rule = question => {
   const { policy, view, facts } = question
   const { sources = [] } = policy.rules
   if (sources === 'any') return undefined
   const may = (account: AccountView): boolean =>
-    account.address === facts.keyAddress || sources.includes(account.address)
+    account.address === ownAccount(facts) || sources.includes(account.address)
   if (view.kind === 'fee-bump' && !may(view.feeSource)) {
     return deny(`fee source ${view.feeSource.address} is neither the key's own account nor listed`)
   }

@@ -2,7 +2,7 @@
 import type { ExecutionApprovalView } from '../domain/execution-approval.ts'
 import type { ChallengeView } from '../domain/stellar.ts'
 import { deny, type Finding, quote, undecided } from './finding.ts'
-import type { Facts } from './question.ts'
+import { type Facts, ownAccount } from './question.ts'
 import type { Policy } from './schema.ts'
 
 /** Clocks of honest servers differ by this much at most. */
@@ -18,12 +18,13 @@ export function challengeFinding({ rules }: Policy, view: ChallengeView, facts: 
   switch (view.role) {
     case 'server':
       if (grant.issue !== true) return deny('the key may not issue challenges')
+      // Clients hold its signature against the address in the challenge: that of the key, whatever account it signs for.
       if (serverAddress !== facts.keyAddress)
         return deny('the challenge is issued by another account than that of the key')
       break
     case 'client':
       if (grant.servers?.includes(serverAddress) !== true) return deny(`the server ${serverAddress} is not granted`)
-      if (view.clientAccount !== facts.keyAddress)
+      if (view.clientAccount !== ownAccount(facts))
         return deny('the challenge is for another account than that of the key')
       break
     default:

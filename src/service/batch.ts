@@ -1,6 +1,7 @@
 import { parseStrictJson } from '../bytes/json.ts'
 import { KEY_NAME } from '../domain/key.ts'
 import { malformed } from '../domain/errors.ts'
+import { leaveTogether } from './release.ts'
 import { objectOf } from './request.ts'
 import { arrive, judgeTogether, type Signature, signTogether, type TogetherRequest, type Wanted } from './together.ts'
 import type { CallerLike, SignDeps } from './types.ts'
@@ -23,7 +24,7 @@ export async function signBatch<Caller extends CallerLike>(
   request: BatchRequest,
 ): Promise<readonly BatchResult[]> {
   const together = await arrive(deps, request, BATCH_MAX, readItems)
-  return signTogether(together, await judgeTogether(together, together.wanted))
+  return leaveTogether(deps, await signTogether(together, await judgeTogether(together, together.wanted)))
 }
 
 const EXAMPLE = 'send {"requests":[{"key":"treasury","payload":{"type":"stellar-transaction","xdr":"…"}}]}'

@@ -110,9 +110,7 @@ function samePin(key: string, found: Uint8Array, pinned: Uint8Array): void {
  * @throws `key/unknown`; `key/unsupported` when it is not suspended; and what the proof says
  */
 export async function restoreBinding(deps: RegisterDeps, name: string, id: string): Promise<ResolvedKey> {
-  const resolved = (await deps.registry.list()).find(
-    ({ key, bindings }) => key.name === name && bindings.some(binding => binding.id === id),
-  )
+  const resolved = (await deps.registry.versions(name)).find(({ bindings }) => bindings.some(each => each.id === id))
   const binding = resolved?.bindings.find(each => each.id === id)
   if (resolved === undefined || binding === undefined) throw new SignerError('key/unknown', { key: `${name} at ${id}` })
   if (binding.suspended === undefined) {

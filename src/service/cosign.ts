@@ -3,6 +3,7 @@ import { parseStrictJson } from '../bytes/json.ts'
 import { mergeEnvelopes, SIGNATURES_MAX, signaturesOf } from '../chains/stellar/index.ts'
 import { malformed, SignerError } from '../domain/errors.ts'
 import { KEY_NAME } from '../domain/key.ts'
+import { leaveTogether } from './release.ts'
 import { objectOf } from './request.ts'
 import {
   arrive,
@@ -40,7 +41,7 @@ export async function cosign<Caller extends CallerLike>(
     requireDistinct(each, wanted)
     await requireRoom(each, xdr)
   })
-  const signatures = await signTogether(together, judged)
+  const signatures = await leaveTogether(deps, await signTogether(together, judged))
   const results = signatures.map((signature, at) => ({ key: wanted[at]?.key ?? '', ...signature }))
   const [{ asked, resolved }] = judged as readonly [Judged, ...Judged[]]
   const signed = signatures.flatMap(each => ('answer' in each ? [each.answer.signedXdr ?? xdr] : []))

@@ -72,6 +72,7 @@ export const factsFor = (
 ): Facts => ({
   now,
   keyAddress: version.address,
+  keyAccount: version.account,
   keyName: key.name,
   keyNetwork: key.network,
   ...pinnedChain({ key }),

@@ -21,6 +21,8 @@ export interface InventoryEntry {
   readonly chain: string
   readonly network: string
   readonly address: string
+  /** What it signs for. */
+  readonly account: string
   readonly algorithm: string
   readonly state: VersionState
   readonly places: readonly InventoryPlace[]
@@ -86,6 +88,7 @@ function entryOf(deps: InventoryDeps, held: DatedVersion, places: readonly Inven
     chain: key.chain,
     network: key.network,
     address: version.address,
+    account: version.account,
     algorithm: ALGORITHMS[version.scheme],
     state: version.state,
     places,

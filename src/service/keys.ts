@@ -16,6 +16,8 @@ export interface KeyView {
   readonly chain: string
   readonly network: string
   readonly address: string
+  /** What it signs for: on Stellar not always its address. */
+  readonly account: string
   /** Base64 of the raw public key. */
   readonly publicKey: string
   readonly scheme: string
@@ -52,6 +54,7 @@ export function viewOf({ key, version, bindings }: ResolvedKey): KeyView {
     chain: key.chain,
     network: key.network,
     address: version.address,
+    account: version.account,
     publicKey: toBase64(version.publicKey),
     scheme: version.scheme,
     version: version.version,

@@ -20,6 +20,7 @@ export const signatoryOf = ({ key, version }: Pick<ResolvedKey, 'key' | 'version
   chain: key.chain,
   network: key.network,
   address: version.address,
+  account: version.account,
 })
 
 /** @throws `payload/unsupported` for a type the chain of the key does not have, `payload/invalid` for one it cannot accept. */

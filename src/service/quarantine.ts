@@ -1,9 +1,10 @@
 import type { AuditActor, EventEntry } from '../domain/audit.ts'
 import { type AnySignerError, isSignerError, SignerError, WRONG_ANSWERS } from '../domain/errors.ts'
-import { maySign, type VersionState } from '../domain/key.ts'
+import type { VersionState } from '../domain/key.ts'
 import type { KeyCatalogue, KeyRegistry, Logger } from '../domain/ports.ts'
 
-const MAY_BE_QUARANTINED: readonly VersionState[] = ['active', 'overlap']
+/** As the table in `src/keys` has it: what signs, and what waits to. */
+export const MAY_BE_QUARANTINED: readonly VersionState[] = ['pending', 'active', 'overlap']
 
 /** Which call it was. */
 export interface Suspect {
@@ -81,6 +82,7 @@ export function createQuarantine(
       envelope: id => catalogue.envelope(id),
       list: () => catalogue.list(),
       versions: name => catalogue.versions(name),
+      holding: what => catalogue.holding(what),
     },
 
     suspect: async ({ key, version, binding, auditId, actor }, { code: errorCode }) => {
@@ -88,11 +90,13 @@ export function createQuarantine(
       if (!WRONG_ANSWERS.has(errorCode) || marks.has(id)) return INNOCENT
       marks.set(id, { key, version }) // before anything is awaited: calls under way meet it at their next look
       const state = await catalogue.stateOf(key, version).catch(() => undefined)
-      if (state !== undefined && !maySign(state)) {
+      if (state !== undefined && !MAY_BE_QUARANTINED.includes(state)) {
         marks.delete(id)
         return INNOCENT
       }
-      const detail = { key, version, binding, errorCode, auditId }
+      // A start that reads this again must not take it for a version that signed then, and waits by now.
+      const was = state === 'pending' ? { was: state } : {}
+      const detail = { key, version, binding, errorCode, auditId, ...was }
       logger.error('key-quarantined', detail)
       return {
         events: [{ kind: 'event', auditId, event: 'key-quarantined', actor, detail }],

@@ -25,7 +25,7 @@ export interface ReadDeps<Caller extends CallerLike>
     | 'incident'
     | 'factsOf'
   > {
-  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'list'>
+  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'list' | 'holding'>
   readonly claims: Pick<ClaimStore, 'used'>
   policyOf(key: ResolvedKey): Policy
   ledgerOf(network: string): number | undefined

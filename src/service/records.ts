@@ -7,6 +7,7 @@ import type { IdempotencyEntry, StoredResult } from '../domain/ports.ts'
 import type { Signed } from '../domain/provider.ts'
 import type { Asked } from '../domain/payload.ts'
 import type { Route } from '../routing/index.ts'
+import { accountDetail } from './accounts.ts'
 import type { SignDeps, SignRequest } from './types.ts'
 
 /** One request that was understood, by a caller who may ask. */
@@ -53,6 +54,7 @@ export function intentRecord(job: Job, decision: Decision, claims?: Claims): Int
     actor: job.actor,
     operation: 'sign',
     address: job.resolved.version.address,
+    ...accountDetail(job.resolved.version),
     network: job.resolved.key.network,
     payloadType: job.asked.type,
     digest: job.asked.hash,

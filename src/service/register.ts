@@ -10,13 +10,14 @@ import {
   KEY_NAME,
   type Binding,
   type Chain,
+  type DatedVersion,
   SCHEME_OF,
   type EnvelopeRow,
   type Key,
   type KeyVersion,
   type ResolvedKey,
 } from '../domain/key.ts'
-import type { Clock, KeyRegistry, Random } from '../domain/ports.ts'
+import type { Alone, Clock, KeyRegistry, Random } from '../domain/ports.ts'
 import type {
   Call,
   EnvelopeContext,
@@ -29,6 +30,7 @@ import type {
   SignInput,
 } from '../domain/provider.ts'
 import { SecretBytes } from '../domain/secret.ts'
+import { accountDetail, checkAccount } from './accounts.ts'
 import { recordEvent } from './events.ts'
 import { addressOf } from './payloads.ts'
 import { verifyAfterSign } from './verify-after-sign.ts'
@@ -67,6 +69,8 @@ export interface NewKey {
   readonly policy?: string
   /** True: its public key may be behind another name on this network too. Whoever says so answers for what both policies allow together. */
   readonly shared?: boolean
+  /** Stellar: the account it signs for; absent: its own address. */
+  readonly account?: string
 }
 
 /** A signing key made inside the key service; the private key never exists outside it. */
@@ -182,6 +186,7 @@ async function prepare(deps: RegisterDeps, key: NewKey): Promise<KeyProvider> {
     })
   }
   deps.checkNetwork(key.chain, key.network)
+  checkAccount(key.chain, key.account)
   deps.policy(key.policy) // one that cannot be read stops us before the key service makes a key for it
   if ((await deps.registry.resolve(key.name)) !== undefined) throw new SignerError('key/exists', { key: key.name })
   const provider = await deps.provider(key.provider)
@@ -241,6 +246,7 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
     scheme: SCHEME_OF[chain],
     publicKey: made.publicKey,
     address,
+    account: asked.account ?? address,
     state: 'active',
   }
   const id = randomId(deps.random, 'b')
@@ -263,6 +269,7 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
     chain,
     network,
     address,
+    ...accountDetail(version),
     policyHash: hash,
     provider: asked.provider,
     custody: made.custody,
@@ -270,7 +277,13 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
     ...(asked.shared === true ? { shared: true } : {}),
   }
   await recordEvent(deps, 'key-registering', detail) // on record before the key can sign
-  await deps.registry.add({ key, version, binding, ...(row === undefined ? {} : { envelope: row }) })
+  await deps.registry.add({
+    key,
+    version,
+    binding,
+    ...(row === undefined ? {} : { envelope: row }),
+    ...aloneUnder(asked),
+  })
   await recordEvent(deps, 'key-registered', detail)
   return resolved
 }
@@ -283,17 +296,23 @@ async function register(deps: RegisterDeps, asked: NewKey, made: Made): Promise<
  * @throws `key/exists` with the other key's name
  */
 export async function refuseShared(
-  registry: Pick<KeyRegistry, 'versions'>,
-  asked: Pick<NewKey, 'name' | 'chain' | 'network' | 'shared'>,
+  registry: Pick<KeyRegistry, 'holding'>,
+  asked: Named,
   publicKey: Uint8Array,
 ): Promise<void> {
-  if (asked.shared === true) return
-  const other = (await registry.versions()).find(
-    ({ key, version }) =>
-      key.chain === asked.chain &&
-      key.name !== asked.name &&
-      equalBytes(version.publicKey, publicKey) &&
-      sameNetwork(asked.chain, key.network, asked.network),
+  aloneUnder(asked).alone?.(await registry.holding({ publicKey }))
+}
+
+type Named = Pick<NewKey, 'name' | 'chain' | 'network' | 'shared'>
+
+/** The same for the step that adds it, so that of two names at once one is refused. Empty where it may be shared. */
+export const aloneUnder = (asked: Named): { readonly alone?: Alone } =>
+  asked.shared === true ? {} : { alone: others => refuseAmong(asked, others) }
+
+function refuseAmong(asked: Named, others: readonly DatedVersion[]): void {
+  const other = others.find(
+    ({ key }) =>
+      key.chain === asked.chain && key.name !== asked.name && sameNetwork(asked.chain, key.network, asked.network),
   )
   if (other === undefined) return
   const reason = `its public key is version ${other.version.version} of ${other.key.name} on this network already; sign with ${other.key.name}, add another place to it with \`countersign keys bind\`, make a fresh key, or say --shared`
@@ -318,7 +337,7 @@ const sameNetwork = (chain: Chain, a: string, b: string): boolean =>
  * secp256k1 key its SHA-256 is signed, which no EVM chain makes.
  */
 export async function provePossession(
-  deps: RegisterDeps,
+  deps: Pick<RegisterDeps, 'random' | 'trial'>,
   key: ResolvedKey,
   row: EnvelopeRow | undefined,
 ): Promise<void> {

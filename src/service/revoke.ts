@@ -1,11 +1,14 @@
+import { equalBytes } from '../bytes/equal.ts'
 import { isSignerError, SignerError } from '../domain/errors.ts'
 import { type Binding, type ResolvedKey, VERSION_STATES, type VersionState } from '../domain/key.ts'
-import type { KeyRegistry } from '../domain/ports.ts'
+import type { Clock, KeyRegistry } from '../domain/ports.ts'
 import { TRANSITIONS } from '../keys/lifecycle.ts'
 import { type EventDeps, recordEvent } from './events.ts'
+import { SETTLED_MS } from './release.ts'
 
 export interface RevokeDeps extends EventDeps {
-  readonly registry: Pick<KeyRegistry, 'list' | 'setState'>
+  readonly registry: Pick<KeyRegistry, 'list' | 'versions' | 'setState'>
+  readonly clock: Pick<Clock, 'sleep'>
   /**
    * Stops the key at its key service too, within a deadline of its own. Absent: nobody here may.
    * @throws what the service says
@@ -39,11 +42,12 @@ export const REVOCABLE: readonly VersionState[] = VERSION_STATES.filter(state =>
 
 /**
  * Stops a key at once: from the moment this resolves, no instance that shares the store releases a signature of it, those
- * under way included, because the path reads the state again after the signature and after its record. One person can do it
- * and needs nobody's consent; nobody can take it back alone.
+ * under way included, because the path reads the state again after the signature and after its record. What a process read just
+ * before the change it relies on for `LOOK_GOOD_MS` at most, even one that stood still meanwhile, so this resolves later than
+ * that. One person can do it and needs nobody's consent; nobody can take it back alone.
  *
  * On record before the state changes, so that a start after a power cut finds it; a log that takes no record keeps nobody
- * from revoking. The key services are told last, and whatever they say, the revocation stands.
+ * from revoking. The key services are told while that time passes, and whatever they say, the revocation stands.
  *
  * @param version  this one; absent: all versions of the key
  * @throws `key/unknown` for a key or version that is not there; what the log or the store says
@@ -53,10 +57,8 @@ export async function revokeKey(
   name: string,
   { version, reason }: { readonly version?: number | undefined; readonly reason: string },
 ): Promise<Revocation> {
-  const everything = await deps.registry.list()
-  const chosen = everything.filter(
-    held => held.key.name === name && (version === undefined || held.version.version === version),
-  )
+  const held = await deps.registry.versions(name) // of this key alone: what is wrong with another keeps nobody from revoking
+  const chosen = held.filter(each => version === undefined || each.version.version === version)
   if (chosen.length === 0) throw new SignerError('key/unknown', { key: name })
   const unrecorded: unknown[] = []
   const now: number[] = []
@@ -70,7 +72,9 @@ export async function revokeKey(
   }
   const revoked = chosen.map(({ version: { version: number } }) => number)
   const { disable } = deps
-  const places = disable === undefined ? undefined : await stopAll({ ...deps, disable }, chosen, everything)
+  const settled = deps.clock.sleep(SETTLED_MS)
+  const places = disable === undefined ? undefined : await stopAll({ ...deps, disable }, chosen)
+  await settled
   for (const error of unrecorded) throw error
   return { revoked, now, ...(places === undefined ? {} : { places }) }
 }
@@ -78,14 +82,14 @@ export async function revokeKey(
 type StopDeps = RevokeDeps & Required<Pick<RevokeDeps, 'disable'>>
 
 /** All at once, since one service that does not answer must not keep the others. */
-const stopAll = (
-  deps: StopDeps,
-  chosen: readonly ResolvedKey[],
-  everything: readonly ResolvedKey[],
-): Promise<readonly StoppedPlace[]> =>
-  Promise.all(
-    chosen.flatMap(({ bindings }) => bindings).map(place => stop(deps, place, needing(place, chosen, everything))),
-  )
+async function stopAll(deps: StopDeps, chosen: readonly ResolvedKey[]): Promise<readonly StoppedPlace[]> {
+  const everything = await deps.registry.list().catch((error: unknown) => ({ unread: reasonOf(error) }))
+  const needed = (held: ResolvedKey, place: Binding): string | undefined =>
+    'unread' in everything
+      ? `who else needs it cannot be read (${everything.unread})`
+      : needing(held, place, chosen, everything)
+  return Promise.all(chosen.flatMap(held => held.bindings.map(place => stop(deps, place, needed(held, place)))))
+}
 
 async function stop(deps: StopDeps, place: Binding, needed: string | undefined): Promise<StoppedPlace> {
   const at = { version: place.version, binding: place.id, provider: place.provider }
@@ -103,24 +107,40 @@ async function stop(deps: StopDeps, place: Binding, needed: string | undefined):
 
 /** Who else needs what lies at a place: not ours to stop, whatever became of this key. */
 function needing(
-  { custody, provider, reference }: Binding,
+  held: ResolvedKey,
+  place: Binding,
   chosen: readonly ResolvedKey[],
   everything: readonly ResolvedKey[],
 ): string | undefined {
-  if (custody === 'envelope') return 'the key that wraps it may wrap others'
-  const other = everything.find(
-    each =>
-      !chosen.includes(each) &&
-      each.version.state !== 'revoked' &&
-      each.version.state !== 'destroyed' &&
-      each.bindings.some(place => place.provider === provider && place.reference === reference),
-  )
+  if (place.custody === 'envelope') return 'the key that wraps it may wrap others'
+  const isChosen = ({ version }: ResolvedKey): boolean =>
+    chosen.some(each => each.version.key === version.key && each.version.version === version.version)
+  const others = everything.filter(each => !isChosen(each) && !STOPPED.includes(each.version.state))
+  const other = alsoAt(held, place, others)
   return other === undefined
     ? undefined
     : `it is version ${other.version.version} of ${other.key.name} too, which is not revoked`
 }
 
-function reasonOf(error: unknown): string {
+const STOPPED: readonly VersionState[] = ['revoked', 'destroyed']
+
+/**
+ * The first of these that has its key at this place too: the same public key under the same reference, whatever name the service
+ * has in the configuration, for two names may lead to one.
+ */
+export const alsoAt = <V extends ResolvedKey>(
+  { version: { publicKey } }: ResolvedKey,
+  { reference }: Binding,
+  others: readonly V[],
+): V | undefined =>
+  others.find(
+    ({ version, bindings }) =>
+      equalBytes(version.publicKey, publicKey) &&
+      bindings.some(each => each.custody === 'native' && each.reference === reference),
+  )
+
+/** Why a key service did not do it, without words of its own. */
+export function reasonOf(error: unknown): string {
   if (!isSignerError(error)) return 'an unexpected fault'
   const { reason } = error.detail as { reason?: unknown }
   return typeof reason === 'string' ? `${error.code}: ${reason}` : error.code

@@ -3,7 +3,7 @@ import { randomId } from '../bytes/ids.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import type { AnySignerError } from '../domain/errors.ts'
 import { maySign, type ResolvedKey } from '../domain/key.ts'
-import type { KeyCatalogue } from '../domain/ports.ts'
+import type { Held, KeyCatalogue } from '../domain/ports.ts'
 import { identify, mayDo } from './admit.ts'
 import { refuseEarly } from './records.ts'
 import { fingerprintOf, readIdempotencyKey } from './request.ts'
@@ -18,7 +18,7 @@ export interface RpcRequest extends Asking {
 }
 
 export interface RpcDeps<Caller extends CallerLike> extends SignDeps<Caller> {
-  readonly keys: Pick<KeyCatalogue, 'list'>
+  readonly keys: Pick<KeyCatalogue, 'list' | 'holding'>
   readonly version: string
 }
 
@@ -31,6 +31,8 @@ export interface RpcVisit<Caller extends CallerLike> {
   readonly request: RpcRequest
   /** EVM keys that this caller may have sign, read once. Of others there is no trace. */
   keys(): Promise<readonly ResolvedKey[]>
+  /** Those of them that are meant, without reading the others. */
+  holding(what: Held): Promise<readonly ResolvedKey[]>
 }
 
 /** Who asks is known, and counted once, before anything of the body is read. */
@@ -47,7 +49,15 @@ export async function admitRpc<Caller extends CallerLike>(
     const limits = { ...deps.limits, bodyBytes: RPC_BYTES_MAX }
     const known: RpcDeps<Caller> = { ...deps, authenticate: async () => caller, limits }
     let keys: Promise<readonly ResolvedKey[]> | undefined
-    return { deps: known, caller, actor, request, keys: () => (keys ??= signingKeys(deps, caller)) }
+    const reachable = (found: readonly ResolvedKey[]) => reachableAmong(found, deps, caller)
+    return {
+      deps: known,
+      caller,
+      actor,
+      request,
+      keys: () => (keys ??= deps.keys.list().then(reachable)),
+      holding: what => deps.keys.holding(what).then(reachable),
+    }
   } catch (error) {
     throw recordRefused({ deps, actor, request }, error)
   }
@@ -76,12 +86,13 @@ export async function listedKeys<Caller extends CallerLike>({
 }
 
 /** EVM keys that this caller may have sign. Of others there is no trace. */
-async function signingKeys<Caller extends CallerLike>(
+function reachableAmong<Caller extends CallerLike>(
+  found: readonly ResolvedKey[],
   deps: RpcDeps<Caller>,
   caller: Caller,
-): Promise<readonly ResolvedKey[]> {
+): readonly ResolvedKey[] {
   // An address names a version, so one that goes on beside its successor is there too; clients take the first for their own.
-  const keys = (await deps.keys.list()).filter(
+  const keys = found.filter(
     ({ key, version }) => key.chain === 'evm' && maySign(version.state) && mayDo(deps, caller, 'sign', key.name),
   )
   return keys.toSorted((a, b) => place(a) - place(b))

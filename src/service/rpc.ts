@@ -1,4 +1,5 @@
 import { parseStrictJson } from '../bytes/json.ts'
+import { readEvmAddress } from '../bytes/evm-address.ts'
 import { chainIdOf } from '../chains/evm/index.ts'
 import { type AnySignerError, isSignerError, malformed, SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
@@ -12,6 +13,7 @@ import {
   type RpcRequest,
   type RpcVisit,
 } from './rpc-visit.ts'
+import { leaveTogether, type Pending } from './release.ts'
 import { sign } from './sign.ts'
 import type { CallerLike, SignRequest } from './types.ts'
 
@@ -48,24 +50,51 @@ export async function answerRpc<Caller extends CallerLike>(
     recordRefused(visit, error)
     return { replies: { id: null, error: 'parse' } }
   }
-  if (!Array.isArray(body)) return { replies: await answerOne(visit, body, '') }
+  if (!Array.isArray(body)) {
+    const [reply] = await told(visit, [await answerOne(visit, body, '')])
+    return { replies: reply }
+  }
   if (body.length === 0 || body.length > RPC_BATCH_MAX) {
     recordRefused(visit, notRpc(`a batch of ${body.length}`))
     return { replies: { id: null, error: 'invalid' } }
   }
-  const replies: RpcReply[] = []
-  for (const [at, call] of body.entries()) {
-    const reply = await answerOne(visit, call, `/${at + 1}`)
-    if (reply !== undefined) replies.push(reply)
-  }
+  const found: (RpcReply | Signed | undefined)[] = []
+  for (const [at, call] of body.entries()) found.push(await answerOne(visit, call, `/${at + 1}`))
+  const replies = await told(visit, found)
   return { replies: replies.length === 0 ? undefined : replies }
+}
+
+/** Signed, and on its way out. */
+interface Signed {
+  readonly id: Id
+  readonly signed: Pending<unknown>
+}
+
+/** What somebody waits for, signatures at the last moment: the first may have been made long before. */
+async function told<Caller extends CallerLike>(
+  { deps }: RpcVisit<Caller>,
+  found: readonly (RpcReply | Signed | undefined)[],
+): Promise<readonly RpcReply[]> {
+  const awaited = found.filter(each => each !== undefined)
+  const left = [
+    ...(await leaveTogether(
+      deps,
+      awaited.flatMap(each => ('signed' in each ? [each.signed] : [])),
+    )),
+  ]
+  return awaited.map(each => {
+    if (!('signed' in each)) return each
+    const settled = left.shift()
+    if (settled === undefined) throw new TypeError('a signature was lost on its way out')
+    return 'answer' in settled ? { id: each.id, result: settled.answer } : { id: each.id, error: settled.refused }
+  })
 }
 
 async function answerOne<Caller extends CallerLike>(
   visit: RpcVisit<Caller>,
   call: unknown,
   suffix: string,
-): Promise<RpcReply | undefined> {
+): Promise<RpcReply | Signed | undefined> {
   const understood = readCall(call)
   if (understood === undefined) {
     recordRefused(visit, notRpc('a call'))
@@ -80,9 +109,9 @@ async function replyTo<Caller extends CallerLike>(
   visit: RpcVisit<Caller>,
   id: Id,
   call: Call & { readonly suffix: string },
-): Promise<RpcReply> {
+): Promise<RpcReply | Signed> {
   try {
-    return { id, result: await resultOf(visit, call) }
+    return { id, ...(await resultOf(visit, call)) }
   } catch (error) {
     if (error instanceof UnknownMethod) return { id, error: { unknownMethod: call.method } }
     return { id, error: isSignerError(error) ? error : visit.deps.incident(error) }
@@ -120,19 +149,19 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 async function resultOf<Caller extends CallerLike>(
   visit: RpcVisit<Caller>,
   { method, params, suffix }: Call & { readonly suffix: string },
-): Promise<unknown> {
+): Promise<{ readonly result: unknown } | Pick<Signed, 'signed'>> {
   const { deps } = visit
   switch (method) {
     case 'health_status':
-      return deps.version
+      return { result: deps.version }
     case 'web3_clientVersion':
-      return `Countersign/${deps.version}`
+      return { result: `Countersign/${deps.version}` }
     case 'eth_accounts':
     case 'eth_requestAccounts':
-      return (await listedKeys(visit)).map(({ version }) => version.address)
+      return { result: (await listedKeys(visit)).map(({ version }) => version.address) }
     case 'eth_chainId':
     case 'net_version':
-      return chainOf(await visit.keys(), method)
+      return { result: chainOf(await visit.keys(), method) }
     default: {
       const read = PAYLOAD_OF.get(method)
       if (read === undefined) {
@@ -140,7 +169,7 @@ async function resultOf<Caller extends CallerLike>(
         throw new UnknownMethod()
       }
       const { wanted, answer } = await wantedOf(visit, read, params, suffix)
-      return answer(await sign(deps, wanted))
+      return { signed: { released: (await sign(deps, wanted)).as(answer) } }
     }
   }
 }
@@ -168,11 +197,12 @@ async function wantedOf<Caller extends CallerLike>(
   params: readonly unknown[] | undefined,
   suffix: string,
 ): Promise<Wanted> {
-  const { request, keys } = visit
+  const { request } = visit
   try {
     if (params === undefined) throw malformed('params', 'are by name', 'send them by position, as a list')
     const { address, chainId, payload, answer } = read(params)
-    const { key, version } = chosenOf(await keys(), address, chainId)
+    const held = await visit.holding({ address: asKept(address) })
+    const { key, version } = chosenOf(held, address, chainId)
     const wanted = askingFor(request, { key: key.name, version: version.version, payload }, { prefix: 'rpc', suffix })
     return { wanted, answer }
   } catch (error) {
@@ -180,8 +210,14 @@ async function wantedOf<Caller extends CallerLike>(
   }
 }
 
-function chosenOf(keys: readonly ResolvedKey[], address: string, chainId: bigint | undefined): ResolvedKey {
-  const held = keys.filter(({ version }) => sameAddress(version.address, address))
+/** Clients write addresses in whatever case; the registry has them with their checksum. */
+function asKept(address: string): string {
+  const lower = address.toLowerCase()
+  return readEvmAddress(lower) ?? lower
+}
+
+/** @param held  what the caller reaches of this address */
+function chosenOf(held: readonly ResolvedKey[], address: string, chainId: bigint | undefined): ResolvedKey {
   const [first, ...others] = held
   if (first === undefined) {
     throw new SignerError('access/denied', { action: 'sign', reason: `no key of the token has the address ${address}` })
@@ -190,5 +226,3 @@ function chosenOf(keys: readonly ResolvedKey[], address: string, chainId: bigint
   if (chosen !== undefined) return chosen
   throw malformed('chainId', 'several keys have this address, each on another chain', 'name the chain in the request')
 }
-
-const sameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()

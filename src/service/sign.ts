@@ -1,9 +1,10 @@
+import { accountDetail } from './accounts.ts'
 import { admitTo, identify } from './admit.ts'
+import { claimed, claimsOf } from './claiming.ts'
 import { fromBase64, toBase64 } from '../bytes/base64.ts'
 import { randomId } from '../bytes/ids.ts'
 import { type Verified, verifyAfterSign } from './verify-after-sign.ts'
 import type { AuditActor, Decision } from '../domain/audit.ts'
-import type { Claims } from '../domain/claims.ts'
 import { type Signature64, signature64 } from '../domain/brands.ts'
 import { type AnySignerError, type ErrorCode, isSignerError, SignerError } from '../domain/errors.ts'
 import { type Binding, type Key, maySign, type VersionState } from '../domain/key.ts'
@@ -21,7 +22,7 @@ import {
   storedResult,
 } from './records.ts'
 import { type Arrest, INNOCENT, type Suspect } from './quarantine.ts'
-import { release } from './release.ts'
+import { type Look, momentOf, release, type Released, releaseAgain } from './release.ts'
 import { oneAfterAnother, type ShadowJob } from '../routing/index.ts'
 import { fingerprintOf, readIdempotencyKey, readPayload } from './request.ts'
 import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -39,11 +40,12 @@ import type { SignAnswer, SignDeps, SignRequest } from './types.ts'
  * outcome, because a revocation may be acknowledged while it is on its way to the disk. What a signature uses up (room in
  * spend windows, a sequence number) is claimed before the intent, and given back only when it is certain that nothing was
  * signed. A route may hold several bindings of the same public key: the next one is asked only when nothing was signed.
- * What signs in shadow does so after the release, beside the path.
+ * What signs in shadow does so after the release, beside the path. What is released leaves by `leave` and in no other way,
+ * which looks once more where time has passed since.
  *
  * @throws SignerError; every refusal is on record, and nothing is released without both records.
  */
-export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAnswer> {
+export async function sign(deps: SignDeps, request: SignRequest): Promise<Released<SignAnswer>> {
   const job = await understand(deps, request)
   let begun = false
   try {
@@ -56,7 +58,7 @@ export async function sign(deps: SignDeps, request: SignRequest): Promise<SignAn
   }
 }
 
-async function attend(deps: SignDeps, job: Job): Promise<SignAnswer> {
+async function attend(deps: SignDeps, job: Job): Promise<Released<SignAnswer>> {
   const reservation = await reserve(deps, job)
   if (reservation.kind === 'reserved') return decideAndSign(deps, job)
   return orRefuse(deps, job, () => replay(deps, job, reservation.result))
@@ -110,7 +112,7 @@ export async function understand(deps: SignDeps, request: SignRequest): Promise<
   }
 }
 
-async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswer> {
+async function decideAndSign(deps: SignDeps, understood: Job): Promise<Released<SignAnswer>> {
   let job = understood
   const { resolved, route, asked } = job
   const judged = await orRelease(deps, job, async () => deps.decide(resolved, asked))
@@ -143,42 +145,11 @@ async function decideAndSign(deps: SignDeps, understood: Job): Promise<SignAnswe
   const outcome = await deps.audit.append(releasedRecord(job, signed, elapsed(deps, job))) // on record before anyone sees it
   const result = storedResult(job, signed)
   await keep(deps, job, result)
-  const state = await stateAtRelease(deps, job)
-  const released = release({ verified, intent, outcome, decision, state, key }, () => answer(job, result))
+  const look = await lookAtRelease(deps, job)
+  const released = release({ verified, intent, outcome, decision, look, key }, () => answer(job, result))
   if (route.shadow !== undefined) deps.shadow(shadowOf(job, route.shadow, signed))
   return released
 }
-
-/** What an allowed request uses up; undefined when that is nothing. */
-function claimsOf(deps: SignDeps, { asked, resolved }: Job, decision: Decision): Claims | undefined {
-  if (decision.kind !== 'allow') return undefined
-  const slot = deps.unguarded.has(resolved.key.name) ? undefined : asked.slot()
-  const { spends = [] } = decision
-  if (spends.length === 0 && slot === undefined) return undefined
-  return { spends, ...(slot === undefined ? {} : { slot }) }
-}
-
-/** All or nothing; where there is no room, it is denied. */
-async function claimed(deps: SignDeps, { entry }: Job, { policyHash }: Decision, claims: Claims): Promise<Decision> {
-  const answer = await deps.claims.claim(entry, claims)
-  switch (answer.kind) {
-    case 'claimed':
-      return { kind: 'allow', policyHash }
-    case 'exceeded': {
-      const { amount, limit, windowMs, rule } = answer.claim
-      const reason = `${amount} would make ${answer.used + amount} in ${windowMs / 1000} seconds; ${limit} is the limit`
-      return { kind: 'deny', policyHash, rule, reason }
-    }
-    case 'taken':
-      return { kind: 'deny', policyHash, rule: 'equivocation', reason: takenBy(answer.hash) }
-    default:
-      answer satisfies never
-      return { kind: 'undecided', policyHash, rule: 'claims', reason: 'the store gave an unknown answer' }
-  }
-}
-
-const takenBy = (hash: string): string =>
-  `transaction ${hash} has this sequence number; only one with the same effects and a higher fee may take its place`
 
 /**
  * The key as it stands now. Where no version is active any more it is as it was: the state of the version decides then, and
@@ -218,12 +189,24 @@ async function keep(deps: SignDeps, job: Job, result: StoredResult): Promise<voi
 }
 
 /** A revocation acknowledged while the outcome was on its way to the disk wins too; the log says that nothing left. */
-async function stateAtRelease(deps: SignDeps, job: Job): Promise<VersionState> {
+async function lookAtRelease(deps: SignDeps, job: Job): Promise<Look> {
+  const at = momentOf(deps.clock)
+  const withhold = (error: unknown): Promise<AnySignerError> => withheld(deps, job, error)
   try {
-    return await stateNow(deps, job)
+    return { state: await stateNow(deps, job), at, again: () => lookAgain(deps, job), withhold }
+  } catch (error) {
+    throw await withhold(error)
+  }
+}
+
+/** Time has passed: whoever asked for it may have been shut out too. */
+async function lookAgain(deps: SignDeps, job: Job): Promise<Look> {
+  try {
+    await job.recheck()
   } catch (error) {
     throw await withheld(deps, job, error)
   }
+  return lookAtRelease(deps, job)
 }
 
 async function withheld(deps: SignDeps, job: Job, error: unknown): Promise<AnySignerError> {
@@ -332,11 +315,11 @@ const suspectOf = ({ auditId, actor, resolved: { version }, binding }: Job): Sus
 })
 
 /** A request released before: the same answer again, as long as its version may still sign. */
-async function replay(deps: SignDeps, retry: Job, result: StoredResult): Promise<SignAnswer> {
+async function replay(deps: SignDeps, retry: Job, result: StoredResult): Promise<Released<SignAnswer>> {
   const job = await asReleased(deps, retry, result)
   const { version } = job.resolved
   await stateNow(deps, job)
-  await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
+  const verified = await verifyAfterSign(job.asked.input, version.publicKey, signatureOf(result))
   await deps.audit.append({
     kind: 'event',
     auditId: result.auditId,
@@ -344,7 +327,8 @@ async function replay(deps: SignDeps, retry: Job, result: StoredResult): Promise
     actor: job.actor,
     detail: { requestId: job.request.requestId, key: result.key, version: result.version },
   })
-  return { ...answer(job, result), replayed: true }
+  const look = await lookAtRelease(deps, job)
+  return releaseAgain({ verified, look }, () => ({ ...answer(job, result), replayed: true }))
 }
 
 /** Another version may sign by now: what was released is of the one that signed then. */
@@ -360,6 +344,7 @@ function answer({ asked, headers, resolved: { version } }: Job, result: StoredRe
     signature: result.signature,
     publicKey: toBase64(version.publicKey),
     address: version.address,
+    ...accountDetail(version),
     keyVersion: result.version,
     hash: asked.hash,
     ...asked.attach(version.publicKey, signatureOf(result)),

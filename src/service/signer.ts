@@ -12,6 +12,7 @@ import { firstBinding, type Router, type ShadowJob } from '../routing/index.ts'
 import { createQuarantine } from './quarantine.ts'
 import type { Answered } from './door.ts'
 import { explainKey, type ExplainRequest, getKey, type KeyRequest, listKeys, type ReadDeps } from './read.ts'
+import { leave } from './release.ts'
 import { sign } from './sign.ts'
 import { strayRecord } from './stray.ts'
 import type { Asking, CallerLike, Gateway, SignAnswer, SignDeps, SignRequest } from './types.ts'
@@ -127,7 +128,7 @@ export function signerIn<Caller extends CallerLike>(
 ): Signer {
   const { world } = parts
   return {
-    sign: request => sign(deps, request),
+    sign: async request => leave(deps, await sign(deps, request)),
     signBatch: request => signBatch(deps, request),
     getKey: request => getKey(reading, request),
     listKeys: request => listKeys(reading, request),

@@ -13,6 +13,7 @@ import { identify } from './admit.ts'
 import { refuseEarly } from './records.ts'
 import { readIdempotencyKey } from './request.ts'
 import { type Judged, judge } from './judge.ts'
+import type { Pending, Settled } from './release.ts'
 import { sign } from './sign.ts'
 import type { Asking, CallerLike, SignAnswer, SignDeps } from './types.ts'
 
@@ -28,6 +29,8 @@ export interface Wanted {
   /** Where it stands in the request, such as `keys[3]`. */
   readonly field: string
   readonly key: string
+  /** Absent: the one that signs now. */
+  readonly version?: number
   readonly payload: object
   readonly idempotencyKey: string
 }
@@ -40,7 +43,7 @@ export interface Together<Caller extends CallerLike> {
   readonly asking: Asking
 }
 
-export type Signature = { readonly answer: SignAnswer } | { readonly refused: AnySignerError }
+export type Signature = Settled<SignAnswer>
 
 /** What is wrong with one of them, and not with us or with the moment. */
 const VERDICTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -169,9 +172,10 @@ function requireOneNetwork(judged: readonly Judged[], wanted: readonly Wanted[])
   throw malformed(wanted[other]?.field ?? '', reason, 'send what is for another network in a request of its own')
 }
 
-const requestOf = (asking: Asking, { key, payload, idempotencyKey }: Wanted) => ({
+const requestOf = (asking: Asking, { key, version, payload, idempotencyKey }: Wanted) => ({
   ...asking,
   key,
+  ...(version === undefined ? {} : { version }),
   idempotencyKey,
   body: new TextEncoder().encode(JSON.stringify(payload)),
 })
@@ -188,12 +192,13 @@ const findingOf = ({ field, key }: Wanted, { code, detail }: AnySignerError): Fi
  * One after the other, so that what is counted is counted in their order. Each is a signature by itself: decided once more,
  * recorded and answered, and none depends on another.
  * @param judged  what `judgeTogether` gave: it was counted against the limits then, and is not counted again
+ * @returns for `leaveTogether`: the last may be signed long after the first
  */
 export async function signTogether<Caller extends CallerLike>(
   { deps, caller }: Together<Caller>,
   judged: readonly Judged[],
-): Promise<readonly Signature[]> {
-  const signatures: Signature[] = []
+): Promise<readonly Pending<SignAnswer>[]> {
+  const signatures: Pending<SignAnswer>[] = []
   for (const { request, headers } of judged) {
     const known: SignDeps<Caller> = {
       ...deps,
@@ -202,7 +207,7 @@ export async function signTogether<Caller extends CallerLike>(
     }
     signatures.push(
       await sign(known, request).then(
-        answer => ({ answer }),
+        released => ({ released }),
         error => ({ refused: isSignerError(error) ? error : deps.incident(error) }),
       ),
     )

@@ -73,6 +73,8 @@ export interface SignAnswer extends SignedPayload {
   /** Base64 of the raw public key. */
   readonly publicKey: string
   readonly address: string
+  /** What it signs for, where that is not its address. */
+  readonly account?: string
   readonly keyVersion: number
   /** Hex; what the signature covers. */
   readonly hash: string
@@ -97,7 +99,7 @@ export interface SignDeps<Caller extends CallerLike = CallerLike> {
   readonly gateway: Gateway<Caller>
   /** @throws `access/denied` */
   authorize(caller: Caller, action: Action, key: string): void
-  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf'>
+  readonly catalogue: Pick<KeyCatalogue, 'resolve' | 'stateOf' | 'versions'>
   readonly idempotency: IdempotencyStore
   /** True: other processes use the same store. */
   readonly shared: boolean

@@ -1,11 +1,11 @@
 import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { KeyRegistry } from '../domain/ports.ts'
-import { TRANSITIONS } from '../keys/lifecycle.ts'
+import { cellOf } from '../keys/lifecycle.ts'
 import { type EventDeps, recordEvent } from './events.ts'
 
 interface UnrevokeDeps extends EventDeps {
-  readonly registry: Pick<KeyRegistry, 'list' | 'setState'>
+  readonly registry: Pick<KeyRegistry, 'versions' | 'setState'>
 }
 
 /**
@@ -15,13 +15,13 @@ interface UnrevokeDeps extends EventDeps {
  *
  * On record before the state changes.
  *
- * @throws `key/unknown`; `key/unsupported` when the version is not revoked. Nothing changes then.
+ * @throws `key/unknown`; `key/unsupported` when the version is not revoked, or was destroyed. Nothing changes then.
  */
 export async function unrevokeKey(deps: UnrevokeDeps, name: string, version: number): Promise<ResolvedKey> {
-  const held = (await deps.registry.list()).find(each => each.key.name === name && each.version.version === version)
+  const held = (await deps.registry.versions(name)).find(each => each.version.version === version)
   if (held === undefined) throw new SignerError('key/unknown', { key: `${name} version ${version}` })
   const { state } = held.version
-  const cell = TRANSITIONS[state].unrevoke
+  const cell = cellOf({ state, destroyed: held.times.destroyedAt !== undefined }, 'unrevoke')
   if ('no' in cell) throw refused(name, `version ${version} is ${state}: ${cell.no}`)
   await recordEvent(deps, 'key-unrevoked', { key: name, version })
   if (await deps.registry.setState(name, version, cell.to, [state]))

@@ -13,6 +13,7 @@ import {
   type RpcRequest,
   type RpcVisit,
 } from './rpc-visit.ts'
+import { leave } from './release.ts'
 import { sign } from './sign.ts'
 import type { CallerLike, SignRequest } from './types.ts'
 
@@ -37,7 +38,7 @@ export async function web3Sign<C extends CallerLike>(
   request: RpcRequest & { readonly identifier: string },
 ): Promise<string> {
   const visit = await admitRpc(deps, request)
-  const { evmSignature } = await sign(visit.deps, await wantedOf(visit, request))
+  const { evmSignature } = await leave(deps, await sign(visit.deps, await wantedOf(visit, request)))
   if (evmSignature === undefined) throw new SignerError('signature/malformed', { reason: 'it has no EVM form' })
   return evmSignature
 }
@@ -47,8 +48,8 @@ async function wantedOf<C extends CallerLike>(
   request: RpcRequest & { readonly identifier: string },
 ): Promise<SignRequest> {
   try {
-    const wanted = publicKeyIn(request.identifier)
-    const held = (await visit.keys()).find(({ version }) => toHex(version.publicKey) === wanted)
+    const publicKey = publicKeyIn(request.identifier)
+    const [held] = publicKey === undefined ? [] : await visit.holding({ publicKey })
     if (held === undefined) {
       throw new SignerError('access/denied', { action: 'sign', reason: 'no key of the token has this public key' })
     }
@@ -61,9 +62,9 @@ async function wantedOf<C extends CallerLike>(
 }
 
 /** As this program writes it, 65 bytes in hex; whatever else it is, it is no key's. */
-function publicKeyIn(identifier: string): string {
+function publicKeyIn(identifier: string): Uint8Array | undefined {
   const digits = identifier.toLowerCase().replace(/^0x/, '')
-  return digits.length === 128 ? `04${digits}` : digits
+  return fromHex(digits.length === 128 ? `04${digits}` : digits)
 }
 
 const FIX = 'send {"data":"0x…"}'

@@ -1,8 +1,18 @@
 import { equalBytes } from '../bytes/equal.ts'
 import { toHex } from '../bytes/hex.ts'
 import { sha256 } from '../bytes/sha256.ts'
+import { isStellarText } from '../bytes/stellar-text.ts'
 import { SignerError } from '../domain/errors.ts'
-import type { Binding, Chain, EnvelopeRow, Key, KeyVersion, ResolvedKey, VersionState } from '../domain/key.ts'
+import type {
+  Binding,
+  Chain,
+  EnvelopeRow,
+  Key,
+  KeyVersion,
+  ResolvedKey,
+  VersionState,
+  VersionTimes,
+} from '../domain/key.ts'
 import { replacedBy, SCHEME_OF, successorOf, VERSION_STATES } from '../domain/key.ts'
 import type { StateMove, StoredResult } from '../domain/ports.ts'
 import { type Scheme, SCHEMES } from '../domain/provider.ts'
@@ -59,8 +69,17 @@ export function checkVersion(key: Key, version: KeyVersion): KeyVersion {
     throw mismatch(name, 'the public key is not an uncompressed point')
   }
   if (!text(version.address)) throw mismatch(name, 'the address is empty')
+  checkAccount(key, version)
   if (!isVersionState(version.state)) throw mismatch(name, 'the state is unknown')
   return version
+}
+
+/** Its own address, or on Stellar another account. @throws `key/mismatch` */
+function checkAccount({ name, chain }: Key, { account, address }: KeyVersion): void {
+  if (account === address) return
+  if (chain !== 'stellar') throw mismatch(name, `the account is not the address, as that of a key of ${chain} is`)
+  if (typeof account === 'string' && isStellarText(account, 'address')) return
+  throw mismatch(name, 'the account is not the address of a Stellar account')
 }
 
 /** @throws `key/mismatch` naming the first field that is not as it must be. */
@@ -180,7 +199,7 @@ export function checkNextVersion(before: readonly ResolvedKey[], version: KeyVer
  * @returns undefined when one is not in a state it may come from
  * @throws `key/unknown`, `key/mismatch`, `key/unsupported`
  */
-export function movedVersions<V extends ResolvedKey>(
+export function movedVersions<V extends Aged>(
   key: string,
   held: readonly V[],
   active: number | undefined,
@@ -192,6 +211,8 @@ export function movedVersions<V extends ResolvedKey>(
     if (found === undefined) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
     if (moved.has(found)) throw mismatch(key, `version ${version} would move twice`)
     if (from?.includes(found.version.state) === false) return undefined
+    if (isDestroyed(found) && !AFTER_THE_END.includes(state))
+      throw unfit(key, state, `version ${version} was destroyed`)
     moved.set(found, state)
   }
   const stays = moves.some(({ version }) => version === active) ? undefined : active
@@ -201,6 +222,25 @@ export function movedVersions<V extends ResolvedKey>(
   // Who leaves goes first: at no moment are two active.
   const rank = ([, state]: readonly [V, VersionState]): number => (state === 'active' ? 1 : 0)
   return [...moved].toSorted((a, b) => rank(a) - rank(b))
+}
+
+type Aged = ResolvedKey & { readonly times?: VersionTimes | undefined }
+
+/** L7 of `src/keys/LIFECYCLE.md`: what somebody may have a copy of can still be revoked, and nothing else. */
+const AFTER_THE_END: readonly VersionState[] = ['destroyed', 'revoked']
+const isDestroyed = ({ version, times }: Aged): boolean =>
+  version.state === 'destroyed' || times?.destroyedAt !== undefined
+
+/** A place for a private key that is gone would bring it back. @throws `key/unsupported` */
+export function refuseDestroyed(held: Aged, wanted: string): void {
+  if (isDestroyed(held)) throw unfit(held.version.key, wanted, `version ${held.version.version} was destroyed`)
+}
+
+/** @throws `key/unsupported` */
+export function requireDestroyed(held: Aged): void {
+  if (isDestroyed(held)) return
+  const { key, version, state } = held.version
+  throw unfit(key, 'remove its encrypted keys', `version ${version} is ${state}, and was not destroyed`)
 }
 
 /** @throws `key/mismatch` */

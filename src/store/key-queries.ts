@@ -15,6 +15,7 @@ const VERSION_COLUMNS = [
   'versions.scheme',
   'versions.public_key',
   'versions.address',
+  'versions.account',
   'versions.state',
   'versions.seal',
   // The key has a `created_at` too.
@@ -65,6 +66,20 @@ export const versionRows = query<{ key: string; version: number }>('read a versi
 export const everyRow = query('list the keys', db =>
   wholeVersions(db).orderBy('versions.key').orderBy('versions.version').orderBy('bindings.position'),
 )
+export const holdingKey = query<{ publicKey: Uint8Array }>('look for a public key', (db, p) =>
+  wholeVersions(db)
+    .where('versions.public_key', '=', p('publicKey'))
+    .orderBy('versions.key')
+    .orderBy('versions.version')
+    .orderBy('bindings.position'),
+)
+export const holdingAddress = query<{ address: string }>('look for an address', (db, p) =>
+  wholeVersions(db)
+    .where('versions.address', '=', p('address'))
+    .orderBy('versions.key')
+    .orderBy('versions.version')
+    .orderBy('bindings.position'),
+)
 export const newestVersion = query<{ name: string }>('read a key', (db, p) =>
   db
     .selectFrom('keys')
@@ -103,6 +118,7 @@ export const addVersion = query<VersionsTable>('add a version', (db, p) =>
     scheme: p('scheme'),
     public_key: p('public_key'),
     address: p('address'),
+    account: p('account'),
     state: p('state'),
     seal: p('seal'),
     ...timesIn(p),

@@ -1,6 +1,13 @@
 import { SignerError } from '../domain/errors.ts'
-import { type DatedVersion, type EnvelopeRow, maySign, replacedBy, type ResolvedKey } from '../domain/key.ts'
-import type { Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
+import {
+  type DatedVersion,
+  type EnvelopeRow,
+  type KeyVersion,
+  maySign,
+  replacedBy,
+  type ResolvedKey,
+} from '../domain/key.ts'
+import type { Alone, Clock, KeyRegistry, StateMove } from '../domain/ports.ts'
 import {
   bindingsWithout,
   checkAddition,
@@ -10,8 +17,10 @@ import {
   isVersionState,
   mismatch,
   movedVersions,
+  refuseDestroyed,
   refuseSecond,
   replacedBindings,
+  requireDestroyed,
   suspended,
 } from './checks.ts'
 import {
@@ -26,6 +35,8 @@ import {
   dropEnvelope,
   everyRow,
   findEnvelope,
+  holdingAddress,
+  holdingKey,
   keyRows,
   moveBinding,
   newestVersion,
@@ -82,6 +93,7 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
           readDated,
         )
       }),
+    holding: what => engine.once(() => holding(what)),
     add: async entry => {
       checkAddition(entry)
       return engine.atomic('add a key', () => add(entry))
@@ -90,6 +102,7 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
     addBinding: entry => engine.atomic('add a binding', () => place(entry)),
     replaceBinding: (oldId, entry) => engine.atomic('replace a binding', () => replace(oldId, entry)),
     removeBinding: bindingId => engine.atomic('remove a binding', () => remove(bindingId)),
+    removeEnvelopes: (key, version) => engine.atomic('remove encrypted keys', () => removeEnvelopes(key, version)),
     suspendBinding: (bindingId, reason) => engine.atomic('suspend a binding', () => suspend(bindingId, reason)),
     setState: async (key, version, state, from) => setStates(key, [{ version, state, from }]),
     setStates,
@@ -114,22 +127,37 @@ function* resolveVersion(key: string, version: number): Step<ResolvedKey | undef
   throw new SignerError('key/not-active', { key, version, state })
 }
 
-function* add({ key, version, binding, envelope }: Parameters<KeyRegistry['add']>[0]): Step<void> {
+function* holding(what: Parameters<KeyRegistry['holding']>[0]): Step<DatedVersion[]> {
+  const found = yield* 'address' in what ? rows(holdingAddress, what) : rows(holdingKey, what)
+  return groupVersions(found).map(readDated)
+}
+
+/** Under the lock of the registry: nobody adds anything in between. */
+function* askAlone(alone: Alone | undefined, { publicKey }: KeyVersion): Step<void> {
+  if (alone !== undefined) alone(yield* holding({ publicKey }))
+}
+
+function* add({ key, version, binding, envelope, alone }: Parameters<KeyRegistry['add']>[0]): Step<void> {
   yield* lock(REGISTRY)
   if ((yield* row(newestVersion, { name: key.name })) !== undefined) {
     throw new SignerError('key/exists', { key: key.name })
   }
   yield* refuseBindingId(binding.id)
+  yield* askAlone(alone, version)
   yield* change(addKey, keyRow(key))
   yield* writeVersion({ key, version, bindings: [binding], times: timesOfNew(version.state, key.createdAt) }, envelope)
 }
 
-function* addNext({ version, binding, envelope }: Parameters<KeyRegistry['addVersion']>[0], now: number): Step<void> {
+function* addNext(
+  { version, binding, envelope, alone }: Parameters<KeyRegistry['addVersion']>[0],
+  now: number,
+): Step<void> {
   yield* lock(REGISTRY)
   const before = yield* readKeyVersions(version.key)
   const key = checkNextVersion(before, version)
   checkPlace(version, { binding, ...(envelope === undefined ? {} : { envelope }) })
   yield* refuseBindingId(binding.id)
+  yield* askAlone(alone, version)
   yield* writeVersion({ key, version, bindings: [binding], times: timesOfNew(version.state, now) }, envelope)
 }
 
@@ -149,6 +177,7 @@ function* sealWith(before: Held, bindings: Held['bindings']): Step<void> {
 function* place({ binding, envelope }: Parameters<KeyRegistry['addBinding']>[0]): Step<void> {
   yield* lock(REGISTRY)
   const before = yield* known(binding.key, binding.version)
+  refuseDestroyed(before, 'one more place')
   checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
   refuseSecond(before.bindings, binding)
   yield* refuseBindingId(binding.id)
@@ -161,6 +190,7 @@ function* replace(oldId: string, entry: Parameters<KeyRegistry['replaceBinding']
   yield* lock(REGISTRY)
   const before = yield* ownerOf(oldId)
   const { binding, envelope } = entry
+  refuseDestroyed(before, 'another place')
   const bindings = replacedBindings(before, oldId, entry)
   yield* refuseBindingId(binding.id)
   yield* change(moveBinding, { id: oldId, position: before.bindings.length })
@@ -182,6 +212,15 @@ function* remove(id: string): Step<boolean> {
   for (const [position, each] of bindings.entries()) yield* change(moveBinding, { id: each.id, position })
   yield* sealWith(before, bindings)
   return true
+}
+
+function* removeEnvelopes(key: string, version: number): Step<number> {
+  yield* lock(REGISTRY)
+  const before = yield* known(key, version)
+  requireDestroyed(before)
+  let removed = 0
+  for (const { id } of before.bindings) removed += yield* change(dropEnvelope, { id })
+  return removed
 }
 
 /** The version that a binding belongs to. */

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { Clock, KeyRegistry } from '../domain/ports.ts'
 import { keyRegistry, resolve } from './key-steps.ts'
-import { untilWritten } from './prepared.ts'
+import { answering, untilWritten } from './prepared.ts'
 import type { SqliteEngine } from './sqlite-engine.ts'
 
 /**
@@ -11,8 +12,9 @@ import type { SqliteEngine } from './sqlite-engine.ts'
  */
 export function sqliteKeys(database: DatabaseSync, engine: SqliteEngine, clock: Pick<Clock, 'now'>): KeyRegistry {
   const known = untilWritten<ResolvedKey>(database)
+  const registry = keyRegistry(engine, clock)
   return {
-    ...keyRegistry(engine, clock),
+    ...registry,
     async resolve(name, version) {
       const read = known()
       const id = version === undefined ? name : `${name} ${version}` // no name has a space
@@ -22,6 +24,15 @@ export function sqliteKeys(database: DatabaseSync, engine: SqliteEngine, clock: 
       if (resolved === undefined) return undefined
       read.set(id, resolved)
       return copyOf(resolved)
+    },
+    async removeEnvelopes(key, version) {
+      const removed = await registry.removeEnvelopes(key, version)
+      // The pages as they were lie in the log beside the file until it is emptied into it; somebody who reads keeps it from that.
+      const emptied = answering('empty the log', () => database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get())
+      if (emptied?.['busy'] === 0) return removed
+      const reason =
+        'the encrypted key is removed, and others read: its bytes may lie in the log of the store until it is asked again'
+      throw new SignerError('store/unavailable', { reason })
     },
   }
 }

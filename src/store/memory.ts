@@ -1,6 +1,7 @@
+import { equalBytes } from '../bytes/equal.ts'
 import { SignerError } from '../domain/errors.ts'
 import { type Binding, type DatedVersion, type EnvelopeRow, maySign, type ResolvedKey } from '../domain/key.ts'
-import type { AuditIndex, Clock, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
+import type { AuditIndex, Clock, Held, IdempotencyEntry, KeyRegistry, StoredResult } from '../domain/ports.ts'
 import {
   bindingsWithout,
   checkAddition,
@@ -9,8 +10,10 @@ import {
   checkResult,
   checkStates,
   movedVersions,
+  refuseDestroyed,
   refuseSecond,
   replacedBindings,
+  requireDestroyed,
   resolvedKey,
   suspended,
 } from './checks.ts'
@@ -78,6 +81,13 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
   }
   const setBindings = ({ key, version, times }: DatedVersion, bindings: readonly Binding[]): void =>
     void keys.get(key.name)?.set(version.version, dated(resolvedKey(key, version, bindings), times))
+  const handedOut = (held: DatedVersion): DatedVersion => dated(copyResolved(held), { ...held.times })
+  const holding = (what: Held): DatedVersion[] => {
+    const isMeant = ({ version: { address, publicKey } }: DatedVersion): boolean =>
+      'publicKey' in what ? equalBytes(publicKey, what.publicKey) : address === what.address
+    const names = [...keys.keys()].toSorted()
+    return names.flatMap(name => [...(keys.get(name)?.values() ?? [])].filter(isMeant).map(handedOut))
+  }
   const registry: KeyRegistry = {
     async resolve(name, number) {
       const versions = keys.get(name)
@@ -102,24 +112,27 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
     },
     async versions(name) {
       const names = name === undefined ? [...keys.keys()].toSorted() : [name]
-      return names.flatMap(each =>
-        [...(keys.get(each)?.values() ?? [])].map(held => dated(copyResolved(held), { ...held.times })),
-      )
+      return names.flatMap(each => [...(keys.get(each)?.values() ?? [])].map(handedOut))
+    },
+    async holding(what) {
+      return holding(what)
     },
     async add(entry) {
       checkAddition(entry)
-      const { key, version, binding, envelope } = entry
+      const { key, version, binding, envelope, alone } = entry
       if (keys.has(key.name)) throw new SignerError('key/exists', { key: key.name })
       refuseId(binding.id)
+      alone?.(holding(version))
       const added = copyResolved({ key, version, bindings: [binding] })
       keys.set(key.name, new Map([[version.version, dated(added, timesOfNew(version.state, key.createdAt))]]))
       keepPlace(binding.id, envelope)
     },
-    async addVersion({ version, binding, envelope }) {
+    async addVersion({ version, binding, envelope, alone }) {
       const versions = keys.get(version.key)
       const key = checkNextVersion([...(versions?.values() ?? [])], version)
       checkPlace(version, { binding, ...(envelope === undefined ? {} : { envelope }) })
       refuseId(binding.id)
+      alone?.(holding(version))
       const added = copyResolved({ key, version, bindings: [binding] })
       versions?.set(version.version, dated(added, timesOfNew(version.state, clock.now())))
       keepPlace(binding.id, envelope)
@@ -129,6 +142,7 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       if (before === undefined) {
         throw new SignerError('key/unknown', { key: `${binding.key} version ${binding.version}` })
       }
+      refuseDestroyed(before, 'one more place')
       checkPlace(before.version, { binding, ...(envelope === undefined ? {} : { envelope }) })
       refuseSecond(before.bindings, binding)
       refuseId(binding.id)
@@ -138,6 +152,7 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
     async replaceBinding(oldId, entry) {
       const before = ownerNamed(oldId)
       const { binding, envelope } = entry
+      refuseDestroyed(before, 'another place')
       const after = replacedBindings(before, oldId, entry)
       refuseId(binding.id)
       setBindings(before, after)
@@ -150,6 +165,12 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       bindingIds.delete(bindingId)
       envelopes.delete(bindingId)
       return true
+    },
+    async removeEnvelopes(key, version) {
+      const before = keys.get(key)?.get(version)
+      if (before === undefined) throw new SignerError('key/unknown', { key: `${key} version ${version}` })
+      requireDestroyed(before)
+      return before.bindings.filter(({ id }) => envelopes.delete(id)).length
     },
     async suspendBinding(bindingId, reason) {
       const before = ownerNamed(bindingId)

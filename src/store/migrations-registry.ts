@@ -105,6 +105,9 @@ export const SUSPENDED_BINDINGS = [
   'ALTER TABLE bindings ADD COLUMN suspended TEXT CHECK (suspended IS NULL OR length(suspended) > 0)',
 ]
 
+/** The account a version signs for, where that is not its own address. Seals of rows from before cover none. */
+export const ACCOUNTS = ['ALTER TABLE versions ADD COLUMN account TEXT CHECK (account IS NULL OR length(account) > 0)']
+
 /** When a version came into its states. Rows from before have none: their seal covers none. */
 export const VERSION_TIMES = [
   'created_at',

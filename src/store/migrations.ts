@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { GATEWAY, REPLICAS } from './migrations-gateway.ts'
 import { PROPOSALS } from './migrations-proposals.ts'
-import { QUARANTINE, REGISTRY_AND_INDEXES, SUSPENDED_BINDINGS, VERSION_TIMES } from './migrations-registry.ts'
-import { TRANSACTIONS } from './migrations-transactions.ts'
+import { ACCOUNTS, QUARANTINE, REGISTRY_AND_INDEXES, SUSPENDED_BINDINGS, VERSION_TIMES } from './migrations-registry.ts'
+import { SIGNERS_AND_HOLDERS, TRANSACTIONS } from './migrations-transactions.ts'
 import type { StoreTables } from './schema.ts'
 
 export type EngineName = 'sqlite' | 'postgres'
@@ -29,6 +29,8 @@ export function migrationsFor(engine: EngineName): Readonly<Record<string, Migra
     '0005-versions': steps(...VERSION_TIMES),
     '0006-transactions': steps(...TRANSACTIONS),
     '0007-proposals': steps(...PROPOSALS),
+    '0008-accounts': steps(...ACCOUNTS),
+    '0009-signers-and-holders': steps(...SIGNERS_AND_HOLDERS),
   }
 }
 

@@ -32,6 +32,7 @@ export const versionRow = ({
   scheme,
   publicKey,
   address,
+  account,
   state,
 }: KeyVersion): Omit<VersionsTable, 'seal' | keyof TimesRow> => ({
   key,
@@ -39,6 +40,7 @@ export const versionRow = ({
   scheme,
   public_key: publicKey,
   address,
+  account: account === address ? null : account,
   state,
 })
 
@@ -87,6 +89,7 @@ export function readHeld(rows: readonly Row[]): Held {
       scheme: row['scheme'] as Scheme,
       publicKey: row['public_key'] as Uint8Array,
       address: row['address'] as string,
+      account: (row['account'] ?? row['address']) as string,
       state: row['state'] as VersionState,
     },
     rows.filter(({ id }) => id !== null).map(binding => readBinding(name, version, binding)),

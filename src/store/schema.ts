@@ -14,6 +14,8 @@ export interface VersionsTable {
   scheme: string
   public_key: Uint8Array
   address: string
+  /** Null: its own address. */
+  account: string | null
   state: string
   /** SHA-256 hex over this version, its key and its bindings; see `seal.ts`. */
   seal: string
@@ -208,6 +210,8 @@ export interface TransactionsTable {
   /** Of the signed envelope, hex; null: not signed yet. */
   hash: string | null
   envelope: string | null
+  /** JSON: whose signatures of ours are in it; null in rows from before it was kept. */
+  signed_by: string | null
   /** JSON; null: not over yet. */
   outcome: string | null
 }

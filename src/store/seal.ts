@@ -15,7 +15,15 @@ export function sealOf({ key, version, bindings, times }: ResolvedKey & { times?
   const facts = [
     'countersign-registry-1',
     [key.name, key.chain, key.network, key.policy, key.policyHash, key.createdAt],
-    [version.version, version.scheme, toHex(version.publicKey), version.address, version.state],
+    [
+      version.version,
+      version.scheme,
+      toHex(version.publicKey),
+      version.address,
+      version.state,
+      // Rows of earlier releases name no account, and neither does a row where it is the address.
+      ...(version.account === version.address ? [] : [version.account]),
+    ],
     bindings.map(({ id, provider, custody, reference, suspended }) =>
       suspended === undefined ? [id, provider, custody, reference] : [id, provider, custody, reference, suspended],
     ),

@@ -42,7 +42,13 @@ const APPLICATION_ID = 0x636f7367
 /**
  * Opens or makes the embedded store. WAL with `synchronous=NORMAL`: a killed process loses nothing, a power cut may lose
  * the last commits but never tears the file. That is enough, because the audit log is the durable truth: after a crash
- * the caller replays the records newer than `auditIndex.head()` through `idempotency.restore`.
+ * the caller replays the records newer than `auditIndex.head()`.
+ *
+ * What a power cut takes is the end of a row of commits, never one from the middle, and the head is one of them. So whatever is
+ * committed before the head passes its record is either there, or is replayed, for then the head is behind that record too. That
+ * holds for what a signature uses up (claimed before its intent, which names it; given back before its reservation ends), for a
+ * reservation and its answer (the head waits for them: `lagHead`), and for a token taken back. What is committed after its record
+ * may have been passed by the head, and is made durable by itself: the registry, and what is prepared to be signed.
  *
  * @throws `start/refused` on a path others may reach, a second owner, a file that is not ours or is newer than this
  *         program; `store/unavailable` when SQLite itself fails.
@@ -108,14 +114,15 @@ function enterWal(database: DatabaseSync): void {
 
 /**
  * The registry changes seldom, and people act on what they were told of it: a new signer stands on a chain then, or a
- * verifier trusts a key. So a change of it is on the disk before it is acknowledged, and no power cut takes it back.
+ * verifier trusts a key. So a change of it is on the disk before it is acknowledged, and no power cut takes it back. What it
+ * takes away is written over with zeros: an encrypted key that was given up lies in no free corner of a page.
  */
 const durably = (database: DatabaseSync, engine: SqliteEngine): SqliteEngine => ({
   ...engine,
   atomic: async (action, step) => {
-    answering(action, () => database.exec('PRAGMA synchronous = FULL'))
+    answering(action, () => database.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON'))
     const done = engine.atomic(action, step) // over when it returns: nothing in it waits
-    attempt(() => database.exec('PRAGMA synchronous = NORMAL'))
+    attempt(() => database.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF'))
     return done
   },
 })

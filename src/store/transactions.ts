@@ -5,6 +5,7 @@ import type {
   Begun,
   KeptTransaction,
   PreparedTransaction,
+  SignedBy,
   TransactionEnd,
   TransactionStore,
 } from '../domain/transactions.ts'
@@ -24,9 +25,10 @@ export function transactionStore(engine: Engine, durable = engine): TransactionS
         const text = JSON.stringify(prepared)
         own(yield* change(putPrepared, { ...ownerOf(entry), lease_until: leaseUntil, prepared: text }))
       }),
-    sign: (entry, leaseUntil, { hash, envelope }) =>
+    sign: (entry, leaseUntil, { hash, envelope, by }) =>
       engine.once(function* () {
-        own(yield* change(putSigned, { ...ownerOf(entry), lease_until: leaseUntil, hash, envelope }))
+        const signed = { hash, envelope, signed_by: JSON.stringify(by) }
+        own(yield* change(putSigned, { ...ownerOf(entry), lease_until: leaseUntil, ...signed }))
       }),
     settle: ({ scope, key }, end) =>
       engine.once(function* () {
@@ -91,6 +93,7 @@ const fresh = (entry: IdempotencyEntry): TransactionsTable => ({
   prepared: null,
   hash: null,
   envelope: null,
+  signed_by: null,
   outcome: null,
 })
 
@@ -99,9 +102,14 @@ function own(changes: number): void {
   if (changes === 0) throw new SignerError('idempotency/in-flight', { retryAfterMs: 1_000 })
 }
 
+/** A version that is not there: what nobody noted the signers of is asked for, and not sent again. */
+const NOBODY_KNOWS: readonly SignedBy[] = [{ key: 'signed by an earlier release', version: 0 }]
+
 function keptOf(found: Row): KeptTransaction {
   const text = (column: string): string | undefined => (found[column] as string | null) ?? undefined
   const [prepared, hash, envelope, outcome] = [text('prepared'), text('hash'), text('envelope'), text('outcome')]
+  const signedBy = text('signed_by')
+  const by = signedBy === undefined ? NOBODY_KNOWS : (read(signedBy) as readonly SignedBy[])
   return Object.freeze({
     entry: Object.freeze({
       scope: found['scope'] as string,
@@ -110,7 +118,7 @@ function keptOf(found: Row): KeptTransaction {
       at: found['at'] as number,
     }),
     ...(prepared === undefined ? {} : { prepared: read(prepared) as PreparedTransaction }),
-    ...(hash === undefined || envelope === undefined ? {} : { signed: Object.freeze({ hash, envelope }) }),
+    ...(hash === undefined || envelope === undefined ? {} : { signed: Object.freeze({ hash, envelope, by }) }),
     ...(outcome === undefined ? {} : { end: read(outcome) as TransactionEnd }),
   })
 }
@@ -126,7 +134,10 @@ function read(text: string): unknown {
 
 type Owner = Pick<TransactionsTable, 'scope' | 'key' | 'fingerprint'>
 type Mine = Owner & { lease_until: number }
-const COLUMNS = ['scope', 'key', 'fingerprint', 'at', 'lease_until', 'prepared', 'hash', 'envelope', 'outcome'] as const
+const COLUMNS = [
+  ...(['scope', 'key', 'fingerprint', 'at', 'lease_until'] as const),
+  ...(['prepared', 'hash', 'envelope', 'signed_by', 'outcome'] as const),
+] as const
 
 /** The row, while the lease of it is the one that was given. */
 const isMine =
@@ -155,6 +166,7 @@ const addRow = query<TransactionsTable>('begin a transaction', (db, p) =>
     prepared: p('prepared'),
     hash: p('hash'),
     envelope: p('envelope'),
+    signed_by: p('signed_by'),
     outcome: p('outcome'),
   }),
 )
@@ -172,12 +184,14 @@ const putPrepared = query<Mine & { prepared: string }>('keep a prepared transact
     .where(isMine(p))
     .where('prepared', 'is', null),
 )
-const putSigned = query<Mine & { hash: string; envelope: string }>('keep a signed transaction', (db, p) =>
-  db
-    .updateTable('transactions')
-    .set({ hash: p('hash'), envelope: p('envelope') })
-    .where(isMine(p))
-    .where('hash', 'is', null),
+const putSigned = query<Mine & { hash: string; envelope: string; signed_by: string }>(
+  'keep a signed transaction',
+  (db, p) =>
+    db
+      .updateTable('transactions')
+      .set({ hash: p('hash'), envelope: p('envelope'), signed_by: p('signed_by') })
+      .where(isMine(p))
+      .where('hash', 'is', null),
 )
 const putOutcome = query<{ scope: string; key: string; outcome: string }>('settle a transaction', (db, p) =>
   db

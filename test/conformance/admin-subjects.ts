@@ -17,6 +17,8 @@ export interface AdminSubject {
   readonly wraps: readonly ImportWrap[]
   /** Days before destruction that the service grants, and days that it does not. */
   readonly days: { readonly granted: number; readonly refused: readonly number[] }
+  /** A pinned reference of no key, and what giving it up says. Absent: any reference has its key. */
+  readonly forgotten?: { readonly reference: string; readonly told: 'absent' | 'refused' }
   /** What must not show in any error. */
   readonly canaries: readonly string[]
   /** References of imported keys that would sign, as the service itself sees them. Absent: there is no service. */
@@ -49,7 +51,7 @@ export async function mockAdmin(): Promise<AdminSubject> {
 
 interface Service {
   readonly config: ProviderConfig
-  readonly rest: Pick<AdminSubject, 'imports' | 'wraps' | 'days' | 'canaries'>
+  readonly rest: Pick<AdminSubject, 'imports' | 'wraps' | 'days' | 'forgotten' | 'canaries'>
   usable(kms: LocalKms): readonly string[]
 }
 
@@ -80,6 +82,10 @@ export async function awsAdmin(): Promise<AdminSubject> {
       imports: ['ed25519', 'ecdsa-secp256k1'],
       wraps: ['rsa-aes', 'rsa-oaep'],
       days: { granted: 7, refused: [31, -1, 1.5, Number.NaN] },
+      forgotten: {
+        reference: 'arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-4000-8000-000000000000',
+        told: 'absent',
+      },
       canaries: [AWS_SECRET],
     },
     usable: ({ inspect }) =>
@@ -104,6 +110,10 @@ async function gcpAdmin(transport: 'rest' | 'grpc'): Promise<AdminSubject> {
       imports: ['ed25519', 'ecdsa-secp256k1'],
       wraps: ['rsa-aes', 'rsa-oaep'],
       days: { granted: 30, refused: [31, 121, -1] },
+      forgotten: {
+        reference: `projects/${PLACE.project}/locations/${PLACE.location}/keyRings/${PLACE.keyRing}/cryptoKeys/none/cryptoKeyVersions/1`,
+        told: 'refused', // versions stay there for ever, as destroyed
+      },
       canaries: [],
     },
     usable: ({ inspect }) =>
@@ -130,6 +140,7 @@ export async function vaultAdmin(): Promise<AdminSubject> {
       imports: ['ed25519'],
       wraps: ['rsa-aes'],
       days: { granted: 0, refused: [1, 7, -1] },
+      forgotten: { reference: 'transit/nobody@1', told: 'absent' },
       canaries: [kms.vaultToken],
     },
     usable: ({ inspect }) =>

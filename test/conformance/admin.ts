@@ -113,8 +113,16 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
         if (days.granted > 0) assert.ok(at !== undefined && at - from > (days.granted - 0.01) * 86_400_000)
         await refusal(sign(reference, scheme), 'provider/refused', subject.canaries)
         await refusal(admin.enable(reference, call()), 'provider/refused', subject.canaries)
-        if (days.granted === 0) return
-        assert.equal((await admin.scheduleDestroy(reference, { days: days.granted }, call())).at, at)
+        const again = await admin.scheduleDestroy(reference, { days: days.granted }, call())
+        assert.deepEqual(again, days.granted === 0 ? { absent: true } : { at })
+        // One that was stopped before it is given up, as a revoked one is.
+        const stopped = await admin.create({ scheme, label: 'stopped' }, call())
+        await admin.disable(stopped.reference, call())
+        for (const _ of [1, 2]) {
+          const told = await admin.scheduleDestroy(stopped.reference, { days: days.granted }, call())
+          assert.equal(told.at !== undefined, days.granted > 0)
+        }
+        await refusal(sign(stopped.reference, scheme), 'provider/refused', subject.canaries)
       })
     }
 
@@ -156,6 +164,14 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
           await refusal(asked, 'provider/refused', subject.canaries)
         }
       }
+    })
+
+    test('M-60 a key that is not there any more is said to be absent, where the service forgets keys', async () => {
+      const { admin, forgotten, days, canaries } = subject
+      if (forgotten === undefined) return
+      const asked = admin.scheduleDestroy(forgotten.reference, { days: days.granted }, call())
+      if (forgotten.told === 'absent') assert.deepEqual(await asked, { absent: true })
+      else await refusal(asked, 'provider/refused', canaries)
     })
 
     test('a call that was given up before it began does nothing', async () => {

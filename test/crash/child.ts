@@ -123,6 +123,7 @@ const dyingCatalogue = (real: KeyCatalogue): KeyCatalogue => {
     envelope: id => real.envelope(id),
     list: () => real.list(),
     versions: name => real.versions(name),
+    holding: what => real.holding(what),
     stateOf: (key, version) => {
       at(++reads % 2 === 1 ? 'verified' : 'state read again')
       return real.stateOf(key, version)
@@ -224,7 +225,15 @@ async function register(keys: KeyRegistry, real: EnvelopeProvider, place: World,
   const reference = made?.reference ?? (await admin.createWrappingKey({ label: 'crash' }, call))
   const publicKey = made?.publicKey ?? seed.use(bytes => engine.publicKey(bytes))
   const address = stellar.address(publicKey)
-  const version: KeyVersion = { key: custody, version: 1, scheme: 'ed25519', publicKey, address, state: 'active' }
+  const version: KeyVersion = {
+    key: custody,
+    version: 1,
+    scheme: 'ed25519',
+    publicKey,
+    address,
+    account: address,
+    state: 'active',
+  }
   const binding: Binding = { id: `b_${custody}`, key: custody, version: 1, provider: 'mock', custody, reference }
   const context = contextFor(version, about.network)
   const ciphertext = native ? undefined : await real.wrap(reference, seed, context, call)

@@ -54,7 +54,10 @@ function keyOf({ scheme }: SignInput): [ResolvedKey, Binding] {
     policyHash: '',
     createdAt: 0,
   } as const
-  return [{ key, version: { ...about, scheme, publicKey, address: '', state: 'active' }, bindings: [binding] }, binding]
+  return [
+    { key, version: { ...about, scheme, publicKey, address: '', account: '', state: 'active' }, bindings: [binding] },
+    binding,
+  ]
 }
 
 /** @returns whether it would have been released */

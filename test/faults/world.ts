@@ -170,7 +170,7 @@ function resolvedKey(
 ): ResolvedKey {
   const policy = demoPolicy()
   const { name, scheme, publicKey, address } = about
-  const version: KeyVersion = { key: name, version: 1, scheme, publicKey, address, state: 'active' }
+  const version: KeyVersion = { key: name, version: 1, scheme, publicKey, address, account: address, state: 'active' }
   return {
     key: {
       name,

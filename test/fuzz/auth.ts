@@ -27,7 +27,12 @@ interface AuthFuzzResult {
   readonly slowestMs: number
 }
 
-const SIGNATORY: Signatory = { key: 'k', version: 1, chain: 'stellar', network: 'testnet', address: alice }
+const SIGNATORY: Signatory = {
+  ...{ key: 'k', version: 1, chain: 'stellar' },
+  network: 'testnet',
+  address: alice,
+  account: alice,
+}
 const FACTS: Facts = { now: 1_790_000_000_000, keyAddress: alice, keyNetwork: 'testnet', ledger: 900 }
 const POLICY = parsePolicy({
   version: 1,

@@ -5,7 +5,9 @@ import * as sdk14 from 'stellar-sdk-14'
 import * as sdk15 from 'stellar-sdk-15'
 import * as sdk16 from 'stellar-sdk-16'
 import { createCountersign, type StellarSigner } from '../../src/client/index.ts'
+import { beginRotation, rotationStep } from '../../src/service/rotate/index.ts'
 import { ESCROW, type ExamplesWorld, openExamplesWorld, PAYEE } from '../support/examples-world.ts'
+import { rotationDeps } from '../support/rotations.ts'
 
 /** What every major has; the types of each are shown in test/types. */
 type Sdk = Pick<typeof sdk17, 'contract' | 'authorizeEntry' | 'xdr'>
@@ -89,5 +91,45 @@ test('M-22 stellar-sdk 17: authorizations of CAP-71, which name the account', as
     expect(upgraded.escrow.get(PAYEE)).toBe(990n)
   } finally {
     await upgraded.close()
+  }
+}, 20_000)
+
+test('M-61 after a rotation both signers go on: the account builds and authorizes, and its new key signs', async () => {
+  const own = await openExamplesWorld()
+  try {
+    const countersign = createCountersign({ url: own.url, token: await own.rig.token() })
+    const [source, signer] = [await countersign.stellar('channel-1'), await countersign.stellar('treasury')]
+    const deps = rotationDeps(own.rig)
+    for (const [key, { address }] of Object.entries({ 'channel-1': source, treasury: signer })) {
+      const next = await beginRotation(deps, key)
+      own.stub.account(address, { signers: [{ key: next.address, weight: 1 }] })
+      await rotationStep(deps, key, 'open')
+      own.stub.account(address, { master: 0 })
+      await rotationStep(deps, key, 'cutover')
+    }
+    const released = async (
+      sdk: Sdk,
+      authorize: (call: sdk17.contract.AssembledTransaction<number>) => Promise<void>,
+    ) => {
+      const options = { contractId: ESCROW, rpcUrl: own.rpcUrl, allowHttp: true, ...source }
+      const release = await (await sdk.contract.Client.from<Escrow>(options)).release({ to: PAYEE, amount: 10n })
+      expect(release.needsNonInvokerSigningBy()).toEqual([signer.address])
+      await authorize(release)
+      await release.signAndSend()
+    }
+    const { address, signAuthEntry } = signer
+    const expiration = own.stub.sequence + 100
+    await released(sdk17, call => call.signAuthEntries({ address, signAuthEntry, expiration }))
+    for (const sdk of Object.values(SDKS)) {
+      // Before 17 the SDK takes the account for the public key, unless the entry is authorized by the signer itself.
+      const authorizeEntry = (entry: never, _: unknown, ledger: number, passphrase?: string) =>
+        sdk.authorizeEntry(entry, signer.authorize, ledger, passphrase as never)
+      await released(sdk, call =>
+        call.signAuthEntries({ address, signAuthEntry, expiration, authorizeEntry: authorizeEntry as never }),
+      )
+    }
+    expect(own.escrow.get(PAYEE)).toBe(950n)
+  } finally {
+    await own.close()
   }
 }, 20_000)

@@ -11,10 +11,12 @@ import { Keypair, Operation } from '@stellar/stellar-sdk/base'
 import { nodeAuditFiles } from '../../src/audit/node-files.ts'
 import { readRecords } from '../../src/audit/read.ts'
 import { toBase64Url } from '../../src/bytes/base64.ts'
+import { registerDeps } from '../../src/compose/keys.ts'
 import { auditPath } from '../../src/compose/places.ts'
 import { type RunningService, startService } from '../../src/compose/service.ts'
 import type { AuditRecord } from '../../src/domain/audit.ts'
 import { demoPolicy } from '../../src/policy/index.ts'
+import { createNative } from '../../src/service/register.ts'
 import { start as startCommand } from '../support/cli.ts'
 import { testKey, timeBounds, unmuxed, v1 } from '../fuzz/xdr-corpus.ts'
 import { createSender, type Sender } from '../unit/access/senders.ts'
@@ -100,6 +102,7 @@ const BODIES: Readonly<Record<string, () => object>> = {
   '/rpc': () => ({ jsonrpc: '2.0', id: 1, method: 'eth_accounts' }),
   '/api/v1/eth1/sign/{identifier}': () => ({ data: '0x1234' }),
   '/v1/keys/{key}/revoke': () => ({ reason: 'a try' }),
+  '/v1/keys/{key}/versions/{version}/destroy': () => ({ confirm: address, reason: 'a try' }),
   '/v1/tokens': () => ({ subject: 'me', scopes: ['sign:*'] }),
   '/v1/admins': () => ({ address: Keypair.random().publicKey(), name: 'me', roles: ['operator'] }),
   '/v1/admins/{address}': () => ({ active: false }),
@@ -279,6 +282,35 @@ test('M-73 a control plane alone has no way to sign, not even for who has every 
   const checks = (body['checks'] as { name: string }[]).map(({ name }) => name)
   assert.deepEqual(checks.toSorted(), ['audit', 'store'])
   await service.stop(500)
+})
+
+test('M-61 M-73 a control plane alone ends a key at its key service, for a key-admin and nobody else', async () => {
+  const directory = join(plant.home, 'ending')
+  const flags = { plane: 'control', 'data.directory': directory, 'audit.instance': 'ending' }
+  const service = await plant.start(flags, settings => ({ ...settings, destroyAfterMs: 0 }))
+  const { url, room } = service
+  const wish = { name: 'treasury', chain: 'stellar', network: 'testnet', provider: 'mock' } as const
+  await createNative(registerDeps(room, plant.runtime.world(), 'development'), wish)
+  const [admin, operator] = [await loginAs(service, ['key-admin'], url), await loginAs(service, ['operator'], url)]
+  const [held] = await room.store.keys.versions('treasury')
+  const { address: confirm } = held?.version ?? assert.fail()
+  const path = '/v1/keys/treasury/versions/1/destroy'
+  const body = { confirm, reason: 'its end', days: 7 }
+  assert.equal((await administer(url, operator.token, 'POST', path, body)).status, 403)
+  const early = await administer(url, admin.token, 'POST', path, body)
+  assert.deepEqual([early.status, early.code], [422, 'key/unsupported'], 'it signs')
+  assert.equal((await administer(url, operator.token, 'POST', '/v1/keys/treasury/revoke', { reason: 'r' })).status, 200)
+  const done = await administer(url, admin.token, 'POST', path, body)
+  const places = done.body['places'] as { outcome: string }[]
+  assert.deepEqual([done.status, places.map(({ outcome }) => outcome)], [200, ['scheduled']], JSON.stringify(done.body))
+  assert.equal(await room.store.keys.stateOf('treasury', 1), 'destroyed')
+  await service.stop(500)
+  const log = (await records(directory)).flatMap(record => (record.kind === 'event' ? [record] : []))
+  const own = log.filter(({ event }) => event === 'key-destroyed')
+  assert.deepEqual(
+    own.map(({ actor }) => actor.subject),
+    [admin.pair.publicKey()],
+  )
 })
 
 test('M-73 the command line: `serve --plane` opens the doors it names and no other', async () => {

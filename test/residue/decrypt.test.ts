@@ -78,6 +78,7 @@ async function wrapped(): Promise<{ seed: Uint8Array; order: Omit<DecryptOrder, 
     scheme: 'ed25519',
     publicKey,
     address: 'address',
+    account: 'address',
     state: 'active',
   } as const
   const context = contextFor(version, 'testnet')

@@ -30,6 +30,7 @@ const version: KeyVersion = {
   scheme: 'ed25519',
   publicKey,
   address: 'address',
+  account: 'address',
   state: 'active',
 }
 const context = contextFor(version, 'testnet')

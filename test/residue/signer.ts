@@ -48,6 +48,7 @@ const version: KeyVersion = {
   scheme,
   publicKey: bytes(order.publicKey),
   address: 'address',
+  account: 'address',
   state: 'active',
 }
 const binding: Binding = { id: 'b', key: 'treasury', version: 1, provider: 'p', custody: 'envelope', reference: 'r' }

@@ -8,6 +8,7 @@ import { createTokenIssuer } from '../../src/access/service-tokens.ts'
 import { type MemoryAuditLog, openMemoryAuditLog } from '../../src/audit/memory.ts'
 import { toBase64 } from '../../src/bytes/base64.ts'
 import { sha256 } from '../../src/bytes/sha256.ts'
+import { destroyVersion } from '../../src/service/destroy.ts'
 import { revokeKey } from '../../src/service/revoke.ts'
 import { unrevokeKey } from '../../src/service/unrevoke.ts'
 import { beginRotation, rotationStep } from '../../src/service/rotate/index.ts'
@@ -118,21 +119,29 @@ export function openControlRig(options: ControlRigOptions = {}): ControlRig {
     changes,
     keys,
     claims,
-    restore: async name => {
+    restore: async (name, { version = 1 }) => {
       const held = (await keys.list()).find(({ key }) => key.name === name)
       if (held === undefined) throw new SignerError('key/unknown', { key: name })
       const { state } = held.version
-      if (await keys.setState(name, 1, 'active', ['quarantined']))
+      if (await keys.setState(name, version, 'active', ['quarantined']))
         return { ...held, version: { ...held.version, state: 'active' } }
       throw new SignerError('key/unsupported', { key: name, wanted: 'restore', reason: `it is ${state}` })
     },
-    revoke: (name, wish, actor) => revokeKey({ registry: keys, audit, random, actor }, name, wish),
+    revoke: (name, wish, actor) =>
+      revokeKey({ registry: keys, audit, random, actor, clock: { sleep: async () => {} } }, name, wish),
+    destroy: (name, wish, actor) => {
+      const giveUp = async (_: unknown, days: number) => ({ at: clock.now() + days * 86_400_000 })
+      const publicKeyAt = () =>
+        Promise.reject(new SignerError('provider/refused', { provider: 'mock', reason: 'silent' }))
+      const places = { waitDaysMax: async () => 30, publicKeyAt, giveUp, accounts: () => undefined }
+      return destroyVersion({ registry: keys, audit, random, actor, clock, restMs: 0, ...places }, name, wish)
+    },
     unrevoke: (name, version, actor) => unrevokeKey({ registry: keys, audit, random, actor }, name, version),
     rotate: async (name, { step, newAccount = false }, actor) => {
       const provider = await openMock({ kind: 'mock' }, { ...realWorld(), environment: 'development' })
       const deps = { ...rotationDeps({ store, log, provider }), actor }
       if (step !== 'begin') return (await rotationStep(deps, name, step, { newAccount })).changed
-      await beginRotation(deps, name)
+      await beginRotation(deps, name, { newAccount })
       return true
     },
     authenticate: async ({ headers }) => {
@@ -212,7 +221,7 @@ function storeOf(): Store {
   for (const [name, state] of KEYS) {
     const key: Key = { name, chain: 'stellar', network: 'testnet', policy: text, policyHash: hash, createdAt: NOW }
     const { address } = person('treasury')
-    const version = { key: name, version: 1, scheme: 'ed25519', publicKey, address, state } as const
+    const version = { key: name, version: 1, scheme: 'ed25519', publicKey, address, account: address, state } as const
     const place = { key: name, version: 1, provider: 'mock', custody: 'native', reference: 'k' } as const
     store.keys.add({ key, version, binding: { id: `b_${name}`, ...place } }).catch(error => {
       queueMicrotask(() => {

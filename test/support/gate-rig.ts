@@ -88,6 +88,7 @@ function keyOf(name: string): Parameters<KeyRegistry['add']>[0] {
     version: {
       ...{ key: name, version: 1, scheme: 'ed25519', publicKey, state: 'active' },
       address: stellar.address(publicKey),
+      account: stellar.address(publicKey),
     },
     binding: { id: `b_${name}`, key: name, version: 1, provider: 'mock', custody: 'native', reference: name },
   }

@@ -246,7 +246,15 @@ async function addKey(asked: RigKey, store: Store, real: EnvelopeProvider, world
           publicKey: seed.use(bytes => engine.publicKey(bytes)),
         }
   const address = addressOf(chain, publicKey)
-  const version: KeyVersion = { key: key.name, version: 1, scheme, publicKey, address, state: 'active' }
+  const version: KeyVersion = {
+    key: key.name,
+    version: 1,
+    scheme,
+    publicKey,
+    address,
+    account: address,
+    state: 'active',
+  }
   const binding: Binding = {
     id: name === 'treasury' ? 'b_1' : `b_${name}`,
     key: key.name,

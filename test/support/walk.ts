@@ -79,6 +79,32 @@ export function commandsOf(page: string, word?: string): readonly string[] {
   })
 }
 
+export interface Block {
+  /** The heading (##) it stands under. */
+  readonly section: string
+  /** As in ```sh WORD. */
+  readonly word: string | undefined
+  readonly lines: readonly string[]
+}
+
+/** Every shell block of a page, whatever its word, in its order. */
+export function blocksOf(page: string): readonly Block[] {
+  const blocks: Block[] = []
+  let section = ''
+  let open: string[] | undefined
+  let inBlock = false
+  for (const line of page.split('\n')) {
+    if (line.startsWith('```')) {
+      inBlock = !inBlock
+      const [kind, word] = line.slice(3).split(' ')
+      open = inBlock && kind === 'sh' ? [] : undefined
+      if (open !== undefined) blocks.push({ section, word, lines: open })
+    } else if (open !== undefined) open.push(line)
+    else if (!inBlock && line.startsWith('## ')) section = line.slice(3)
+  }
+  return blocks
+}
+
 export interface Walked {
   readonly stdout: string
   readonly stderr: string

@@ -6,7 +6,17 @@ import { evmTypedData } from './evm-typed-data.ts'
 import { rawDigest } from './raw-digest.ts'
 
 export { evmAddress } from './address.ts'
-export { chainIdOf, EVM_NETWORKS } from './networks.ts'
+export { chainIdOf, EVM_NETWORKS, namesEvmNetwork } from './networks.ts'
+export {
+  addressIn,
+  boolIn,
+  delegateIn,
+  questionData,
+  tickerIn,
+  uintIn,
+  unitsText,
+  wordsIn,
+} from './reading.ts'
 
 /** Everything that an EVM key may be asked to sign. */
 export const evmPayloads: Readonly<Record<string, PayloadParser>> = {

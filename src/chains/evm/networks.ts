@@ -26,6 +26,10 @@ const CHAIN_IDS: ReadonlyMap<string, bigint> = new Map([
 export const EVM_NETWORKS: readonly string[] = [...CHAIN_IDS.keys()]
 
 const CAIP = 'eip155:'
+
+/** Whether it is written as the name of an EVM network; `chainIdOf` says whether it is one. */
+export const namesEvmNetwork = (network: string): boolean => CHAIN_IDS.has(network) || network.startsWith(CAIP)
+
 /** EIP-2294: half of what a 64-bit integer less 36 can hold, so that `v` of a legacy transaction fits. */
 const CHAIN_ID_MAX = 9_223_372_036_854_775_790n
 

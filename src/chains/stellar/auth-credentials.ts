@@ -31,27 +31,31 @@ const isAccount = (found: xdr.ScAddress, address: string): boolean =>
   found.type === 'scAddressTypeAccount' && strkeyOf(found) === address
 
 /**
- * Whether a signature of this account can be put in. Signatures that are there stay, so they must be of this very payload:
- * a new expiration would make them worthless.
+ * Whether a signature of this key can be put in where its account stands. Signatures that are there stay, so they must be of
+ * this very payload: a new expiration would make them worthless.
  * @throws `payload/invalid`
  */
-export function checkSlots(credentials: xdr.SorobanCredentials, address: string, expiration: number): void {
+export function checkSlots(
+  credentials: xdr.SorobanCredentials,
+  { account: ours, address }: { readonly account: string; readonly address: string },
+  expiration: number,
+): void {
   if (credentials.type === 'sorobanCredentialsAddressWithDelegates') {
     checkOrder(credentials.addressWithDelegates.delegates)
   }
   const old = addressCredentialsOf(credentials)?.held.signatureExpirationLedger
   for (const place of placesOf(credentials)) {
-    const isOurs = isAccount(place.address, address)
+    const isOurs = isAccount(place.address, ours)
     const signatures = signaturesIn(place.signature)
     if (isOurs && signatures === undefined) {
-      throw refuse('entry', `holds a signature of ${address} in a form that accounts do not have`)
+      throw refuse('entry', `holds a signature of ${ours} in a form that accounts do not have`)
     }
     const others = isOurs ? (signatures ?? []).filter(({ account }) => account !== address).length : 1
     const isSigned = signatures === undefined || signatures.length > 0
     if (isSigned && others > 0 && old !== expiration) {
       throw refuse('expirationLedger', `must stay ${old}, since others have signed the entry with it`)
     }
-    if (isOurs && others >= SIGNATURES_MAX) throw refuse('entry', `holds ${others} signatures of ${address} already`)
+    if (isOurs && others >= SIGNATURES_MAX) throw refuse('entry', `holds ${others} signatures of ${ours} already`)
   }
 }
 
@@ -97,7 +101,7 @@ function bytesUnder({ key, val }: xdr.ScMapEntry, name: string): Uint8Array | un
 }
 
 /**
- * The credentials with a signature of this account wherever it stands in them: the form that the host asks of accounts, a
+ * The credentials with this signature wherever the account stands in them that it is for: the form that the host asks of accounts, a
  * list of `{public_key, signature}` in ascending order of keys. An older signature of the same key gives way; those of other
  * signers stay.
  * @see CAP-46-11, "Stellar Account Authentication"
@@ -105,10 +109,10 @@ function bytesUnder({ key, val }: xdr.ScMapEntry, name: string): Uint8Array | un
 export function withSignature(
   credentials: xdr.SorobanCredentials,
   expiration: number,
-  signer: { readonly address: string; readonly publicKey: Uint8Array; readonly signature: Uint8Array },
+  signer: { readonly account: string; readonly publicKey: Uint8Array; readonly signature: Uint8Array },
 ): xdr.SorobanCredentials {
   return replaced(credentials, expiration, ({ address, signature }) =>
-    isAccount(address, signer.address) ? inserted(signature, signer) : signature,
+    isAccount(address, signer.account) ? inserted(signature, signer) : signature,
   )
 }
 

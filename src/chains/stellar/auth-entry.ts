@@ -32,7 +32,7 @@ const LEDGER_MAX = 0xffff_ffff
 
 /**
  * `{type: 'stellar-auth-entry', preimage}` or `{…, entry, expirationLedger?}` to a typed authorization. The network is the
- * key's. An entry must be for the key's own address or have the key among its delegates, since a signature is put in; a
+ * key's. An entry must be for the account of the key or have it among its delegates, since a signature is put in; a
  * preimage may name any account that the key is a signer of, and policy judges which. What was decoded is encoded again and
  * must equal the input byte for byte.
  * @throws `payload/invalid` with field and reason, whatever the input
@@ -83,16 +83,20 @@ function fromEntry(
   }
   const { kind, held } = found
   const address = accountAddress('entry', held.address)
-  const asDelegate = address !== signatory.address
-  if (asDelegate && !isDelegate(credentials, signatory.address)) {
+  const { account } = signatory
+  const asDelegate = address !== account
+  if (asDelegate && !isDelegate(credentials, account)) {
     const fix = address.startsWith('C') ? '; for a signer of a contract account send the preimage' : ''
-    throw refuse('entry', `is for ${address}, and the key ${signatory.address} is neither that nor a delegate${fix}`)
+    throw refuse('entry', `is for ${address}, and ${whoIs(signatory)} is neither that nor a delegate${fix}`)
   }
   const expiration = expirationOf(fields['expirationLedger'], held.signatureExpirationLedger)
-  checkSlots(credentials, signatory.address, expiration)
+  checkSlots(credentials, signatory, expiration)
   const preimage = preimageOf(entry, held, expiration, signatory.network)
   return parsed(signatory, preimage, { credentials: kind, address, asDelegate }, entry)
 }
+
+const whoIs = ({ account, address }: Signatory): string =>
+  account === address ? `the key ${address}` : `the account ${account} of the key ${address}`
 
 function expirationOf(asked: unknown, held: number): number {
   if (asked !== undefined && (!Number.isInteger(asked) || (asked as number) < 1 || (asked as number) > LEDGER_MAX)) {
@@ -161,7 +165,7 @@ function checkNetwork(found: Uint8Array, network: string): void {
  */
 export function authorizationSlot({ signatory, view, hash }: AuthorizationParsed): SlotClaim {
   const id = toHex(hash)
-  const account = view.address ?? signatory.address
+  const account = view.address ?? signatory.account
   const slot = `auth|${sameNetworkName(view.network)}|${account}|${view.nonce}`
   return { slot, hash: id, effects: id, fee: 0n }
 }

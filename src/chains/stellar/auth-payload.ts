@@ -33,7 +33,7 @@ function attach(
   signature: Uint8Array,
 ): string | undefined {
   if (entry === undefined) return undefined
-  const signer = { address: signatory.address, publicKey, signature }
+  const signer = { account: signatory.account, publicKey, signature }
   const credentials = withSignature(entry.credentials, view.expirationLedger, signer)
   const { rootInvocation } = entry
   return toBase64(new xdr.SorobanAuthorizationEntry({ credentials, rootInvocation }).toXdr())
@@ -58,8 +58,8 @@ function sentencesOf(parsed: AuthorizationParsed): string[] {
 }
 
 function whoText({ view: { address, asDelegate, form }, signatory }: AuthorizationParsed): string {
-  const key = signatory.address
+  const { account, address: key } = signatory
   if (address === null) return `Authorize for EVERY ACCOUNT that ${key} can sign for`
-  const own = `Authorize for ${address}${asDelegate ? ` as its delegate ${key}` : address === key ? '' : ` as its signer ${key}`}`
+  const own = `Authorize for ${address}${asDelegate ? ` as its delegate ${account}` : address === key ? '' : ` as its signer ${key}`}`
   return form === 'legacy' ? `${own} AND EVERY OTHER ACCOUNT that the key can sign for` : own
 }

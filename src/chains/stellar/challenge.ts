@@ -23,7 +23,7 @@ const NONCE_BYTES = 48
  * `{type: 'stellar-challenge', role, xdr, serverAddress?, homeDomain?, webAuthDomain?}`; the last three are what the caller
  * expects, and must be so. Accepted is what SEP-10 describes and nothing beyond: sequence 0, so no network can run it; time
  * bounds alone; `<home domain> auth` from the client, then at most `web_auth_domain` and `client_domain`. In the role
- * `client` the key is the client, and the server has signed; in the role `server` the key is the server.
+ * `client` the account of the key is the client, and the server has signed; in the role `server` the key itself is the server.
  * @throws `payload/invalid` with field and reason
  * @see SEP-10 3.4.1
  */
@@ -146,14 +146,14 @@ function checkExpected(view: ChallengeView, fields: Partial<Record<string, unkno
 function checkRole(
   parsed: StellarParsed,
   { role, serverAddress, clientAddress, clientAccount }: ChallengeView,
-  { address }: Signatory,
+  { address, account }: Signatory,
 ) {
   if (role === 'server') {
     if (serverAddress !== address) throw no(`has the server account ${serverAddress}, and the key is ${address}`)
     return
   }
-  if (clientAccount !== address) {
-    throw no(`is for the client ${clientAddress}, and the key is ${address}`)
+  if (clientAccount !== account) {
+    throw no(`is for the client ${clientAddress}, and the key signs for ${account}`)
   }
   if (!isSignedBy(parsed, serverAddress)) throw no(`has no good signature of its server account ${serverAddress}`)
 }

@@ -49,7 +49,8 @@ export type SignerRefusal =
 export interface SignerGrant {
   readonly version: 1
   readonly network: string
-  readonly sources: readonly string[]
+  /** The account; a key that signs for it needs no such rule. */
+  readonly sources?: readonly string[]
   readonly fee: { readonly maxStroops: string }
   readonly timeBounds: { readonly maxLifetimeSeconds: number }
   readonly setOptions:

@@ -1,6 +1,7 @@
 export { directionOfEvm } from './direction.ts'
 export type { Finding } from '../finding.ts'
 export { EVM_RULE_NAMES, type EvmView, type Judgement, judgeEvm } from './judge.ts'
+export { type NamedAllowance, type NamedPlaces, PERMIT2, placesNamedBy } from './named.ts'
 export { type EvmRules, type EvmRulesDocument, evmRulesSchema } from './schema.ts'
 export type { EvmFacts } from './transaction.ts'
 export { spendsOf } from './windows.ts'

@@ -51,7 +51,7 @@ export function canonicalAddress(text: string): string {
 /** What making an administrator takes. */
 interface AdminMaking {
   readonly admins: AdminStore
-  readonly keys: Pick<KeyCatalogue, 'list'>
+  readonly keys: Pick<KeyCatalogue, 'holding'>
   readonly clock: Pick<Clock, 'now'>
 }
 
@@ -61,7 +61,7 @@ interface AdminMaking {
  */
 export async function makeAdmin({ admins, keys, clock }: AdminMaking, wish: NewAdmin): Promise<Admin> {
   const [address, roles, at] = [canonicalAddress(wish.address), checkRoles(wish.roles), clock.now()]
-  if ((await keys.list()).some(({ version }) => version.address === address)) {
+  if ((await keys.holding({ address })).length > 0) {
     const fix = 'give the address of a key that only this person holds'
     throw new SignerError('request/malformed', { field: 'address', reason: 'is that of a key that signs here', fix })
   }

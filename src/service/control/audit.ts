@@ -43,9 +43,12 @@ export async function queryAudit(parts: ControlParts, query: AuditQuery): Promis
   }
 }
 
-/** Everything the log holds about it except how it lies on the disk. */
-function shown(record: AuditRecord & { readonly batch?: number }): object {
-  const { batch: _, ...rest } = record
+/**
+ * Everything the log holds about it except how it lies on the disk, and the signature: one leaves by the data plane, while its
+ * version may sign, or not at all. Whoever has to show one has the log.
+ */
+function shown(record: AuditRecord & { readonly batch?: number; readonly signature?: string }): object {
+  const { batch: _, signature: __, ...rest } = record
   return rest
 }
 

@@ -19,7 +19,7 @@ export {
   performOpen,
   recordStray,
 } from './guard.ts'
-export { endQuarantine, keyInShort, listKeys, revoke, showKey, showPolicy, versionNow } from './keys.ts'
+export { destroy, endQuarantine, keyInShort, listKeys, revoke, showKey, showPolicy, versionNow } from './keys.ts'
 export { challenge, openSessionFor } from './login.ts'
 export { checkPolicy, diffPolicy, explainPolicy } from './policies.ts'
 export type { ControlParts, Visit } from './ports.ts'

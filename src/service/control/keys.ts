@@ -13,7 +13,7 @@ export interface Held {
 
 /** Only behind an authorization: it tells whether the key exists. @throws `key/unknown` */
 export async function holdKey({ keys }: Pick<ControlParts, 'keys'>, name: string): Promise<Held> {
-  const versions = (await keys.list()).filter(({ key }) => key.name === name)
+  const versions = await keys.versions(name)
   const current = currentOf(versions)
   if (current === undefined) throw new SignerError('key/unknown', { key: name })
   return { versions, current }
@@ -41,6 +41,7 @@ export async function showKey(parts: ControlParts, name: string): Promise<Done> 
         state: each.version.state,
         scheme: each.version.scheme,
         address: each.version.address,
+        account: each.version.account,
         publicKey: toBase64(each.version.publicKey),
         bindings: placesOf(each),
       })),
@@ -58,9 +59,14 @@ export async function showPolicy(parts: ControlParts, name: string): Promise<Don
 }
 
 /** @throws as `restoreKey` */
-export async function endQuarantine(parts: ControlParts, { actor }: Granted, name: string): Promise<Done> {
-  const restored = await parts.restore(name, actor)
-  return { answer: viewOf(restored), facts: { version: restored.version.version } }
+export async function endQuarantine(
+  parts: ControlParts,
+  { actor }: Granted,
+  { key, version }: { readonly key: string; readonly version?: number | undefined },
+): Promise<Done> {
+  const restored = await parts.restore(key, { version }, actor)
+  const facts = { version: restored.version.version, to: restored.version.state }
+  return { answer: viewOf(restored), facts }
 }
 
 /** One person, at once; nobody's consent. @throws as `revokeKey` */
@@ -72,6 +78,30 @@ export async function revoke(
   const { revoked, now, places } = await parts.revoke(key, wish, actor)
   const facts = { revoked: revoked.join(' '), now: now.join(' ') }
   return { answer: { key, revoked, now, ...(places === undefined ? {} : { places }) }, facts }
+}
+
+/** What key services keep of a key that is given up, in days, unless told. */
+const DESTROY_DAYS = 30
+
+interface DestroyAsked {
+  /** `treasury/3` */
+  readonly object: string
+  readonly confirm: string
+  readonly days?: number | undefined
+  readonly reason: string
+  readonly signerRemains?: boolean | undefined
+}
+
+/** The end of a private key. @throws as `destroyVersion` */
+export async function destroy(
+  parts: ControlParts,
+  { actor }: Granted,
+  { object, days = DESTROY_DAYS, ...wish }: DestroyAsked,
+): Promise<Done> {
+  const [name = '', version] = object.split('/')
+  const report = await parts.destroy(name, { ...wish, days, version: Number(version) }, actor)
+  const { changed, done } = report
+  return { answer: report, facts: { version: report.version, changed, done } }
 }
 
 /** How a version is by now. @throws `key/unknown` */

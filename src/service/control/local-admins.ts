@@ -8,7 +8,7 @@ import type { Ledger } from './tokens.ts'
 
 export interface LocalAdminDeps {
   readonly admins: AdminStore
-  readonly keys: Pick<KeyCatalogue, 'list'>
+  readonly keys: Pick<KeyCatalogue, 'holding'>
   readonly tokens: Ledger
   readonly audit: Pick<AuditLog, 'append'>
   readonly world: Pick<World, 'clock' | 'random'>

@@ -55,6 +55,8 @@ export function compare(before: unknown, after: unknown) {
 /** The key that a payload is for, as far as a policy asks. */
 export interface KeyFacts {
   readonly address: string
+  /** The account it signs for, if it is not its address. */
+  readonly account?: string
   readonly network: string
 }
 
@@ -65,10 +67,16 @@ const signatoryOf = (facts: KeyFacts, network = facts.network) => ({
   chain: chainOf(facts),
   network,
   address: facts.address,
+  account: accountOf(facts),
 })
 
 const chainOf = ({ address }: KeyFacts): Chain => (address.startsWith('0x') ? 'evm' : 'stellar')
-const factsOf = ({ address, network }: KeyFacts) => ({ keyAddress: address, keyNetwork: network })
+const accountOf = ({ address, account = address }: KeyFacts): string => account
+const factsOf = (key: KeyFacts) => ({
+  keyAddress: key.address,
+  keyAccount: accountOf(key),
+  keyNetwork: key.network,
+})
 
 export interface Answer {
   readonly decision: 'allow' | 'deny' | 'undecided'

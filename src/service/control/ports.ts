@@ -9,6 +9,7 @@ import type { ChangeStore } from '../../domain/changes.ts'
 import type { ClaimStore } from '../../domain/claims.ts'
 import type { ResolvedKey } from '../../domain/key.ts'
 import type { IdempotencyStore, KeyCatalogue, Logger, World } from '../../domain/ports.ts'
+import type { DestroyReport, DestroyWish } from '../destroy.ts'
 import type { Revocation } from '../revoke.ts'
 import type { RotationStep } from '../rotate/moves.ts'
 import type { BreakGlass } from './break-glass.ts'
@@ -40,7 +41,7 @@ export interface RotationWish {
   readonly step: 'begin' | RotationStep
   /** With `begin`: where the new version is made; absent: where the newest is. */
   readonly provider?: string | undefined
-  /** With `open`: the account changes with the key. */
+  /** With `begin`: the new version signs for its own address. With `open`: callers are to get that account now. */
   readonly newAccount?: boolean | undefined
 }
 
@@ -60,15 +61,17 @@ export interface ControlParts {
   readonly admins: AdminStore
   readonly tokens: TokenLedger
   readonly changes: ChangeStore
-  readonly keys: Pick<KeyCatalogue, 'list' | 'versions'>
+  readonly keys: Pick<KeyCatalogue, 'list' | 'versions' | 'holding'>
   /** Out of quarantine, once the key has proved itself; records who asked. @throws as `restoreKey` */
-  restore(name: string, actor: AuditActor): Promise<ResolvedKey>
+  restore(name: string, wish: { readonly version?: number | undefined }, actor: AuditActor): Promise<ResolvedKey>
   /** Stops a key at once; records who asked. @throws as `revokeKey` */
   revoke(
     name: string,
     wish: { readonly version?: number | undefined; readonly reason: string },
     actor: AuditActor,
   ): Promise<Revocation>
+  /** Gives the private key of a version up; records who asked. @throws as `destroyVersion` */
+  destroy(name: string, wish: DestroyWish, actor: AuditActor): Promise<DestroyReport>
   /** A revocation taken back, as far as quarantine; records who asked. @throws as `unrevokeKey` */
   unrevoke(name: string, version: number, actor: AuditActor): Promise<ResolvedKey>
   /** One step of a rotation; records who asked. @returns whether anything changed. @throws as `rotationStep` */

@@ -3,27 +3,6 @@ import type { DatedVersion } from '../../domain/key.ts'
 import type { KeyRegistry } from '../../domain/ports.ts'
 import type { Target } from './types.ts'
 
-/** So often one reading of the whole registry answers. Reading it for every row would cost the square of the rows. */
-const ANSWERS_MAX = 64
-
-/** The registry, with `versions()` of all keys read again only now and then: for many registrations in a row. */
-export function rarelyRead(registry: KeyRegistry): KeyRegistry {
-  let read: Promise<readonly DatedVersion[]> | undefined
-  let answers = 0
-  return {
-    ...registry,
-    versions: name => {
-      if (name !== undefined) return registry.versions(name)
-      if (read === undefined || ++answers >= ANSWERS_MAX) {
-        answers = 0
-        read = registry.versions()
-        read.catch(() => (read = undefined))
-      }
-      return read
-    },
-  }
-}
-
 interface Wanted {
   readonly name: string
   readonly address: string

@@ -4,7 +4,7 @@ import { recordEvent } from '../events.ts'
 import { countFailures } from '../row-failures.ts'
 import { envelopeOf } from '../wrap.ts'
 import { checklistOf } from './checklist.ts'
-import { present, rarelyRead } from './known-keys.ts'
+import { present } from './known-keys.ts'
 import type {
   LineProblem,
   MigrateDeps,
@@ -51,14 +51,13 @@ export async function migrateRows(
     const done = counts.migrated + counts.present + failed.length
     options.onProgress?.({ rows, done, ...counts, failed: failed.length })
   }
-  const lasting = { ...deps, registry: rarelyRead(deps.registry) }
   const stop = stopper(options.signal)
   tell()
   await inParallel(byName(read.rows), options.concurrency, async group => {
     for (const row of group) {
       if (stop.reason() !== undefined) return
       try {
-        counts[await once(lasting, target, row, move)]++
+        counts[await once(deps, target, row, move)]++
         stop.succeeded()
       } catch (error) {
         if (!isSignerError(error)) throw error

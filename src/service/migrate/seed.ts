@@ -1,6 +1,7 @@
-import { malformed } from '../../domain/errors.ts'
-import { type Custody, SCHEME_OF } from '../../domain/key.ts'
+import { malformed, SignerError } from '../../domain/errors.ts'
+import { type Custody, type ResolvedKey, SCHEME_OF } from '../../domain/key.ts'
 import type { KeyRef } from '../../domain/provider.ts'
+import { checkAccount } from '../accounts.ts'
 import { type KeyView, viewOf } from '../keys.ts'
 import { importNative, wrapSeed } from '../register.ts'
 import { prove } from '../restore.ts'
@@ -19,6 +20,8 @@ export interface SeedJob {
   readonly file: Uint8Array
   /** What it must give. */
   readonly address?: string
+  /** Stellar: the account that it signs for; absent: its own address. */
+  readonly account?: string
   /** Envelope: the key that wraps it; absent: a new one. */
   readonly wrappingKey?: KeyRef
   readonly dryRun: boolean
@@ -42,7 +45,8 @@ export interface SeedReport {
  *         address, `key/exists` when the name is another key's or the key has another name, and what the proof says
  */
 export async function migrateSeed(deps: MigrateDeps, job: SeedJob): Promise<SeedReport> {
-  const { name, target, custody } = job
+  const { name, custody } = job
+  const target = { ...job.target, ...(job.account === undefined ? {} : { account: job.account }) }
   if (looksSecret(name)) {
     job.file.fill(0)
     throw malformed(
@@ -53,12 +57,14 @@ export async function migrateSeed(deps: MigrateDeps, job: SeedJob): Promise<Seed
   }
   const seed = deps.seedOf(job.file, `seed of ${name}`, SCHEME_OF[target.chain])
   try {
+    checkAccount(target.chain, target.account)
     await checkTarget(deps, target, custody)
     const publicKey = await deps.publicKeyOf(seed, SCHEME_OF[target.chain])
     const address = await checkSeed(deps, target, { name, ...wantedAddress(deps, job) }, publicKey)
     const report = { source: 'env', name, address, checklist: checklistOf('env') } as const
     const before = await present(deps.registry, target, { name, address })
     if (before !== undefined) {
+      sameAccount(before, target)
       for (const binding of before.bindings) await prove(deps, before, binding)
       if (!job.dryRun) await finished(deps, { key: name, address, outcome: 'present' })
       return { ...report, outcome: 'present', key: viewOf(before) }
@@ -73,6 +79,18 @@ export async function migrateSeed(deps: MigrateDeps, job: SeedJob): Promise<Seed
   } finally {
     seed.wipe()
   }
+}
+
+/** @throws `key/mismatch` */
+function sameAccount(
+  { key, version }: ResolvedKey,
+  { account = version.account }: { readonly account?: string },
+): void {
+  if (version.account === account) return
+  throw new SignerError('key/mismatch', {
+    key: key.name,
+    reason: `it is registered for ${version.account}, not for ${account}`,
+  })
 }
 
 /** What the operator is told to do stands in the log too; the run before may have been killed right before it said so. */

@@ -97,7 +97,15 @@ async function checkBlob(
   await refuseTaken(deps, { ...target, name }, publicKey)
   const { chain, network, provider } = target
   const key = { name, chain, network, policy: '', policyHash: '', createdAt: deps.clock.now() }
-  const version = { key: name, version: 1, scheme: SCHEME_OF[chain], publicKey, address, state: 'active' } as const
+  const version = {
+    key: name,
+    version: 1,
+    scheme: SCHEME_OF[chain],
+    publicKey,
+    address,
+    account: address,
+    state: 'active',
+  } as const
   const binding = {
     id: 'dry-run',
     key: name,

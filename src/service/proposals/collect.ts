@@ -3,8 +3,9 @@ import { malformed, SignerError } from '../../domain/errors.ts'
 import type { Proposal } from '../../domain/proposals.ts'
 import type { Answered } from '../door.ts'
 import { resolveKey } from '../keys.ts'
+import { insideOf, leaveTogether, type Pending } from '../release.ts'
 import { judgeTogether, type Signature, signTogether, type Wanted } from '../together.ts'
-import type { CallerLike } from '../types.ts'
+import type { CallerLike, SignAnswer } from '../types.ts'
 import { attendTo, type ProposalDeps, type ProposalRequest } from './deps.ts'
 import { readCollect, readImport, readNothing } from './input.ts'
 import { invalid, requireNoStranger } from './open.ts'
@@ -13,7 +14,19 @@ import { candidatesOf, readSignatures } from './view.ts'
 
 export interface CollectedHere {
   readonly proposal: Proposal
-  readonly results: readonly (Signature & { readonly key: string })[]
+  readonly results: readonly { readonly key: string; readonly signature: Pending<SignAnswer> }[]
+}
+
+export type CollectedResult = Signature & { readonly key: string }
+
+/** At the last moment. */
+export async function settledEach<C extends CallerLike>(
+  { clock, incident }: ProposalDeps<C>['signing'],
+  results: CollectedHere['results'],
+): Promise<readonly CollectedResult[]> {
+  const pending = results.map(({ signature }) => signature)
+  const settled = await leaveTogether({ clock, incident }, pending)
+  return settled.map((each, at) => ({ key: results[at]?.key ?? '', ...each }))
 }
 
 /**
@@ -34,14 +47,19 @@ export async function collectFromKeys<C extends CallerLike>(
       if (!proposal.keys.includes(key)) {
         throw malformed(`keys[${at}]`, `is no key of this proposal`, `name some of ${proposal.keys.join(', ')}`)
       }
-      const { version } = await resolveKey(signing.catalogue, key)
-      if (proposal.signatures.some(({ signer }) => signer === version.address)) continue
-      if (!candidates.includes(version.address)) {
-        const reason = `has the address ${version.address} now, which may sign for no account of it`
+      const version = await versionAmong(deps, key, candidates)
+      if (version === undefined) {
+        const { address } = (await resolveKey(signing.catalogue, key)).version
+        const reason = `has the address ${address} now, which may sign for no account of it`
         throw malformed(`keys[${at}]`, reason, 'open a proposal for the accounts as they are')
       }
+      if (proposal.signatures.some(({ signer }) => signer === version.address)) continue
       const payload = { type: 'stellar-transaction', xdr: proposal.envelope }
-      wanted.push({ field: `keys[${at}]`, key, payload, idempotencyKey: `${id}/${key}/${version.version}` })
+      const { version: number, active } = version
+      // By number it is another request than the one that this version may have answered while it was the one that signs.
+      const which = active ? { key } : { key, version: number }
+      const idempotencyKey = `${id}/${key}/${number}${active ? '' : '/by-number'}`
+      wanted.push({ field: `keys[${at}]`, ...which, payload, idempotencyKey })
     }
     if (wanted.length === 0) return { proposal, results: [] }
     requireOpen(proposal, signing.clock.now())
@@ -49,15 +67,30 @@ export async function collectFromKeys<C extends CallerLike>(
     const signatures = await signTogether(together, await judgeTogether(together, wanted))
     let after = proposal
     for (const [place, signature] of signatures.entries()) {
-      if (!('answer' in signature)) continue
-      const { address: signer, signature: bytes } = signature.answer
+      if ('refused' in signature) continue
+      const { address: signer, signature: bytes } = insideOf(signature.released) // for the store, which shows and sends it while it stands
       const key = wanted[place]?.key ?? null
       const at = signing.clock.now()
       after = await keepSignature(deps, id, { signer, signature: bytes, key, by: caller.subject, at })
     }
-    note({ signed: signatures.filter(each => 'answer' in each).length, of: signatures.length })
-    return { proposal: after, results: signatures.map((each, at) => ({ key: wanted[at]?.key ?? '', ...each })) }
+    note({ signed: signatures.filter(each => 'released' in each).length, of: signatures.length })
+    return { proposal: after, results: signatures.map((each, at) => ({ key: wanted[at]?.key ?? '', signature: each })) }
   })
+}
+
+/**
+ * The version of a key that the accounts knew as their signer when it was proposed: the one that signs, or in the overlap of a
+ * rotation the one before it, which still may.
+ */
+async function versionAmong<C extends CallerLike>(
+  { signing: { catalogue } }: ProposalDeps<C>,
+  key: string,
+  candidates: readonly string[],
+): Promise<{ readonly version: number; readonly address: string; readonly active: boolean } | undefined> {
+  const { version } = await resolveKey(catalogue, key)
+  if (candidates.includes(version.address)) return { ...version, active: true }
+  const before = (await catalogue.versions(key)).find(each => each.version.state === 'overlap')?.version
+  return before !== undefined && candidates.includes(before.address) ? { ...before, active: false } : undefined
 }
 
 /** Before any key is touched; the store asks once more. */

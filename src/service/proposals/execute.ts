@@ -1,7 +1,7 @@
 import { randomId } from '../../bytes/ids.ts'
 import { endOf, signaturesOf, stellar } from '../../chains/stellar/index.ts'
 import type { AuditActor } from '../../domain/audit.ts'
-import { SignerError } from '../../domain/errors.ts'
+import { type AnySignerError, isSignerError, SignerError } from '../../domain/errors.ts'
 import type { Proposal } from '../../domain/proposals.ts'
 import type { StellarNetwork, Submission, TransactionStatus } from '../../domain/stellar-network.ts'
 import { before } from '../deadline.ts'
@@ -9,9 +9,11 @@ import type { Answered } from '../door.ts'
 import { resolveKey } from '../keys.ts'
 import { parsePayload } from '../payloads.ts'
 import { isRefusedForGood, statusOf } from '../sent.ts'
+import { type Departure, type Sender, submitStanding } from '../standing.ts'
 import type { CallerLike } from '../types.ts'
 import { attendTo, type ProposalDeps, type ProposalRequest } from './deps.ts'
 import { readNothing } from './input.ts'
+import { standingOne } from './standing.ts'
 import { tellOf } from './tell.ts'
 import { finalEnvelopeOf, weightsOf } from './view.ts'
 
@@ -44,12 +46,6 @@ export async function executeProposal<C extends CallerLike>(
 
 const payloadOf = ({ envelope }: Proposal) => ({ type: 'stellar-transaction', xdr: envelope })
 
-interface Executor {
-  readonly actor: AuditActor
-  readonly auditId: string
-  readonly requestId: string
-}
-
 /** For `tend`: goes on with what a process took and never ended. */
 export async function goOn<C extends CallerLike>(
   deps: ProposalDeps<C>,
@@ -70,13 +66,14 @@ export async function goOn<C extends CallerLike>(
 async function carryOut<C extends CallerLike>(
   deps: ProposalDeps<C>,
   proposal: Proposal,
-  { actor, auditId, requestId }: Executor,
+  sender: Sender,
 ): Promise<Proposal> {
   const { signing, store, times } = deps
   const { id, hash } = proposal
+  const { actor, auditId, requestId } = sender
   const node = deps.network(proposal.network)
   if (node === undefined) throw conflict(id, `no node of ${proposal.network} is configured to send it to`)
-  const { ready, accounts } = weightsOf(proposal)
+  const { ready, accounts } = weightsOf((await standingOne(deps, proposal)).proposal)
   if (!ready && proposal.state === 'collecting' && proposal.expiresAt > signing.clock.now()) {
     const lacking = accounts.filter(({ missing }) => missing > 0)
     throw conflict(
@@ -93,7 +90,14 @@ async function carryOut<C extends CallerLike>(
   // On record before anything leaves.
   const detail = { requestId, proposal: id, hash }
   await signing.audit.append({ kind: 'event', auditId, event: 'proposal-submitting', actor, detail })
-  return settle(deps, taken, node, proposal.state === 'executing')
+  return settle(deps, taken, { node, again: proposal.state === 'executing', sender })
+}
+
+interface Sending {
+  readonly node: StellarNetwork
+  /** True: another process may have sent it before. */
+  readonly again: boolean
+  readonly sender: Sender
 }
 
 /** Another process has it, or has ended it while we were asking. */
@@ -106,17 +110,15 @@ async function afterAll<C extends CallerLike>({ store, signing }: ProposalDeps<C
   throw conflict(id, found.outcome === null ? `it is ${found.state}` : `it is ${found.state}: ${found.outcome}`)
 }
 
-/** @param again true: another process may have sent it before */
 async function settle<C extends CallerLike>(
   deps: ProposalDeps<C>,
   taken: Proposal,
-  node: StellarNetwork,
-  again: boolean,
+  sending: Sending,
 ): Promise<Proposal> {
   const { signing, store } = deps
   const { id, network, hash } = taken
   const leaseUntil = taken.leaseUntil as number
-  const end = await submit(deps, taken, node, again)
+  const end = await submit(deps, taken, sending)
   if (end === undefined) return taken
   const now = signing.clock.now()
   const tell = deps.tells ? tellOf(end.kind === 'executed' ? 'proposal.executed' : 'proposal.failed', now) : undefined
@@ -125,19 +127,21 @@ async function settle<C extends CallerLike>(
   }
   const { code, reason } = end
   await store.settle(id, leaseUntil, { state: 'failed', outcome: `${code}: ${reason}` }, tell)
+  if (end.kind === 'withheld') throw end.error
   throw new SignerError('transaction/rejected', { network, resultCode: code, reason, hash })
 }
 
 type End =
   | { readonly kind: 'executed'; readonly ledger: number }
   | { readonly kind: 'failed'; readonly code: string; readonly reason: string }
+  /** It was never sent, and what it needs may not leave any more. */
+  | { readonly kind: 'withheld'; readonly code: string; readonly reason: string; readonly error: AnySignerError }
 
 /** @returns undefined when nobody can tell yet */
 async function submit<C extends CallerLike>(
   deps: ProposalDeps<C>,
   taken: Proposal,
-  node: StellarNetwork,
-  again: boolean,
+  { node, again, sender }: Sending,
 ): Promise<End | undefined> {
   const { times } = deps
   const { clock } = deps.signing
@@ -145,8 +149,9 @@ async function submit<C extends CallerLike>(
   const left = () => until - clock.monotonic()
   const ask = <T>(question: (signal: AbortSignal) => Promise<T>) =>
     before(clock, Math.max(times.pollMs, Math.min(times.askMs, left())), question)
-  const envelope = await checkedEnvelope(taken)
   const { network, hash } = taken
+  const { envelope, by } = await departing(deps, taken)
+  const leaving = { ...sender, hash, envelope, by }
   const statusNow = () => statusOf({ network, hash, envelope }, each => ask(signal => node.transaction(each, signal)))
 
   if (again) {
@@ -155,7 +160,11 @@ async function submit<C extends CallerLike>(
   }
   let refused: Extract<Submission, { kind: 'rejected' }> | undefined
   for (;;) {
-    const answer = await ask(signal => node.submit(envelope, signal))
+    const answer = await ask(signal => submitStanding(deps.signing, node, leaving, signal)).catch(withheldIn)
+    if (answer.kind === 'withheld') {
+      if (!again) return answer
+      return (await isOver(taken, node, ask, statusNow)) ? OVER : undefined // what was sent before may still run
+    }
     if (answer.kind === 'rejected') refused = answer
     if (answer.kind === 'accepted' && answer.hash !== hash) {
       throw new SignerError('network/malformed', {
@@ -208,6 +217,29 @@ async function isOver(
   if (closedAt <= end) return false
   const last = await statusNow()
   return last.kind === 'unknown' && last.latestLedger >= sequence // of several nodes one may be behind the other
+}
+
+/** What of it may leave goes: where enough others have signed, without those that do not stand. */
+async function departing<C extends CallerLike>(
+  deps: ProposalDeps<C>,
+  taken: Proposal,
+): Promise<Pick<Departure, 'envelope' | 'by'>> {
+  const { proposal, signers } = await standingOne(deps, taken)
+  // Without them it would not run. With them it does not leave, which `submitStanding` says, and puts on record.
+  const sent = weightsOf(proposal).ready ? proposal : taken
+  const used = weightsOf(sent).used
+  return { envelope: await checkedEnvelope(sent), by: signers.filter(({ address }) => used.includes(address)) }
+}
+
+function withheldIn(error: unknown): Extract<End, { kind: 'withheld' }> {
+  if (!isSignerError(error) || error.code !== 'key/not-active') throw error
+  const { key, version, state } = error.detail
+  return {
+    kind: 'withheld',
+    code: error.code,
+    reason: `version ${version} of ${key}, which signed it, is ${state}`,
+    error,
+  }
 }
 
 /** The envelope that is sent, which is the one that was proposed: whoever changed a row of the store sends nothing. */

@@ -4,23 +4,24 @@ import type { Proposal } from '../../domain/proposals.ts'
 import type { Answered } from '../door.ts'
 import type { TogetherRequest } from '../together.ts'
 import type { Asking, CallerLike } from '../types.ts'
-import { cancelProposal, type CollectedHere, collectFromKeys, importSignatures } from './collect.ts'
+import { freshly } from '../release.ts'
+import { cancelProposal, collectFromKeys, type CollectedResult, importSignatures, settledEach } from './collect.ts'
 import type { ProposalDeps, ProposalRequest } from './deps.ts'
 import { executeProposal } from './execute.ts'
 import { openProposal } from './open.ts'
 import { exportProposal, type Exported, getProposal, listProposals, type Query } from './read.ts'
+import { standing, standingOne } from './standing.ts'
 import { tendProposals } from './tend.ts'
 import { type ProposalView, viewOf } from './view.ts'
 
 export { PROPOSAL_TIMES, type ProposalDeps, type ProposalRequest, type ProposalTimes } from './deps.ts'
-export type { CollectedHere } from './collect.ts'
 export type { Exported, Query } from './read.ts'
 export type { ProposalView } from './view.ts'
 
 /** Transactions that wait for several signatures (M-26). */
 export interface Proposals {
   open(request: TogetherRequest): Promise<Answered<ProposalView>>
-  collect(request: ProposalRequest): Promise<Answered<ProposalView & Pick<CollectedHere, 'results'>>>
+  collect(request: ProposalRequest): Promise<Answered<ProposalView & { readonly results: readonly CollectedResult[] }>>
   import(request: ProposalRequest): Promise<Answered<ProposalView>>
   cancel(request: ProposalRequest): Promise<Answered<ProposalView>>
   execute(request: ProposalRequest): Promise<Answered<ProposalView>>
@@ -32,16 +33,23 @@ export interface Proposals {
 }
 
 export function createProposals<C extends CallerLike>(deps: ProposalDeps<C>): Proposals {
-  const view = (proposal: Proposal): ProposalView => viewOf(proposal, deps.signing.clock.now())
+  const { signing } = deps
+  /** What nothing is waited for behind: signatures are in it. */
+  const view = async (proposal: Proposal): Promise<ProposalView> =>
+    viewOf((await standingOne(deps, proposal)).proposal, signing.clock.now())
   const seen = async (answered: Promise<Answered<Proposal>>): Promise<Answered<ProposalView>> => {
     const { answer, headers } = await answered
-    return { answer: view(answer), headers }
+    return { answer: await view(answer), headers }
   }
   return {
     open: request => seen(openProposal(deps, request)),
     collect: async request => {
       const { answer, headers } = await collectFromKeys(deps, request)
-      return { answer: { ...view(answer.proposal), results: answer.results }, headers }
+      const shown = await freshly(signing.clock, async () => {
+        const collected = await view(answer.proposal)
+        return { ...collected, results: await settledEach(signing, answer.results) } // of the two the last: it is out
+      })
+      return { answer: shown, headers }
     },
     import: request => seen(importSignatures(deps, request)),
     cancel: request => seen(cancelProposal(deps, request)),
@@ -49,9 +57,13 @@ export function createProposals<C extends CallerLike>(deps: ProposalDeps<C>): Pr
     get: request => seen(getProposal(deps, request)),
     list: async request => {
       const { answer, headers } = await listProposals(deps, request)
-      return { answer: answer.map(view), headers }
+      const { proposals } = await standing(deps, answer)
+      return { answer: proposals.map(each => viewOf(each, signing.clock.now())), headers }
     },
-    export: request => exportProposal(deps, request),
+    export: async request => {
+      const { answer, headers } = await exportProposal(deps, request)
+      return { answer: answer.form((await standingOne(deps, answer.proposal)).proposal), headers }
+    },
     tend: (actor, logger) => tendProposals(deps, actor, logger),
   }
 }

@@ -55,26 +55,31 @@ export interface Exported {
   readonly link: string
 }
 
+/** @returns how it is told, once it is known which signatures may go: what comes in between is waited for */
 export async function exportProposal<C extends CallerLike>(
   deps: ProposalDeps<C>,
   request: Asking & { readonly id: string; readonly query: Query },
-): Promise<Answered<Exported>> {
+): Promise<Answered<{ readonly proposal: Proposal; form(standing: Proposal): Exported }>> {
   const matter = { event: 'proposal-exported', operation: 'read', body: NO_BODY }
   return attend(deps.signing, request, matter, async ({ caller, note }) => {
     const { callback, message } = readExport(request.query)
     const proposal = await proposalFor(deps, caller, 'read', request.id)
     note({ proposal: proposal.id })
-    const { hash, network } = proposal
-    const networkPassphrase = passphraseOf(network)
-    const xdr = envelopeOf(proposal)
-    const parts = [
-      ['xdr', xdr],
-      ...(callback === undefined ? [] : [['callback', `url:${callback}`]]),
-      ...(message === undefined ? [] : [['msg', message]]),
-      // Wallets take the public network unless told.
-      ...(network === 'public' ? [] : [['network_passphrase', networkPassphrase]]),
-    ]
-    const link = `web+stellar:tx?${parts.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
-    return { xdr, hash, network, networkPassphrase, ready: weightsOf(proposal).ready, link }
+    return { proposal, form: standing => exported(standing, callback, message) }
   })
+}
+
+function exported(proposal: Proposal, callback: string | undefined, message: string | undefined): Exported {
+  const { hash, network } = proposal
+  const networkPassphrase = passphraseOf(network)
+  const xdr = envelopeOf(proposal)
+  const parts = [
+    ['xdr', xdr],
+    ...(callback === undefined ? [] : [['callback', `url:${callback}`]]),
+    ...(message === undefined ? [] : [['msg', message]]),
+    // Wallets take the public network unless told.
+    ...(network === 'public' ? [] : [['network_passphrase', networkPassphrase]]),
+  ]
+  const link = `web+stellar:tx?${parts.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
+  return { xdr, hash, network, networkPassphrase, ready: weightsOf(proposal).ready, link }
 }

@@ -1,14 +1,15 @@
 import { randomId } from '../../bytes/ids.ts'
 import { checkPin } from '../../bytes/verify.ts'
 import { contextFor } from '../../custody/index.ts'
-import { isSignerError, SignerError } from '../../domain/errors.ts'
+import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import type { Binding, Custody, DatedVersion, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../../domain/key.ts'
 import type { KeyProvider, KeyRef, Scheme } from '../../domain/provider.ts'
 import { SecretBytes } from '../../domain/secret.ts'
 import { mayBegin } from '../../keys/lifecycle.ts'
+import { accountDetail, checkAccount } from '../accounts.ts'
 import { recordEvent } from '../events.ts'
 import { addressOf } from '../payloads.ts'
-import { provePossession, refuseShared, type RegisterDeps } from '../register.ts'
+import { aloneUnder, provePossession, refuseShared, type RegisterDeps } from '../register.ts'
 import { envelopeOf, wrapAt } from '../wrap.ts'
 
 export interface NextVersion {
@@ -17,12 +18,18 @@ export interface NextVersion {
   readonly custody?: Custody
   /** Envelope: the key that wraps it; absent: a new one. */
   readonly wrappingKey?: KeyRef
+  /** Stellar: the account that it signs for; absent: that of the version it follows. */
+  readonly account?: string
+  /** True: it signs for its own address instead. */
+  readonly newAccount?: boolean
 }
 
 /**
  * Makes the next version of a key: a public key of its own, that has signed a challenge and waits for its turn. It signs
  * nothing yet, and those who verify hear of it. On record before the key service makes anything, and again with its
  * reference before it is registered: a key that a crash leaves behind in the service is named in the log.
+ *
+ * It signs for the account of the version that it follows, unless told otherwise.
  *
  * @throws `key/unknown`; `key/rotation` while another rotation is under way, or when somebody else began one meanwhile;
  *         `key/unsupported`, `start/refused`, and what the proof says. Nothing changes then.
@@ -34,6 +41,7 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   const busy = mayBegin(versions.map(({ version }) => version))
   if (busy !== undefined) throw new SignerError('key/rotation', { key: name, reason: busy })
   const { key } = newest
+  const account = accountFor(versions, wish)
   const place = placeOf(newest, wish)
   const provider = await deps.provider(place.provider)
   deps.mayServe(key, provider)
@@ -44,14 +52,14 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   const id = randomId(deps.random, 'b')
   const { version, binding, envelope } = await make(
     deps,
-    { key, number, id, provider, scheme: newest.version.scheme },
+    { key, number, id, provider, account, scheme: newest.version.scheme },
     place,
   )
-  const detail = { ...about, address: version.address, reference: binding.reference }
+  const detail = { ...about, address: version.address, ...accountDetail(version), reference: binding.reference }
   try {
     await prove(deps, { key, version, bindings: [binding] }, envelope)
     await recordEvent(deps, 'version-registering', detail)
-    await add(deps, { version, binding, ...(envelope === undefined ? {} : { envelope }) })
+    await add(deps, { version, binding, ...(envelope === undefined ? {} : { envelope }), ...aloneUnder(key) })
   } catch (error) {
     // Somebody has to destroy what was made there, and this says what it is.
     await recordEvent(deps, 'rotation-not-begun', {
@@ -88,6 +96,27 @@ async function add(deps: RegisterDeps, entry: Parameters<RegisterDeps['registry'
   }
 }
 
+/**
+ * The account of the version that signs; where none does, of the newest that ever might.
+ * @throws `request/malformed` for an account that it cannot be
+ */
+function accountFor(versions: readonly DatedVersion[], { account, newAccount }: NextVersion): string | undefined {
+  const before =
+    versions.find(({ version }) => version.state === 'active') ??
+    versions.findLast(({ times }) => times.activeFrom !== undefined) ??
+    versions.at(-1)
+  const chain = before?.key.chain ?? 'stellar'
+  if (newAccount === true && chain !== 'stellar') {
+    throw malformed('newAccount', 'is of Stellar: an EVM key is its account, which always changes', 'leave it out')
+  }
+  if (newAccount === true && account !== undefined) {
+    throw malformed('newAccount', 'stands beside an account', 'give one of them')
+  }
+  checkAccount(chain, account)
+  if (newAccount === true || chain !== 'stellar') return undefined
+  return account ?? before?.version.account
+}
+
 interface Place {
   readonly provider: string
   readonly custody: Custody
@@ -112,6 +141,8 @@ interface Next {
   readonly id: string
   readonly provider: KeyProvider
   readonly scheme: Scheme
+  /** Undefined: its own address. */
+  readonly account: string | undefined
 }
 
 interface Made {
@@ -158,14 +189,10 @@ async function makeWrapped(deps: RegisterDeps, next: Next, place: Place): Promis
 
 const labelOf = ({ key, number }: Next): string => `${key.name}-v${number}`
 
-const versionOf = ({ key, number, scheme }: Next, publicKey: Uint8Array): KeyVersion => ({
-  key: key.name,
-  version: number,
-  scheme,
-  publicKey,
-  address: addressOf(key.chain, publicKey),
-  state: 'pending',
-})
+function versionOf({ key, number, scheme, account }: Next, publicKey: Uint8Array): KeyVersion {
+  const address = addressOf(key.chain, publicKey)
+  return { key: key.name, version: number, scheme, publicKey, address, account: account ?? address, state: 'pending' }
+}
 
 const bindingOf = ({ key, number, id }: Next, { provider, custody }: Place, reference: KeyRef): Binding => ({
   id,

@@ -1,6 +1,6 @@
 import type { AuditEntry } from '../../domain/audit.ts'
 import { SignerError } from '../../domain/errors.ts'
-import { type DatedVersion, VERSION_STATES } from '../../domain/key.ts'
+import { type DatedVersion, VERSION_STATES, type VersionState } from '../../domain/key.ts'
 import type { StateMove } from '../../domain/ports.ts'
 import { type Aged, advance, type Step } from '../../keys/lifecycle.ts'
 
@@ -40,6 +40,9 @@ function sidesOf(versions: readonly DatedVersion[]): Sides {
   return { active, pending: all.find(({ state }) => state === 'pending'), leaving, versions }
 }
 
+/** A step that retired it was done, also when its key was destroyed since. */
+const isOver = (state: VersionState | undefined): boolean => state === 'retired' || state === 'destroyed'
+
 const PLANS: Readonly<Record<RotationStep, (sides: Sides) => Plan>> = {
   open: ({ active, pending, leaving }) => {
     if (pending === undefined) {
@@ -68,7 +71,7 @@ const PLANS: Readonly<Record<RotationStep, (sides: Sides) => Plan>> = {
     }
     if (leaving !== undefined) return refused('no version would sign after it: revert, or restore the new one')
     const isGone = ({ version: { version, state }, times }: DatedVersion): boolean =>
-      state === 'retired' && times.activeFrom !== undefined && version < (active?.version ?? 0)
+      isOver(state) && times.activeFrom !== undefined && version < (active?.version ?? 0)
     return pending === undefined && versions.some(isGone) ? { kind: 'done' } : refused('no overlap is open')
   },
 
@@ -78,7 +81,7 @@ const PLANS: Readonly<Record<RotationStep, (sides: Sides) => Plan>> = {
       return { kind: 'move', version: pending.version, other: undefined, steps }
     }
     if (leaving?.state === 'overlap') return refused('the overlap is open: revert first')
-    return versions.at(-1)?.version.state === 'retired' ? { kind: 'done' } : refused('no version waits')
+    return isOver(versions.at(-1)?.version.state) ? { kind: 'done' } : refused('no version waits')
   },
 }
 

@@ -7,21 +7,41 @@ import type { AccountState } from '../../domain/stellar-network.ts'
 /** Whose signers change, and which takes the place of which. */
 export interface SignerPair {
   readonly network: string
-  /** The account of the first version of the key: its own, unless told. */
+  /** The one that both versions sign for. */
   readonly account: string
   readonly from: DatedVersion['version']
   readonly to: DatedVersion['version']
 }
 
-/** @throws `key/unknown`; `key/unsupported` for a key of another chain; `key/rotation` where nothing is being replaced */
-export async function signerPair(registry: Pick<KeyCatalogue, 'versions'>, name: string): Promise<SignerPair> {
+/**
+ * @param wish  `anyAccount`: the caller names the account
+ * @throws `key/unknown`; `key/unsupported` for a key of another chain; `key/rotation` where nothing is being replaced, or the
+ *         versions sign for two accounts
+ */
+export async function signerPair(
+  registry: Pick<KeyCatalogue, 'versions'>,
+  name: string,
+  wish: { readonly anyAccount?: boolean } = {},
+): Promise<SignerPair> {
   const held = await registry.versions(name)
   const [first] = held
   if (first === undefined) throw new SignerError('key/unknown', { key: name })
   if (first.key.chain !== 'stellar') {
-    const reason = 'an account of this chain has one key: move what it holds to the address of the new version'
+    const reason = 'an account of this chain has one key: ask for sweep, the list of what moves to the new address'
     throw new SignerError('key/unsupported', { key: name, wanted: 'stellar', reason })
   }
+  const { from, to } = successionOf(name, held)
+  if (wish.anyAccount !== true && to.account !== from.account) {
+    const reason = `version ${to.version} signs for ${to.account}, and version ${from.version} for ${from.account}: no signers take each other's place, unless an account is named (--account)`
+    throw new SignerError('key/rotation', { key: name, reason })
+  }
+  return { network: first.key.network, account: from.account, from, to }
+}
+
+export type Succession = Pick<SignerPair, 'from' | 'to'>
+
+/** Which version takes the place of which: the one that waits or signs, and the last before it that might sign. @throws `key/rotation` */
+export function successionOf(name: string, held: readonly DatedVersion[]): Succession {
   const versions = held.map(({ version }) => version)
   const to = versions.find(({ state }) => state === 'pending') ?? versions.find(({ state }) => state === 'active')
   const signed = new Set(
@@ -31,7 +51,7 @@ export async function signerPair(registry: Pick<KeyCatalogue, 'versions'>, name:
   if (to === undefined || from === undefined) {
     throw new SignerError('key/rotation', { key: name, reason: 'no version takes the place of another: begin' })
   }
-  return { network: first.key.network, account: first.version.address, from, to }
+  return { from, to }
 }
 
 export interface SignerWish {
@@ -57,6 +77,11 @@ export function signerTransaction(pair: SignerPair, wish: SignerWish, clock: Pic
   const sequence = wish.sequence ?? (account?.sequence ?? 0n) + 1n
   const frame = { network, sequence, fee, now: clock.now(), validSeconds }
   const plan = (wish.step === 'add' ? addSigner : dropSigner)(change, frame)
-  if (plan.kind !== 'refused') return plan
+  if (plan.kind === 'done') return plan
+  if (plan.kind === 'planned') {
+    if ([from, to].some(version => version.account !== pair.account) || account?.address !== pair.account) return plan
+    const { sources: _, ...grant } = plan.grant
+    return { ...plan, grant } // it is their own
+  }
   throw new SignerError('transaction/rejected', { network, resultCode: plan.code, reason: plan.reason })
 }

@@ -3,12 +3,14 @@ import type { DatedVersion, VersionTimes } from '../../domain/key.ts'
 import type { KeyCatalogue } from '../../domain/ports.ts'
 import { mayBegin } from '../../keys/lifecycle.ts'
 import { planOf, ROTATION_STEPS, type RotationStep } from './moves.ts'
-import { missingSource } from './sources.ts'
+import { accountChange } from './sources.ts'
 
 export interface VersionView {
   readonly version: number
   readonly state: string
   readonly address: string
+  /** What it signs for. */
+  readonly account: string
   readonly provider: string
   readonly custody: string
   /** When it came into its states, RFC 3339. */
@@ -50,21 +52,31 @@ export async function rotationStatus(registry: Pick<KeyCatalogue, 'versions'>, n
   }
 }
 
+const MOVE =
+  'The new version signs for an account of its own: move what the old one holds, and list it where the old one is listed.'
+
+/** States of the versions that a rotation is about. */
+const STAGED: readonly string[] = ['pending', 'active', 'overlap']
+
 function notesOf(
   versions: readonly DatedVersion[],
   { waits, overlaps }: { readonly waits: boolean; readonly overlaps: boolean },
 ): readonly string[] {
-  const missing = waits ? missingSource(versions) : undefined
+  const change = waits ? accountChange(versions) : undefined
   const isStellar = versions[0]?.key.chain === 'stellar'
-  const sources = `The policy does not let a new version sign for ${missing}: add it to sources before the overlap opens.`
+  const accounts = versions
+    .filter(({ version }) => STAGED.includes(version.state))
+    .map(({ version }) => version.account)
+  const changing = `The account changes with the key: from ${change?.from} to ${change?.to}. Open with --new-account, or add the old one to sources.`
   const [add, drop, fund] = [
     'The account must have the new version as a signer before the overlap opens: --print add.',
     'Drop the old signer before the cut-over, signed by the new version: --print drop.',
-    'The new version has an address of its own: move balances, allowances and roles, and list it where the old one is listed.',
+    'The new version has an address of its own: move balances, allowances and roles (--print sweep lists what is left), and list it where the old one is listed.',
   ]
   if (!waits && !overlaps) return []
   if (!isStellar) return [fund]
-  return [...(missing === undefined ? [] : [sources]), waits ? add : drop]
+  if (new Set(accounts).size > 1) return [...(change?.covered === false ? [changing] : []), MOVE]
+  return [waits ? add : drop]
 }
 
 function viewOf({ version, bindings, times }: DatedVersion): VersionView {
@@ -73,6 +85,7 @@ function viewOf({ version, bindings, times }: DatedVersion): VersionView {
     version: version.version,
     state: version.state,
     address: version.address,
+    account: version.account,
     provider: first?.provider ?? '',
     custody: first?.custody ?? '',
     times: Object.fromEntries(

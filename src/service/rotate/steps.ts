@@ -4,10 +4,10 @@ import { recordEvent } from '../events.ts'
 import type { RegisterDeps } from '../register.ts'
 import { prove } from '../restore.ts'
 import { movesOf, movesText, planOf, ROTATION_EVENTS, type RotationStep } from './moves.ts'
-import { missingSource } from './sources.ts'
+import { accountChange } from './sources.ts'
 
 export interface StepWish {
-  /** The account on the chain changes with the key, so the policy need not name the old one as a source. */
+  /** `open`: callers are to get another account than now, so the policy need not name that one as a source. */
   readonly newAccount?: boolean
 }
 
@@ -50,7 +50,7 @@ export async function rotationStep(
   })
 }
 
-/** It can sign, at every place that it has, and the policy lets it sign for the account that the old one signs for. */
+/** It can sign, at every place that it has, and for the account that the old one signs for, unless that is to change. */
 async function checkSuccessor(
   deps: RegisterDeps,
   versions: readonly DatedVersion[],
@@ -59,10 +59,17 @@ async function checkSuccessor(
 ): Promise<void> {
   const next = versions.find(({ version }) => version.version === number)
   if (next === undefined) return
-  const missing = newAccount ? undefined : missingSource(versions)
-  if (missing !== undefined) {
-    const reason = `its policy has version ${number} sign for its own account alone: add ${missing} to sources, or say that the account changes (--new-account)`
-    throw new SignerError('key/rotation', { key: next.key.name, reason })
+  const key = next.key.name
+  const otherAccount = accountChange(versions)
+  const before = versions.find(({ version }) => version.state === 'active')
+  if (newAccount && next.key.chain === 'stellar' && before?.version.account === next.version.account) {
+    const reason = `version ${number} signs for the account of the version before it: abandon it, and begin with a new account (--new-account)`
+    throw new SignerError('key/rotation', { key, reason })
+  }
+  if (!newAccount && otherAccount?.covered === false) {
+    const { from, to } = otherAccount
+    const reason = `version ${number} signs for ${to}, and callers sign for ${from} now: say that the account changes (--new-account), or add ${from} to sources; or abandon it and begin again`
+    throw new SignerError('key/rotation', { key, reason })
   }
   for (const binding of next.bindings) await prove(deps, next, binding)
 }

@@ -16,8 +16,8 @@ export interface Filling {
   readonly template: Pick<TransactionTemplate, 'contract' | 'arguments'>
   /** Addresses that may be named as signers. */
   readonly signers: ReadonlySet<string>
-  /** Address of a key by its name. */
-  addressOf(key: string): string
+  /** The account of a key, by the name of the key. */
+  accountOf(key: string): string
 }
 
 /**
@@ -38,7 +38,7 @@ export function fillTemplate(given: Readonly<Record<string, unknown>>, filling: 
   let { contract } = template
   for (const { name, shape, as, value, key } of template.arguments) {
     const path = `arguments.${name}`
-    const raw = key === undefined ? (value === undefined ? given[name] : value) : filling.addressOf(key)
+    const raw = key === undefined ? (value === undefined ? given[name] : value) : filling.accountOf(key)
     if (raw === undefined) throw malformed(path, 'is missing', `give ${wantedText(shape)}`)
     const read = readValue(shape, raw, path, reading)
     if (as === 'argument') values.push(read)

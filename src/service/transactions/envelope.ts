@@ -77,7 +77,7 @@ export async function stellarKey<C extends CallerLike>(
 function payerAmong(view: StellarTransactionView, held: readonly ResolvedKey[]): ResolvedKey {
   const payers = view.kind === 'fee-bump' ? [view.feeSource.address, view.inner.source.address] : [view.source.address]
   const payer = payers
-    .map(address => held.find(({ version }) => version.address === address))
+    .map(address => held.find(({ version }) => version.account === address))
     .find(found => found !== undefined)
   if (payer !== undefined) return payer
   const reason = 'neither its source nor whoever pays its fee is the account of one of these keys'

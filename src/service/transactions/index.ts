@@ -1,6 +1,7 @@
 /** Transactions that are built, signed and sent here. */
 import { signaturesOf } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
+import { maySign } from '../../domain/key.ts'
 import { mayDo } from '../admit.ts'
 import { type Answered, attend, NO_BODY } from '../door.ts'
 import type { CallerLike } from '../types.ts'
@@ -77,12 +78,12 @@ async function submit<C extends CallerLike>(
     const held = await stellarKey(parts, key)
     const { asked, prepared } = readEnvelope(xdr, [held])
     const { network: name } = prepared
-    const { found } = await signaturesOf(xdr, name, [held.version.address])
+    const { found } = await signaturesOf(xdr, name, await signersOf(parts, key))
     if (found.length === 0)
       throw new SignerError('payload/invalid', { field: 'xdr', reason: `is not signed by ${key}` })
     deps.gateway.constrain(visitor.caller, () => deps.factsOf(held, asked, visitor.peer), 'submit')
     const network = networkNamed(parts, name)
-    const signed = { hash: asked.hash, envelope: xdr }
+    const signed = { hash: asked.hash, envelope: xdr, by: [{ key, version: held.version.version }] }
     const entry = { scope: SUBMITTED, key: asked.hash, fingerprint: asked.hash, at: deps.clock.now() }
     const answer = await leased(parts, entry, (kept, leaseUntil) =>
       withDeadline(parts, async signal => {
@@ -100,6 +101,15 @@ async function submit<C extends CallerLike>(
     visitor.note({ key, hash: answer.hash, status: answer.status, network: name })
     return answer
   })
+}
+
+/** Every version that may sign: in the overlap of a rotation the one before it has signed what is sent now. */
+async function signersOf<C extends CallerLike>(
+  { room: { deps } }: TransactionParts<C>,
+  key: string,
+): Promise<readonly string[]> {
+  const versions = await deps.catalogue.versions(key)
+  return versions.flatMap(({ version }) => (maySign(version.state) ? [version.address] : []))
 }
 
 /** What became of a transaction that was sent from here, for those who may read its source key. */

@@ -2,14 +2,17 @@
 import { returnedJson } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
 import type { IdempotencyEntry } from '../../domain/ports.ts'
+import type { StellarNetwork } from '../../domain/stellar-network.ts'
 import type { PreparedTransaction, SignedTransaction, TransactionEnd } from '../../domain/transactions.ts'
 import type { Visitor } from '../door.ts'
 import { recordEvent } from '../events.ts'
+import { submitStanding } from '../standing.ts'
 import type { CallerLike } from '../types.ts'
 import { send, type Sending } from './send.ts'
 import type { TransactionAnswer, TransactionParts } from './types.ts'
 
-interface Leaving extends Pick<Sending, 'network' | 'signed' | 'signal' | 'again'> {
+interface Leaving extends Pick<Sending, 'signed' | 'signal' | 'again'> {
+  readonly network: StellarNetwork
   readonly requestId: string
   readonly prepared: PreparedTransaction
 }
@@ -17,12 +20,15 @@ interface Leaving extends Pick<Sending, 'network' | 'signed' | 'signal' | 'again
 /** @returns, throws as `send` does */
 export function sendOnRecord<C extends CallerLike>(
   parts: TransactionParts<C>,
-  visitor: Pick<Visitor<C>, 'actor'>,
+  visitor: Pick<Visitor<C>, 'actor' | 'auditId'>,
   { requestId, prepared, ...sending }: Leaving,
 ): Promise<TransactionEnd | undefined> {
   const about = sentAs(requestId, prepared, sending.signed)
+  const { auditId, actor } = visitor
+  const { network, signed, signal } = sending
   return send({
     ...sending,
+    submit: () => submitStanding(parts.room.deps, network, { ...signed, auditId, actor, requestId }, signal),
     expiresAt: prepared.expiresAt,
     clock: parts.room.deps.clock,
     pollMs: parts.limits.pollMs,

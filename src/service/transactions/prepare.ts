@@ -62,11 +62,11 @@ export async function prepareCall<C extends CallerLike>(
   const named = (key: string): ResolvedKey => keyNamed(held, key)
   for (const key of [template.source, ...(template.feeSource === undefined ? [] : [template.feeSource])])
     order.mayUse(key)
-  const source = named(template.source).version.address
+  const source = named(template.source).version.account
   const filled = fillTemplate(order.arguments, {
     template,
     signers: new Set([...template.signers.keys(), source]),
-    addressOf: key => named(key).version.address,
+    accountOf: key => named(key).version.account,
   })
   const account = await network.account(source, signal)
   if (account === undefined) {
@@ -150,8 +150,8 @@ async function keysOf<C extends CallerLike>(
     held.set(name, found)
   }
   for (const [address, name] of signers) {
-    if (held.get(name)?.version.address === address) continue
-    const reason = `the template ${template.name} names it for ${address}, which is not its address now`
+    if (held.get(name)?.version.account === address) continue
+    const reason = `the template ${template.name} names it for ${address}, which is not the account it signs for now`
     throw new SignerError('key/mismatch', { key: name, reason })
   }
   return held
@@ -270,7 +270,8 @@ export async function showPreparation<C extends CallerLike>(
       reading.ledgerOf(resolved.key.network),
     )
     const why = { ...(rule === undefined ? {} : { rule }), ...(reason === undefined ? {} : { reason }) }
-    return { key, address: resolved.version.address, role, decision, ...why }
+    const { address, account } = resolved.version
+    return { key, address, account, role, decision, ...why }
   }
   const keys: NeededKey[] = []
   for (const { entry, key } of prepared.authorizers) {
@@ -283,7 +284,7 @@ export async function showPreparation<C extends CallerLike>(
     const bump = (resolved: ResolvedKey): Asked => {
       const payload = {
         type: 'stellar-transaction',
-        xdr: feeBumpOf(prepared.envelope, resolved.version.address, BigInt(feeBump)),
+        xdr: feeBumpOf(prepared.envelope, resolved.version.account, BigInt(feeBump)),
       }
       return parsePayload(payload, resolved)
     }

@@ -5,7 +5,7 @@ import type { SignedTransaction, TransactionEnd } from '../../domain/transaction
 import { isRefusedForGood, statusOf } from '../sent.ts'
 
 export interface Sending {
-  readonly network: StellarNetwork
+  readonly network: Pick<StellarNetwork, 'name' | 'transaction' | 'latestLedger'>
   readonly signed: SignedTransaction
   /** Milliseconds since the epoch; null: never. */
   readonly expiresAt: number | null
@@ -15,6 +15,8 @@ export interface Sending {
   readonly signal: AbortSignal
   /** True: it may have been sent before. */
   readonly again: boolean
+  /** Sends it, while what is in it may leave. @throws as `submitStanding` */
+  submit(): Promise<Submission>
   /** Told once it is in the queue of the network. */
   submitted(): Promise<void>
 }
@@ -25,13 +27,12 @@ export interface Sending {
  * @throws `network/unavailable` when it cannot be said that it is on its way; `network/malformed`
  */
 export async function send(sending: Sending): Promise<TransactionEnd | undefined> {
-  const { network, signed, signal } = sending
   if (sending.again) {
     const end = await endOf(sending)
     if (end !== undefined) return end
   }
   for (;;) {
-    const submission = await network.submit(signed.envelope, signal)
+    const submission = await sending.submit()
     switch (submission.kind) {
       case 'accepted':
         await sending.submitted()
@@ -40,7 +41,7 @@ export async function send(sending: Sending): Promise<TransactionEnd | undefined
         if (!(await slept(sending, submission.afterMs))) {
           const reason = 'it is busy and has not taken the transaction'
           throw new SignerError('network/unavailable', {
-            network: network.name,
+            network: sending.network.name,
             reason,
             retryAfterMs: submission.afterMs,
           })

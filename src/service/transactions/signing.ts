@@ -1,7 +1,8 @@
 import { authorizationAt, feeBumpOf, withAuthorizations } from '../../chains/stellar/index.ts'
 import type { IdempotencyEntry } from '../../domain/ports.ts'
-import type { PreparedTransaction, SignedTransaction } from '../../domain/transactions.ts'
+import type { PreparedTransaction, SignedBy, SignedTransaction } from '../../domain/transactions.ts'
 import { resolveKey } from '../keys.ts'
+import { insideOf } from '../release.ts'
 import { sign } from '../sign.ts'
 import type { Asking, CallerLike, SignAnswer } from '../types.ts'
 import type { TransactionParts } from './types.ts'
@@ -13,6 +14,8 @@ export const SUFFIX_CHARACTERS = '/'.length + 32 + '/99'.length
  * Every signature that a prepared transaction needs, each on the path of signatures: judged by the policy of its key, recorded,
  * and kept under an idempotency key of its own, so that the same is signed again when the request is. Authorizations first,
  * since the transaction holds them; then the source; then whoever pays.
+ *
+ * They are put together here and told to nobody; before they are sent it is asked once more whether they may go.
  *
  * @param signed  told before each signature after the first: from then on one exists
  * @throws what `sign` throws
@@ -26,11 +29,12 @@ export async function signAll<C extends CallerLike>(
   signed: () => void,
 ): Promise<SignedTransaction> {
   const deps = { ...parts.room.deps, authenticate: async () => caller }
-  let count = 0
+  const by: SignedBy[] = []
   const one = async (key: string, payload: object): Promise<SignAnswer> => {
     const body = new TextEncoder().encode(JSON.stringify(payload))
-    const idempotencyKey = `${entry.key}/${prepared.hash.slice(0, 32)}/${++count}`
-    const answer = await sign(deps, { ...asking, key, body, idempotencyKey })
+    const idempotencyKey = `${entry.key}/${prepared.hash.slice(0, 32)}/${by.length + 1}`
+    const answer = insideOf(await sign(deps, { ...asking, key, body, idempotencyKey }))
+    by.push({ key, version: answer.keyVersion })
     signed()
     return answer
   }
@@ -49,10 +53,10 @@ export async function signAll<C extends CallerLike>(
   for (const key of prepared.signers) await envelopeBy(key)
   if (prepared.feeSource !== null && prepared.feeBump !== null) {
     const payer = await resolveKey(deps.catalogue, prepared.feeSource)
-    envelope = feeBumpOf(envelope, payer.version.address, BigInt(prepared.feeBump))
+    envelope = feeBumpOf(envelope, payer.version.account, BigInt(prepared.feeBump))
     await envelopeBy(prepared.feeSource)
   }
-  return { hash, envelope }
+  return { hash, envelope, by }
 }
 
 function present(text: string | undefined): string {

@@ -40,6 +40,8 @@ export interface LookupRequest extends Asking {
 export interface NeededKey {
   readonly key: string
   readonly address: string
+  /** What it signs for. */
+  readonly account: string
   readonly role: 'source' | 'fee-source' | 'authorization'
   readonly decision: Decision['kind']
   readonly rule?: string

@@ -11,6 +11,7 @@ const signatory: Signatory = {
   chain: 'evm',
   network: 'mainnet',
   address: evmAddress(publicKey),
+  account: evmAddress(publicKey),
 }
 
 const TO = `0x${'35'.repeat(20)}`

@@ -29,6 +29,7 @@ async function wrapped(provider: EnvelopeProvider, label: string, name = label) 
     scheme: 'ed25519',
     publicKey,
     address: stellar.address(publicKey),
+    account: stellar.address(publicKey),
     state: 'active',
   } as const
   const context = contextFor(version, 'testnet')

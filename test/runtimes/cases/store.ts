@@ -35,6 +35,7 @@ export async function addKey(
       scheme: 'ed25519',
       publicKey,
       address: stellar.address(publicKey),
+      account: stellar.address(publicKey),
       state: 'active',
     },
     binding: {

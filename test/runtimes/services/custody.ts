@@ -27,7 +27,7 @@ const attemptsOf = ({ world }: Subject): Attempts =>
 function versionOf(key: string, scheme: Scheme): KeyVersion {
   const publicKey = devPublicKey(key, scheme)
   const address = scheme === 'ed25519' ? stellar.address(publicKey) : evmAddress(publicKey)
-  return { key, version: 1, scheme, publicKey, address, state: 'active' }
+  return { key, version: 1, scheme, publicKey, address, account: address, state: 'active' }
 }
 
 /** The development key `label`, encrypted as the key `name`. */

@@ -15,8 +15,8 @@ import type { ExecutionApprovalView } from '../../../src/domain/execution-approv
 import type { Asked, Signatory } from '../../../src/domain/payload.ts'
 import { parseFor } from '../../../src/service/payloads.ts'
 
-const desk: Signatory = { key: 'desk', version: 3, chain: 'stellar', network: 'testnet', address: 'G' }
-const deskEvm: Signatory = { ...desk, chain: 'evm', network: 'sepolia', address: '0x' }
+const desk: Signatory = { key: 'desk', version: 3, chain: 'stellar', network: 'testnet', address: 'G', account: 'G' }
+const deskEvm: Signatory = { ...desk, chain: 'evm', network: 'sepolia', address: '0x', account: '0x' }
 const GOOD = {
   action: 'escrow.release',
   audience: 'settlement',

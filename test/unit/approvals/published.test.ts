@@ -183,6 +183,19 @@ test('M-35 M-61 across a rotation: both versions verify by jose alone, before, d
   assert.equal((await verifyApproval(first, await desk.metadata(), { issuer, now: NOW })).state, 'destroyed')
 })
 
+test('M-35 M-62 a revocation is heard before and after the end of a key, and its end takes none back', async () => {
+  for (const order of [['revoked', 'destroyed'] as const, ['destroyed', 'revoked'] as const]) {
+    const desk = await openDesk()
+    const jws = await desk.jws('desk')
+    for (const state of order) await desk.rig.store.keys.setState('desk', 1, state)
+    desk.at(NOW + 1_000)
+    await assert.rejects(compactVerify(jws, createLocalJWKSet(await desk.jwks())), errors.JWKSNoMatchingKey)
+    const metadata = await desk.metadata()
+    const rejected = await verifyApproval(jws, metadata, { issuer, now: NOW }).catch((error: unknown) => error)
+    assert.equal((rejected as { detail: { rule?: string } }).detail.rule, 'state', order.join())
+  }
+})
+
 test('M-35 M-62 after a revocation nothing of that version is good, whenever it says it was signed', async () => {
   const desk = await openDesk()
   const { keys } = desk.rig.store
@@ -316,6 +329,7 @@ async function addVersion({ rig }: Desk, name: string, number: number): Promise<
       scheme,
       publicKey,
       address: addressOf(key.chain, publicKey),
+      account: addressOf(key.chain, publicKey),
       state: 'pending',
     },
     binding: { id: `b_${name}_${number}`, key: name, version: number, provider: 'mock', custody: 'native', reference },

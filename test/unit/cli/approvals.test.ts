@@ -88,7 +88,7 @@ describe('M-35 approvals verify', () => {
     const entry = entryOf({
       key: { name: 'desk', chain: 'stellar', network: 'testnet', policy: '{}', policyHash: '', createdAt: 0 },
       version: {
-        ...{ key: 'desk', version: 1, scheme: 'ed25519', address: 'GDESK', state: 'active' },
+        ...{ key: 'desk', version: 1, scheme: 'ed25519', address: 'GDESK', account: 'GDESK', state: 'active' },
         publicKey: new Uint8Array(Buffer.from(desk.x, 'base64url')),
       },
       bindings: [],

@@ -549,3 +549,47 @@ describe('keys import --native', () => {
     expect(kms.calls()['DisableKey']).toBe(1)
   })
 })
+
+describe('M-60 --account: a key that signs for an account as one of its signers', () => {
+  const account = Keypair.random().publicKey()
+
+  test('created, imported in every way, shown where it is not the address', async () => {
+    const seed = Keypair.random()
+    const from = seedFile('signer.txt', seed.secret())
+    const made = [
+      await create('signer', '--account', account),
+      await importOne('signer-seed', ['--seed-file', from, '--wrapping-key', arn(WRAPPING_ID), '--account', account]),
+      await importOne('signer-native', ['--seed-file', from, '--native', '--shared', '--account', account]),
+    ]
+    for (const { exitCode, json } of made) expect([exitCode, json['account']]).toEqual([0, account])
+    expect(made[1]?.json['address']).toBe(seed.publicKey())
+    const bound = await keys(['bind', 'signer-seed', '--provider', 'aws', '--seed-file', from])
+    expect([bound.exitCode, bound.json['account'], bound.json['bindings'].length]).toEqual([0, account, 2])
+    expect((await keys(['show', 'signer'])).json['account']).toBe(account)
+    const plain = await run(['keys', 'list', '--config', files.path('countersign.toml')], { env: ENV })
+    expect(plain.out).toContain(`${made[0]?.json['address']}\tfor ${account}\n`)
+    expect(plain.out.split('\n').filter(line => line.includes('\tfor ')).length).toBe(3)
+    const inventory = await keys(['inventory', '--offline'])
+    const table = await run(['keys', 'inventory', '--offline', '--config', files.path('countersign.toml')], {
+      env: ENV,
+    })
+    expect(table.out).toContain(`${made[0]?.json['address']} for ${account}\n`)
+    expect(inventory.json['keys']).toContainEqual(expect.objectContaining({ name: 'signer', account }))
+  })
+
+  test('bad input: a chain without, and what is no account', async () => {
+    const contract = 'CAAQEAYEAUDAOCAJBIFQYDIOB4IBCEQTCQKRMFYYDENBWHA5DYPSABOV'
+    for (const [says, ...argv] of [
+      ['of an EVM key is its address', '--chain', 'evm', '--account', account],
+      ['checksum', '--account', `${account.slice(0, -1)}${account.endsWith('A') ? 'B' : 'A'}`],
+      ['a contract', '--account', contract],
+      ['checksum', '--account', Keypair.random().secret()],
+      ['checksum', '--account', ''],
+    ] as const) {
+      const ended = await create('nobody', ...argv)
+      expect(failed(ended)).toEqual({ exitCode: 2, code: 'request/malformed' })
+      expect(JSON.stringify(ended.json)).toContain(says)
+    }
+    expect(failed(await keys(['show', 'nobody'])).code).toBe('key/unknown')
+  })
+})

@@ -95,6 +95,24 @@ describe('migrate env', () => {
   const seed = file('seed', `${pair.secret()}\n`)
   const to = ['--provider', 'aws', '--wrapping-key', WRAPPING]
 
+  test('M-66 a seed of a key that is a signer of another account: --account', async () => {
+    const one = house()
+    const account = Keypair.random().publicKey()
+    const env = (name: string, ...more: string[]) => one.migrate(['env', name, ...to, '--seed-file', seed, ...more])
+    const bad = await env('signer', '--account', `M${account.slice(1)}`, '--dry-run')
+    expect(failed(bad)).toEqual({ exitCode: 2, code: 'request/malformed' })
+    expect((await env('signer', '--account', account, '--dry-run')).json['outcome']).toBe('would-migrate')
+    const moved = await env('signer', '--account', account)
+    expect([moved.json['key'].address, moved.json['key'].account]).toEqual([pair.publicKey(), account])
+    expect((await env('signer')).json['outcome']).toBe('present')
+    expect((await env('signer', '--account', account)).json['outcome']).toBe('present')
+    const other = await env('signer', '--account', pair.publicKey())
+    expect(failed(other)).toEqual({ exitCode: 1, code: 'key/mismatch' })
+    expect(JSON.stringify(other.json)).toContain(`registered for ${account}`)
+    const evm = await env('evm', '--chain', 'evm', '--account', account)
+    expect(evm.exitCode).toBe(2)
+  })
+
   test('M-66 a seed from a file: wrapped, proved, pinned, on record; the list of old copies follows; the seed is wiped', async () => {
     const one = house()
     const handed: Uint8Array[] = []

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, test } from 'bun:test'
+import { Networks, type Transaction, TransactionBuilder } from '@stellar/stellar-sdk/base'
 import { person } from '../../support/control-rig.ts'
 import { DEMO, DENIES, PAYLOAD, STRICT } from '../../support/control-samples.ts'
 import { EXAMPLE, NOW } from '../../support/rig.ts'
-import { run, scratch } from '../../support/cli.ts'
+import { EXAMPLE_FILE, run, scratch } from '../../support/cli.ts'
 
 const room = scratch()
 afterAll(() => room.remove())
@@ -46,6 +47,29 @@ test('policy test runs the golden tests of a file: 0 when all pass, 3 when one d
   assert.equal(bad.exitCode, 3)
   assert.match(bad.out, /^NOT ok {2}nothing is paid {2}Expected deny/)
   assert.equal((await run(['policy', 'test', demo, ...KEY])).out, 'there are no tests\n')
+})
+
+test('M-61 policy explain and test: --account says what the key signs for, where that is not its address', async () => {
+  const { sources: _, ...own } = DEMO
+  const policy = file('own.json', own)
+  const source = (
+    TransactionBuilder.fromXDR(readFileSync(EXAMPLE_FILE, 'utf8').trim(), Networks.TESTNET) as Transaction
+  ).source
+  const explain = (...more: string[]) =>
+    run(['policy', 'explain', EXAMPLE, '--policy', policy, ...KEY, '--now', String(NOW), ...more, '--json'])
+  const named = await explain('--account', source)
+  assert.deepEqual([named.exitCode, named.json['decision']], [0, 'allow'])
+  for (const more of [[], ['--account', address]]) {
+    const { exitCode, json } = await explain(...more)
+    assert.deepEqual([exitCode, json['rule']], [3, 'sources'])
+  }
+  const golden = (more: object, expect: string) => ({ name: 'x', xdr: EXAMPLE, now: NOW, expect, ...more })
+  const tests = file('accounts.json', {
+    policy: own,
+    tests: [golden({}, 'allow'), golden({ keyAccount: address }, 'deny'), golden({ keyAddress: source }, 'allow')],
+  })
+  const tested = await run(['policy', 'test', tests, ...KEY, '--account', source, '--json'])
+  assert.deepEqual([tested.exitCode, tested.json['passed']], [0, true])
 })
 
 test('policy explain says what a policy says to a payload, rule by rule: 0 for allow, 3 for anything else', async () => {

@@ -77,6 +77,7 @@ describe('serve', () => {
       { name: 'store', ok: true },
       { name: 'providers', ok: true },
       { name: 'configuration', ok: true },
+      { name: 'pins', ok: true },
     ])
 
     const env = {

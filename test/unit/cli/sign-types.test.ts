@@ -4,8 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { compactVerify, importJWK } from 'jose'
 import { parseTransaction, recoverMessageAddress, recoverTransactionAddress } from 'viem'
 import type { PolicyDocument } from '../../../src/policy/index.ts'
+import { beginRotation, rotationStep } from '../../../src/service/rotate/index.ts'
 import { type CliOptions, EXAMPLE_FILE, scratch } from '../../support/cli.ts'
 import { type CliRig, openCliRig } from '../../support/cli-rig.ts'
+import { rotationDeps } from '../../support/rotations.ts'
 
 const EXAMPLE = readFileSync(EXAMPLE_FILE, 'utf8').trim()
 const PAYEE = '0x0c31fE2928271fFBae6A3f6ea3D23b857A7dbD14'
@@ -239,5 +241,35 @@ describe('answers that are not what was asked for', () => {
     const { exitCode, out, err } = await waiting.run(['sign', '--key', 'k', EXAMPLE])
     expect([exitCode, out]).toEqual([4, ''])
     expect(err).toContain('It waits for approval p_1')
+  })
+})
+
+describe('M-61 M-64 a version by number', () => {
+  test('in an overlap both sign, each for its own address; a version that is not there and a dry run are refused', async () => {
+    const rotating = await openCliRig({
+      keys: [
+        {
+          name: 'hot',
+          chain: 'evm',
+          policy: { version: 1, network: 'sepolia', messages: [{ prefix: 'Countersign test', maxBytes: 99 }] },
+        },
+      ],
+    })
+    const deps = rotationDeps(rotating.rig)
+    const { address } = await beginRotation(deps, 'hot')
+    await rotationStep(deps, 'hot', 'open')
+    const old = rotating.rig.keys.get('hot')?.version.address
+    const message = 'Countersign test'
+    const by = async (...argv: readonly string[]): Promise<unknown> => {
+      const { exitCode, out } = await rotating.run(['sign', '--key', 'hot', '--type', 'evm-message', message, ...argv])
+      return exitCode === 0 ? recoverMessageAddress({ message, signature: out.trim() as `0x${string}` }) : exitCode
+    }
+    expect([await by(), await by('--key-version', '1'), await by('--key-version', '2')]).toEqual([
+      address,
+      old,
+      address,
+    ])
+    expect([await by('--key-version', '3'), await by('--key-version', 'latest')]).toEqual([1, 2])
+    expect(await by('--key-version', '1', '--dry-run')).toBe(2)
   })
 })

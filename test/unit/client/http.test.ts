@@ -94,6 +94,13 @@ describe('client', () => {
     await assert.rejects(clientFor(() => Response.json(none)).client.sign('k', { type: 'x' }, 'i'), unreachable)
   })
 
+  test('M-61 a version that is asked for stands in the path, and is the one that has signed', async () => {
+    const { client, calls } = clientFor(() => Response.json({ ...REPLY, keyVersion: 2 }))
+    assert.equal((await client.sign('k', { type: 'x' }, 'i', 2)).keyVersion, 2)
+    assert.equal(calls[0]?.url, 'http://service:1/v1/keys/k/versions/2/sign')
+    await assert.rejects(client.sign('k', { type: 'x' }, 'i', 1), unreachable)
+  })
+
   test('202 is no signature: it waits for people', async () => {
     const wait = { approvalId: 'p_1', url: '/v1/proposals/p_1', requestId: 'r_2' }
     const { client } = clientFor(() => Response.json(wait, { status: 202 }))

@@ -1,13 +1,33 @@
 /** One signer for stellar-sdk and SEP-43, over a real data plane. */
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
-import { Account, Asset, Keypair, Networks, Operation, TransactionBuilder } from '@stellar/stellar-sdk/base'
+import {
+  Account,
+  Asset,
+  authorizeEntry,
+  Keypair,
+  Networks,
+  Operation,
+  TransactionBuilder,
+  xdr,
+} from '@stellar/stellar-sdk/base'
 import { passphraseOf as servicePassphraseOf, STELLAR_NETWORKS } from '../../../src/chains/stellar/networks.ts'
 import { CountersignError, type StellarSigner } from '../../../src/client/index.ts'
 import { networkOf, passphraseOf } from '../../../src/client/stellar-networks.ts'
+import { demoPolicy, type PolicyDocument } from '../../../src/policy/index.ts'
+import { beginRotation, rotationStep } from '../../../src/service/rotate/index.ts'
+import { contractId, invocationTree, scAddress } from '../../fuzz/xdr-corpus.ts'
 import { type ClientWorld, openClientWorld } from '../../support/client-world.ts'
+import { rotationDeps } from '../../support/rotations.ts'
 
 const PAYEE = 'GAIQLDXLRUN7KX5AF7IVVNG447KWPJGCVNB37SB45AYSS7VVVVA6MGXI'
+
+const BYTES = new Uint8Array(64)
+const AUTHORIZING = {
+  ...(JSON.parse(demoPolicy().text) as PolicyDocument),
+  authorizations: { expiration: 'any', legacy: true },
+  contracts: [{ contract: contractId, functions: ['transfer'] }],
+} satisfies PolicyDocument
 
 let world: ClientWorld
 let signer: StellarSigner
@@ -149,5 +169,60 @@ describe('M-20 StellarSigner', () => {
     }
     assert.equal(networkOf('custom:x'), 'custom:x')
     for (const name of ['mainnet', 'toString', '']) assert.throws(() => passphraseOf(name), { code: 'client/options' })
+  })
+
+  test('M-61 a signer outlives a rotation: the account stays, and who signed is said', async () => {
+    const own = await openClientWorld({ unguarded: true, policy: AUTHORIZING })
+    const kept = await own.countersign.stellar('treasury')
+    const deps = rotationDeps(own.rig)
+    const next = await beginRotation(deps, 'treasury')
+    await rotationStep(deps, 'treasury', 'open')
+    const fresh = await own.client().stellar('treasury')
+    for (const each of [kept, fresh]) {
+      assert.deepEqual([each.address, each.publicKey], [kept.address, kept.address])
+      assert.deepEqual(await each.getAddress(), { address: kept.address })
+      const transaction = new TransactionBuilder(new Account(each.address, '7'), {
+        ...{ fee: '100', networkPassphrase: Networks.TESTNET },
+      })
+        .addOperation(Operation.payment({ destination: PAYEE, asset: Asset.native(), amount: '1' }))
+        .setTimeout(300)
+        .build()
+      const reply = await each.signTransaction(transaction.toXdr(), { address: kept.address })
+      assert.deepEqual([reply.error, reply.signerAddress], [undefined, next.address])
+      await each.sign(transaction) // the SDK verifies what it adds
+      const [signature, ...more] = transaction.signatures
+      assert.equal(more.length, 0)
+      assert.ok(Keypair.fromPublicKey(next.address).verify(transaction.hash(), signature?.signature.toBytes() ?? BYTES))
+      const { signedMessage, signerAddress } = await each.signMessage('Countersign demo: mine')
+      assert.equal(signerAddress, next.address)
+      assert.ok(
+        Keypair.fromPublicKey(next.address).verifyMessage(
+          'Countersign demo: mine',
+          Buffer.from(signedMessage, 'base64'),
+        ),
+      )
+
+      const credentials = new xdr.SorobanAddressCredentials({
+        ...{ address: scAddress(kept.address), nonce: 5n, signatureExpirationLedger: 0 },
+        signature: xdr.ScVal.scvVoid(),
+      })
+      const entry = new xdr.SorobanAuthorizationEntry({
+        credentials: xdr.SorobanCredentials.sorobanCredentialsAddress(credentials),
+        rootInvocation: invocationTree(0),
+      })
+      const signed = await authorizeEntry(entry, each.authorize, 900, Networks.TESTNET)
+      assert.ok(signed.credentials.type === 'sorobanCredentialsAddress')
+      assert.equal(signed.credentials.address.signature.type, 'scvVec')
+    }
+    const known = await own
+      .client()
+      .stellar('treasury', { address: next.address, account: kept.address, network: 'testnet' })
+    assert.equal(known.address, kept.address)
+    // Whose account changes is another signer.
+    await rotationStep(deps, 'treasury', 'cutover')
+    await beginRotation(deps, 'treasury', { newAccount: true })
+    await rotationStep(deps, 'treasury', 'open', { newAccount: true })
+    const { error } = await kept.signMessage('Countersign demo: mine')
+    assert.deepEqual(error?.ext, ['client/key-changed'])
   })
 })

@@ -41,7 +41,7 @@ test('config: a small file gives a whole configuration, frozen all the way down'
     equivocation: { exempt: [] },
     metadata: { issuer: 'countersign', lifeMinutes: 60 },
     providers: { 'aws-kms': { kind: 'aws-kms', region: 'eu-central-1', name: 'aws-kms' } },
-    keys: { mapping: {} },
+    keys: { mapping: {}, recheckHours: 24, destroyAfterDays: 7 },
     flags: {
       ...{ name: 'countersign-route', maxAgeSeconds: 900, whenStale: 'keep' },
       ...{ shadowConcurrency: 4, shadowQueue: 256 },

@@ -75,6 +75,7 @@ export const versionOf = (id: string, scheme: Scheme, publicKey: Uint8Array): Ke
   scheme,
   publicKey,
   address: `address-of-${toHex(publicKey).slice(-16)}`,
+  account: `address-of-${toHex(publicKey).slice(-16)}`,
   state: 'active',
 })
 

@@ -24,6 +24,7 @@ const EXPECTED: Readonly<Record<string, readonly Role[]>> = {
   'keys.rotation': [...ROLES],
   'keys.rotate': ['key-admin'],
   'keys.revoke': ['operator', 'key-admin'],
+  'keys.destroy': ['key-admin'],
   'keys.unrevoke': [], // a quorum of custodians, and no role
   'tokens.issue': ['operator'],
   'tokens.revoke': ['operator'],
@@ -128,10 +129,13 @@ test(`M-40 M-73 T64 ${every.length} sets of roles × ${guarded.length} routes ×
 const ask = (rig: ControlRig, method: string, { path, body }: Sample, as: string): Promise<Response> =>
   rig.call(method, path, { as, ...(body === undefined ? {} : { body }) })
 
-/** What stands where the path of the route has its parameter. */
+/** What stands where the path of the route has its parameters. */
 function objectOf(template: string, path: string): string {
-  const at = template.split('/').findIndex(part => part.startsWith('{'))
-  return path.split('/')[at] ?? ''
+  const parts = path.split('/')
+  return template
+    .split('/')
+    .flatMap((part, at) => (part.startsWith('{') ? [parts[at] ?? ''] : []))
+    .join('/')
 }
 
 interface Stranger {

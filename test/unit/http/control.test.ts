@@ -143,6 +143,29 @@ test('M-51 two at once under one Idempotency-Key: one works, the other hears 409
   )
 })
 
+test('M-60 restore: which version is asked for is in the query, as a number and once, and part of what a retry is', async () => {
+  const rig = openControlRig()
+  const admin = await rig.admin('key-admin')
+  for (const query of ['version=0', 'version=01', 'version=-1', 'version=1e0', 'version=', 'version=latest', 'v=1']) {
+    const problem = await refused(rig, 'POST', `/v1/keys/frozen/restore?${query}`, { as: admin.address })
+    assert.equal(problem['code'], 'request/malformed', query)
+  }
+  const twice = await refused(rig, 'POST', '/v1/keys/frozen/restore?version=1&version=1', { as: admin.address })
+  assert.equal(twice['code'], 'request/malformed')
+  const options = { as: admin.address, idempotencyKey: 'k' }
+  const none = await refused(rig, 'POST', '/v1/keys/frozen/restore?version=9', { as: admin.address })
+  assert.equal(none['code'], 'key/unknown')
+  assert.equal((await json(await rig.call('POST', '/v1/keys/frozen/restore?version=1', options)))['state'], 'active')
+  const other = await refused(rig, 'POST', '/v1/keys/frozen/restore?version=2', options)
+  assert.equal(other['code'], 'idempotency/mismatch')
+  const done = rig.records().findLast(each => each.kind === 'event' && each.event === 'keys.restore')
+  assert.deepEqual(done?.kind === 'event' && [done.detail['version'], done.detail['to'], done.detail['outcome']], [
+    1,
+    'active',
+    'done',
+  ])
+})
+
 test('M-40 service tokens: issued with limits, listed, revoked; the token itself is shown once', async () => {
   const rig = openControlRig()
   const operator = await rig.admin('operator')

@@ -33,11 +33,22 @@ test('M-61 M-73 a key-admin rotates a key step by step; a retry repeats no step,
   assert.deepEqual(await done({ step: 'cutover' }), [true, 'none', 'retired active'])
   const status = await rig.call('GET', '/v1/keys/treasury/rotation', { as })
   assert.deepEqual(((await status.json()) as { next: string[] }).next, ['begin'])
+  const accounts = async (body: object) => {
+    const answer = (await (await step(body)).json()) as { versions: { address: string; account: string }[] }
+    return answer.versions.map(({ address, account }) => [address, account])
+  }
+  const [one, two, three] = (await accounts({ step: 'begin', newAccount: true })) as [string, string][]
+  assert.deepEqual(
+    [one?.[1], two?.[1], three?.[1]],
+    [one?.[0], one?.[0], three?.[0]],
+    'its own, since that was asked for',
+  )
+  assert.equal((await done({ step: 'open', newAccount: true }))[2], 'retired overlap active')
   for (const body of [
     { step: 'promote' },
     {},
     { step: 'open', provider: 'mock' },
-    { step: 'begin', newAccount: true },
+    { step: 'cutover', newAccount: true },
     { step: 'open', to: 2 },
   ]) {
     assert.equal((await problemOf(await step(body))).code, 'request/malformed', JSON.stringify(body))
@@ -46,6 +57,6 @@ test('M-61 M-73 a key-admin rotates a key step by step; a retry repeats no step,
   const opened = events.filter(({ event }) => event === 'rotation-opened')
   assert.deepEqual(
     opened.map(({ actor }) => actor.subject),
-    [as, as],
+    [as, as, as],
   )
 })

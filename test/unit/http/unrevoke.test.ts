@@ -30,10 +30,13 @@ async function openHouse(
     parts: real => ({
       ...real,
       keys: store.keys,
-      revoke: (name, wish, actor) => revokeKey({ registry: store.keys, audit: real.audit, random, actor }, name, wish),
+      revoke: (name, wish, actor) => {
+        const clock = { sleep: async () => {} }
+        return revokeKey({ registry: store.keys, audit: real.audit, random, actor, clock }, name, wish)
+      },
       unrevoke: (name, version, actor) =>
         unrevokeKey({ registry: store.keys, audit: real.audit, random, actor }, name, version),
-      restore: (name, actor) => restoreKey(deps(actor), name),
+      restore: (name, wish, actor) => restoreKey(deps(actor), name, wish),
     }),
   })
   return { rig, glass, state: () => store.keys.stateOf('treasury', 1) }
@@ -135,14 +138,17 @@ test('M-62 without custodians it does not exist', async () => {
   assert.equal(await codeOf(response), '404 request/unknown-route')
 })
 
-test('M-62 only what is revoked; of two at once one wins; no record, no change', async () => {
+test('M-62 L7 only what is revoked, and was not destroyed; of two at once one wins; no record, no change', async () => {
+  const gone = (await openRig()).store.keys
+  const before = { registry: gone, audit: { append: () => Promise.reject(new Error('nothing to record')) } }
+  for (const state of [...VERSION_STATES.filter(each => each !== 'revoked'), 'revoked'] as const) {
+    await gone.setState('treasury', 1, state)
+    const asked = unrevokeKey({ ...before, random, actor: OPERATOR }, 'treasury', 1)
+    await assert.rejects(asked, { code: 'key/unsupported' }, `${state}, the last of them after its end`)
+    assert.equal(await gone.stateOf('treasury', 1), state)
+  }
   const rig = await openRig()
   const deps = { registry: rig.store.keys, audit: rig.log, random, actor: OPERATOR }
-  for (const state of VERSION_STATES.filter(each => each !== 'revoked')) {
-    await rig.store.keys.setState('treasury', 1, state)
-    await assert.rejects(unrevokeKey(deps, 'treasury', 1), { code: 'key/unsupported' }, state)
-    assert.equal(await rig.store.keys.stateOf('treasury', 1), state)
-  }
   await rig.store.keys.setState('treasury', 1, 'revoked')
   const audit = { append: () => Promise.reject(new Error('the disk is full')) }
   await assert.rejects(unrevokeKey({ ...deps, audit }, 'treasury', 1), /the disk is full/)

@@ -63,6 +63,18 @@ test('L6 L7 revoked is left by a quorum alone, and nothing leads from destroyed 
   assert.ok(from('retired').every(state => !maySign(state)))
 })
 
+test('L7 over a whole history: what was once destroyed never signs again, also by way of a revocation that is taken back', () => {
+  const end: Step[] = (['retire', 'destroy', 'revoke'] as const).map(event => ({ version: 1, event }))
+  const after = advance(life('overlap'), end)
+  assert.ok(after.kind === 'moved')
+  assert.deepEqual(after.versions, [{ version: 1, state: 'revoked', destroyed: true }])
+  const moves = KEY_EVENTS.filter(event => advance(after.versions, [{ version: 1, event }]).kind === 'moved')
+  assert.deepEqual(moves, ['destroy'])
+  assert.equal(states(advance(after.versions, [{ version: 1, event: 'unrevoke' }])), 'its private key is gone')
+  // The same revocation of one that was not destroyed is taken back as ever.
+  assert.deepEqual(states(advance(life('revoked'), [{ version: 1, event: 'unrevoke' }])), ['quarantined'])
+})
+
 const life = (...states: VersionState[]): Aged[] => states.map((state, at) => ({ version: at + 1, state }))
 const states = (outcome: ReturnType<typeof advance>): readonly VersionState[] | string =>
   outcome.kind === 'moved' ? outcome.versions.map(({ state }) => state) : outcome.reason
@@ -110,6 +122,21 @@ test('restore puts a version where its siblings leave room', () => {
   )
 })
 
+test('L16 one that has never been active is restored to wait, whatever its siblings are', () => {
+  for (const sibling of VERSION_STATES) {
+    const versions: readonly Aged[] = [
+      { version: 1, state: sibling },
+      { version: 2, state: 'quarantined', untried: true },
+    ]
+    assert.equal(restoredTo(versions, 2), 'pending', sibling)
+    const outcome = advance(versions, [{ version: 2, event: 'restore' }])
+    const room = sibling !== 'pending' && sibling !== 'overlap'
+    assert.equal(outcome.kind, room ? 'moved' : 'refused', sibling)
+    // Its turn comes by promotion, and it is tried from then on only where the registry says so.
+    if (outcome.kind === 'moved') assert.equal(outcome.versions[1]?.state, 'pending')
+  }
+})
+
 test('M-61 a second rotation does not begin during one', () => {
   assert.equal(mayBegin(life('active')), undefined)
   assert.equal(mayBegin(life('retired', 'active')), undefined)
@@ -122,6 +149,9 @@ test('a random walk of 20,000 events keeps the invariants, whatever is asked in 
   const rng = seeded(seed)
   let versions: readonly Aged[] = life('active')
   let moved = 0
+  /** Versions that were ever destroyed, noted apart from the law. */
+  const ended = new Set<number>()
+  let histories = 0
   for (let round = 0; round < 20_000; round++) {
     if (rng.int(12) === 0 && mayBegin(versions) === undefined) {
       versions = [...versions, { version: versions.length + 1, state: 'pending' }]
@@ -135,9 +165,15 @@ test('a random walk of 20,000 events keeps the invariants, whatever is asked in 
     if (outcome.kind === 'refused') continue
     moved++
     versions = outcome.versions
+    for (const { version, event } of steps) if (event === 'destroy') ended.add(version)
     assert.equal(brokenInvariant(versions), undefined, `seed ${seed}, round ${round}`)
     assert.ok(versions.filter(({ state }) => state === 'active').length <= 1)
-    for (const { version, state } of versions) {
+    for (const { version, state, destroyed } of versions) {
+      assert.equal(destroyed === true, ended.has(version), `seed ${seed}, round ${round}`)
+      if (ended.has(version)) {
+        histories++
+        assert.ok(state === 'destroyed' || state === 'revoked', `seed ${seed}, round ${round}: ${state} after its end`)
+      }
       const was = before.find(one => one.version === version)?.state
       const isStopped = was === 'retired' || was === 'revoked' || was === 'destroyed'
       if (isStopped) assert.ok(!maySign(state), `seed ${seed}, round ${round}: ${was} to ${state}`)
@@ -148,7 +184,10 @@ test('a random walk of 20,000 events keeps the invariants, whatever is asked in 
         ...versions.slice(-3).map((one, at) => ({ ...one, version: at + 1 })),
         { version: 4, state: 'active' },
       ]
+      ended.clear()
+      for (const { version, destroyed } of versions) if (destroyed === true) ended.add(version)
     }
   }
   assert.ok(moved > 2_000, String(moved))
+  assert.ok(histories > 500, String(histories))
 })

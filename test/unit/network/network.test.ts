@@ -74,6 +74,22 @@ for (const by of ['rpc', 'horizon'] as const) {
     assert.equal(stub.asked.get('passphrase') ?? 1, 1, 'asked once')
   })
 
+  test(`M-25 M-62 ${by}: once it is reached, what is submitted is on its way before anything else is waited for`, async () => {
+    let asked = 0
+    const { network } = open(by, real => (...given) => {
+      asked++
+      return real(...given)
+    })
+    await network.reached(never)
+    assert.equal(asked, 1, 'its passphrase')
+    const sending = network.submit(payment(), never)
+    for (let step = 0; step < 5; step++) await Promise.resolve() // of this turn of the loop
+    assert.equal(asked, 2)
+    await network.reached(never)
+    assert.equal((await sending).kind, 'accepted')
+    assert.equal(asked, 2)
+  })
+
   const ask: Readonly<Record<string, (network: StellarNetwork) => Promise<unknown>>> = {
     account: network => network.account(bob, never),
     ledger: network => network.latestLedger(never),

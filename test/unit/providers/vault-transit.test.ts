@@ -374,3 +374,28 @@ test('an admin adopts no key: not one that appears in between, not one of anothe
     'provider/refused',
   )
 })
+
+test('M-61 a version goes alone: while an older one is kept, stopped or not, nothing is trimmed; once it was trimmed, it is', async () => {
+  const held: Record<string, unknown> = {
+    ...{ name: 'treasury', latest_version: 3, min_encryption_version: 3, min_decryption_version: 1 },
+    min_available_version: 0,
+  }
+  const at = scene(({ method, path, body }) => {
+    if (method === 'POST' && /(config|trim)$/.test(path)) Object.assign(held, body)
+    return good({ ...held })
+  })
+  const admin = await createAdmin(STATIC, at.world)
+  // Versions 1 and 2 were stopped by revocations; that of version 1 may be taken back.
+  const end = () => admin.scheduleDestroy('transit/treasury@2', { days: 0 }, call())
+  for (const kept of [0, 1]) {
+    held['min_available_version'] = kept
+    await refusal(end(), 'key/unsupported')
+  }
+  assert.ok(
+    at.asked.every(({ method }) => method === 'GET'),
+    'nothing was set',
+  )
+  held['min_available_version'] = 2
+  assert.deepEqual(await end(), {})
+  assert.equal(held['min_available_version'], 3)
+})

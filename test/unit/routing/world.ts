@@ -41,7 +41,7 @@ export const binding = (id: string, more: Partial<Binding> = {}): Binding => ({
 
 export const resolved = (bindings: readonly Binding[], publicKey = new Uint8Array(32).fill(1)): ResolvedKey => ({
   key: { name: 'treasury', chain: 'stellar', network: 'testnet', policy: '{}', policyHash: 'x', createdAt: 0 },
-  version: { key: 'treasury', version: 1, scheme: 'ed25519', publicKey, address: 'G', state: 'active' },
+  version: { key: 'treasury', version: 1, scheme: 'ed25519', publicKey, address: 'G', account: 'G', state: 'active' },
   bindings,
 })
 

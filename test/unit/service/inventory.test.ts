@@ -34,7 +34,10 @@ const held = (
     policyHash: '',
     createdAt: times.createdAt,
   },
-  version: { key: 'treasury', version: 1, scheme: 'ed25519', publicKey: new Uint8Array(32), address: 'G', state },
+  version: {
+    ...{ key: 'treasury', version: 1, scheme: 'ed25519', publicKey: new Uint8Array(32) },
+    ...{ address: 'G', account: 'G', state },
+  },
   bindings,
   times,
 })

@@ -32,7 +32,7 @@ test('T64 whom the owner of the machine disables, takes the tokens they gave out
 test('T64 the address of a key that signs here names no administrator on the command line either', async () => {
   const { store, admins } = open()
   const [sample, { address }] = [sampleAddition('treasury'), person('treasury')]
-  await store.keys.add({ ...sample, version: { ...sample.version, address } })
+  await store.keys.add({ ...sample, version: { ...sample.version, address, account: address } })
   const wish = { address, name: 'x', roles: ['approver'] }
   await assert.rejects(admins.add(wish), (error: unknown) => {
     assert.ok(isSignerError(error) && error.code === 'request/malformed', String(error))

@@ -332,7 +332,7 @@ test('T47 the outcome of a lie cannot be recorded: sealed, and in quarantine all
   assert.equal(await rig.store.keys.stateOf('treasury', 1), 'quarantined')
 })
 
-for (const state of ['revoked', 'destroyed', 'retired', 'pending'] as const) {
+for (const state of ['revoked', 'destroyed', 'retired'] as const) {
   test(`I5 the version becomes ${state} while the service lies: it stays ${state}`, async () => {
     const rig = await openRig({
       provider: real => ({
@@ -351,6 +351,24 @@ for (const state of ['revoked', 'destroyed', 'retired', 'pending'] as const) {
     assert.equal((await problemOf(await rig.sign()))['state'], state)
   })
 }
+
+test('M-61 a successor that is withdrawn while the service lies about it is quarantined as one that waits', async () => {
+  const rig = await openRig({
+    provider: real => ({
+      ...real,
+      sign: async (...given) => {
+        const signed = await real.sign(...given)
+        await rig.store.keys.setState('treasury', 1, 'pending')
+        flip(signed.signature)
+        return signed
+      },
+    }),
+  })
+  assert.equal(await codeOf(await rig.sign()), 'signature/unverified')
+  assert.equal(await rig.store.keys.stateOf('treasury', 1), 'quarantined')
+  const event = (await rig.records()).find(record => record.kind === 'event')
+  assert.equal(event?.kind === 'event' && event.detail['was'], 'pending')
+})
 
 test('I5 a version in overlap is quarantined too; one revoked between the lie and the registry stays revoked', async () => {
   const overlap = await openRig({

@@ -15,6 +15,7 @@ const depsOf = (rig: Rig, over: Partial<RevokeDeps> = {}): RevokeDeps => ({
   audit: rig.log,
   random,
   actor: { subject: 'operator', peer: '127.0.0.1' },
+  clock: { sleep: async () => {} },
   ...over,
 })
 const revocations = async (rig: Rig): Promise<readonly AuditRecord[]> =>
@@ -137,11 +138,13 @@ test('M-62 what others need is left: a wrapping key, and a key that another name
   }
   const all = [held('one'), held('two'), held('sealed', { custody: 'envelope', reference: 'wrapping' })]
   const revoked = new Set<string>()
+  const list = async () =>
+    all.map(each =>
+      revoked.has(each.key.name) ? { ...each, version: { ...each.version, state: 'revoked' as const } } : each,
+    )
   const registry = {
-    list: async () =>
-      all.map(each =>
-        revoked.has(each.key.name) ? { ...each, version: { ...each.version, state: 'revoked' as const } } : each,
-      ),
+    list,
+    versions: async (name: string) => (await list()).filter(({ key }) => key.name === name),
     setState: async (name: string) => revoked.size !== revoked.add(name).size,
   } as unknown as RevokeDeps['registry']
   const revoke = async (name: string) =>
@@ -151,4 +154,19 @@ test('M-62 what others need is left: a wrapping key, and a key that another name
   assert.deepEqual(await revoke('two'), ['disabled'])
   assert.deepEqual(await revoke('one'), ['disabled'], 'asked again once nobody needs it')
   assert.deepEqual(asked, ['b-two', 'b-one'])
+})
+
+test('M-62 a row of another key that was tampered with keeps nobody from revoking, and no key service is asked blindly', async () => {
+  const rig = await openRig()
+  const damaged = new SignerError('key/mismatch', { key: 'other', reason: 'was changed outside the program' })
+  const registry = { ...rig.store.keys, list: () => Promise.reject(damaged) }
+  const disable = () => Promise.reject(new Error('nobody knows who else needs it'))
+  const { now, places } = await revokeKey(depsOf(rig, { registry, disable }), 'treasury', { reason: 'r' })
+  assert.deepEqual(now, [1])
+  assert.equal(await rig.store.keys.stateOf('treasury', 1), 'revoked')
+  assert.deepEqual(
+    places?.map(({ outcome }) => outcome),
+    ['left'],
+  )
+  assert.match(places?.[0]?.reason ?? '', /cannot be read \(key\/mismatch/)
 })

@@ -118,16 +118,57 @@ test('M-64 a version by number: only one that is there, only as a number is writ
   }
 })
 
-test('M-61 the overlap does not open while the policy would have the new key sign for nobody', async () => {
+test('M-61 where the account would change, the overlap does not open unless that is said, or the policy names the old one', async () => {
   const { sources: _, ...policy } = JSON.parse(demoPolicy().text)
+  const ways: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
+    'asked for': rig => beginRotation(rotationDeps(rig), 'treasury', { newAccount: true }),
+    // As an earlier release made them: no version knew its account.
+    'of an earlier release': async rig => {
+      const { version, bindings } = rig.keys.get('other') ?? assert.fail()
+      const at = { key: 'treasury', version: 2 }
+      await rig.store.keys.addVersion({
+        version: { ...version, ...at, state: 'pending' },
+        binding: { ...(bindings[0] ?? assert.fail()), ...at, id: 'b_2' },
+      })
+    },
+  }
+  for (const [how, begin] of Object.entries(ways)) {
+    const rig = await openRig({ policy, keys: [{ name: 'other' }] })
+    const deps = rotationDeps(rig)
+    await begin(rig)
+    const [one, two] = (await rotationStatus(deps.registry, 'treasury')).versions
+    assert.deepEqual([one?.account, two?.account], [one?.address, two?.address], how)
+    assert.match((await rotationStatus(deps.registry, 'treasury')).notes.join(' '), /account changes .*sources.*move/)
+    await assert.rejects(rotationStep(deps, 'treasury', 'open'), refusal('key/rotation', /add G\w+ to sources/), how)
+    await assert.rejects(signerPair(deps.registry, 'treasury'), refusal('key/rotation', /--account/), how)
+    assert.equal(await statesOf(rig), 'active pending')
+    await rotationStep(deps, 'treasury', 'open', { newAccount: true })
+    assert.equal(await statesOf(rig), 'overlap active')
+
+    const listing = await openRig({ keys: [{ name: 'other' }] })
+    await begin(listing)
+    await rotationStep(rotationDeps(listing), 'treasury', 'open')
+    assert.equal(await statesOf(listing), 'overlap active', 'the policy of the demo takes any source')
+  }
   const rig = await openRig({ policy })
   const deps = rotationDeps(rig)
   await beginRotation(deps, 'treasury')
-  assert.match((await rotationStatus(deps.registry, 'treasury')).notes.join(' '), /sources/)
-  await assert.rejects(rotationStep(deps, 'treasury', 'open'), refusal('key/rotation', /add G\w+ to sources/))
-  assert.equal(await statesOf(rig), 'active pending')
-  await rotationStep(deps, 'treasury', 'open', { newAccount: true })
-  assert.equal(await statesOf(rig), 'overlap active')
+  await assert.rejects(
+    rotationStep(deps, 'treasury', 'open', { newAccount: true }),
+    refusal('key/rotation', /abandon it, and begin with a new account/),
+  )
+  await rotationStep(deps, 'treasury', 'open')
+  assert.equal(await statesOf(rig), 'overlap active', 'the account stays, and the policy names no sources')
+  for (const wish of [{ account: 'M…' }, { account: 'C…' }, { account: 'G…' }, { account: '' }]) {
+    const fresh = await openRig()
+    await assert.rejects(beginRotation(rotationDeps(fresh), 'treasury', wish), refusal('request/malformed', /account/))
+    const both = { account: fresh.key.version.address, newAccount: true }
+    await assert.rejects(
+      beginRotation(rotationDeps(fresh), 'treasury', both),
+      refusal('request/malformed', /newAccount/),
+    )
+    assert.equal(await statesOf(fresh), 'active')
+  }
 })
 
 test('M-61 compromise day: a revoked key is followed by a fresh one, and nothing signs in between', async () => {

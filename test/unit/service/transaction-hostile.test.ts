@@ -29,6 +29,7 @@ function sending(answer: Submission, statuses: readonly TransactionStatus[], bum
     latestLedger: async () => ({ sequence: 10, closedAt: now }),
     account: async () => undefined,
     simulate: () => assert.fail('nothing is simulated'),
+    reached: async () => {},
     submit: async () => answer,
     transaction: async hash => {
       const [list, at] = [answers.get(hash) ?? assert.fail(hash), asked.get(hash) ?? 0]
@@ -38,7 +39,8 @@ function sending(answer: Submission, statuses: readonly TransactionStatus[], bum
   }
   const end = send({
     network,
-    signed: { hash: hashOf(sent), envelope: sent.toXDR() },
+    signed: { hash: hashOf(sent), envelope: sent.toXDR(), by: [] },
+    submit: async () => answer,
     expiresAt: null,
     clock: { now: () => now, sleep: async ms => void (now += ms) },
     pollMs: 1_000,

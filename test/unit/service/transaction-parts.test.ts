@@ -24,7 +24,7 @@ const fill = (shape: ArgumentShape, value: unknown, more?: Partial<TemplateArgum
     {
       template: { contract: contractId, arguments: [open(shape, more)] },
       signers: new Set([alice]),
-      addressOf: () => bob,
+      accountOf: () => bob,
     },
   )
 
@@ -148,7 +148,7 @@ test('M-25 what a template fixes callers cannot give; the address of a key stand
       open({ type: 'address', signer: false }, { name: 'owner', key: 'treasury' }),
     ],
   }
-  const filling = { template, signers: new Set<string>(), addressOf: () => bob }
+  const filling = { template, signers: new Set<string>(), accountOf: () => bob }
   assert.deepEqual(fillTemplate({}, filling).arguments, [
     { kind: 'integer', type: 'u32', value: 7n },
     { kind: 'address', address: bob },

@@ -447,7 +447,7 @@ test('M-25 a template whose keys, network or account are not as it says has noth
     [{ source: 'nobody' }, 'key/unknown'],
     [{ source: 'evm' }, 'key/unsupported'],
     [{ feeSource: 'elsewhere' }, 'key/unsupported'],
-    [{ signers: new Map([[strange, 'admin-a']]) }, 'key/mismatch', /not its address now/],
+    [{ signers: new Map([[strange, 'admin-a']]) }, 'key/mismatch', /not the account it signs for now/],
     [{ network: 'public' }, 'network/unavailable', /no endpoint/],
     [{ source: 'poor' }, 'transaction/rejected', /does not exist/],
     [{ authorizes: [] }, 'transaction/rejected', /authorize revoke of C/],

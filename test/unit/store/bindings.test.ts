@@ -12,7 +12,7 @@ const key: Key = {
   policyHash: toHex(sha256(new TextEncoder().encode('{}'))),
 } as const
 const version: KeyVersion = {
-  ...{ key: 'treasury', version: 1, scheme: 'ed25519', address: 'G', state: 'active' },
+  ...{ key: 'treasury', version: 1, scheme: 'ed25519', address: 'G', account: 'G', state: 'active' },
   publicKey: new Uint8Array(32).fill(3),
 } as const
 const at = (id: string, more: Partial<Binding> = {}): Binding => ({

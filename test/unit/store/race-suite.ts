@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { SignerError } from '../../../src/domain/errors.ts'
+import type { Alone } from '../../../src/domain/ports.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { spendOf, spends } from './claims-suite.ts'
 import { sampleAdmin, sampleProposal } from './gateway-suite.ts'
@@ -142,6 +144,45 @@ export function raceSuite(
           twenty.map(n => storeOf(stores, n).proposals.take(won, { now: 2_000, leaseUntil: 3_000 + n })),
         )
         assert.deepEqual(taken.map(each => each !== undefined).filter(Boolean), [true])
+      }
+    }))
+
+  test(`${name} T31: ${rounds.others} rounds of two names for one public key at once: one has it, and the other hears whose it is`, () =>
+    using(async stores => {
+      const alone =
+        (name: string): Alone =>
+        others => {
+          const other = others.find(({ key }) => key.name !== name)
+          if (other !== undefined) throw new SignerError('key/exists', { key: name, reason: other.key.name })
+        }
+      for (let round = 0; round < rounds.others; round++) {
+        const publicKey = new Uint8Array(32).fill(1)
+        new DataView(publicKey.buffer).setUint32(0, round)
+        const add = (n: number) => {
+          const name = `r${round}-${n}`
+          const addition = sampleAddition(name)
+          const version = { ...addition.version, publicKey }
+          const { keys } = storeOf(stores, n)
+          // Every second one by way of a next version of another key.
+          if ((round + n) % 2 === 0) return keys.add({ ...addition, version, alone: alone(name) })
+          const next = { ...version, version: 2, state: 'pending' } as const
+          const binding = { ...addition.binding, id: `${name}-2`, version: 2, reference: 'elsewhere' }
+          return keys.add(addition).then(() => keys.addVersion({ version: next, binding, alone: alone(name) }))
+        }
+        const done = await Promise.allSettled([add(0), add(1)])
+        const won = done.findIndex(({ status }) => status === 'fulfilled')
+        const lost = done.flatMap(each => (each.status === 'rejected' ? [each.reason] : []))
+        assert.equal(lost.length, 1, `round ${round}`)
+        assert.deepEqual(
+          [lost[0]?.code, lost[0]?.detail],
+          ['key/exists', { key: `r${round}-${1 - won}`, reason: `r${round}-${won}` }],
+        )
+        for (const store of stores) {
+          assert.deepEqual(
+            (await store.keys.holding({ publicKey })).map(({ key }) => key.name),
+            [`r${round}-${won}`],
+          )
+        }
       }
     }))
 

@@ -1,6 +1,6 @@
 /** M-63: one binding takes the place of another, and the old one goes later: the same on every store. */
 import assert from 'node:assert/strict'
-import { type Binding, replacedBy } from '../../../src/domain/key.ts'
+import { type Binding, replacedBy, VERSION_STATES } from '../../../src/domain/key.ts'
 import type { KeyRegistry } from '../../../src/domain/ports.ts'
 import { sampleAddition } from './samples.ts'
 import type { Testing, With } from './store-suite.ts'
@@ -67,5 +67,45 @@ export function rebindingSuite(name: string, using: With, test: Testing): void {
       await keys.suspendBinding(old, replacedBy('gone'))
       await assert.rejects(keys.removeBinding(old), { code: 'key/unsupported' }, 'its successor is not there')
       assert.deepEqual(await shown(keys), ['b-3', 'b-2', 'b-treasury!'])
+    }))
+  test(`${name} M-61 L7: of what was destroyed the encrypted keys go, all of them; nothing is added, and only a revocation is heard`, () =>
+    using(async ({ keys }) => {
+      await keys.add(sampleAddition('treasury', 'envelope'))
+      await keys.add(sampleAddition('other', 'envelope'))
+      await keys.addBinding(place('b-2'))
+      await keys.replaceBinding('b-2', place('b-3'))
+      const rows = async () =>
+        (await Promise.all([old, 'b-2', 'b-3', 'b-other'].map(id => keys.envelope(id)))).map(row => row !== undefined)
+      for (const state of VERSION_STATES.filter(each => each !== 'destroyed')) {
+        await keys.setState('treasury', 1, state)
+        await assert.rejects(keys.removeEnvelopes('treasury', 1), { code: 'key/unsupported' }, state)
+      }
+      assert.deepEqual(await rows(), [true, true, true, true])
+      await assert.rejects(keys.removeEnvelopes('treasury', 2), { code: 'key/unknown' })
+      await assert.rejects(keys.removeEnvelopes('nobody', 1), { code: 'key/unknown' })
+
+      await keys.setState('treasury', 1, 'destroyed')
+      assert.equal(await keys.removeEnvelopes('treasury', 1), 3)
+      assert.equal(await keys.removeEnvelopes('treasury', 1), 0)
+      assert.deepEqual(await rows(), [false, false, false, true])
+      await assert.rejects(keys.addBinding(place('b-4')), { code: 'key/unsupported' })
+      await assert.rejects(keys.replaceBinding(old, place('b-4')), { code: 'key/unsupported' })
+      for (const revoked of [false, true]) {
+        if (revoked) assert.ok(await keys.setState('treasury', 1, 'revoked'), 'somebody may have a copy')
+        for (const state of VERSION_STATES.filter(each => each !== 'destroyed' && each !== 'revoked')) {
+          const label = `${revoked ? 'revoked' : 'destroyed'} to ${state}`
+          await assert.rejects(keys.setState('treasury', 1, state), { code: 'key/unsupported' }, label)
+          await assert.rejects(keys.setState('treasury', 1, state, ['destroyed', 'revoked']), {
+            code: 'key/unsupported',
+          })
+        }
+        assert.equal(await keys.removeEnvelopes('treasury', 1), 0)
+      }
+      assert.ok(await keys.setState('treasury', 1, 'destroyed', ['revoked']))
+      const held = (await keys.versions('treasury'))[0]
+      assert.deepEqual([held?.bindings.length, held?.version.state], [3, 'destroyed'], 'it says where it was')
+      assert.deepEqual(Object.keys(held?.times ?? {}).toSorted(), [
+        ...['activeFrom', 'createdAt', 'destroyedAt', 'overlapFrom', 'retiredAt', 'revokedAt'],
+      ])
     }))
 }

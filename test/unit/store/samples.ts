@@ -11,6 +11,9 @@ export interface Addition {
   envelope?: EnvelopeRow
 }
 
+/** The account that stays when its key changes. */
+export const KEPT = 'GBRPYHIL2CI3FNQ4BXLFMNDLFJUNPU2HY3ZMFSHONUCEOASW7QC7OX2H'
+
 const POLICY = '{"rules":[]}'
 
 /** A whole registry entry; `envelope` custody brings its ciphertext along. */
@@ -31,6 +34,7 @@ export function sampleAddition(name: string, custody: Binding['custody'] = 'nati
       scheme: 'ed25519',
       publicKey: new Uint8Array(32).fill(7),
       address: `G-${name}`,
+      account: `G-${name}`,
       state: 'active',
     },
     binding: {

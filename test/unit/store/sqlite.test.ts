@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -21,7 +22,7 @@ import { MIGRATIONS } from '../../../src/store/migrations.ts'
 import { sealOf } from '../../../src/store/seal.ts'
 import { openSqliteStore, type SqliteOptions } from '../../../src/store/sqlite.ts'
 import { spendOf, spends } from './claims-suite.ts'
-import { sampleAddition, sampleEntry, sampleResult } from './samples.ts'
+import { KEPT, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { storeSuite } from './store-suite.ts'
 
 const clock = { now: () => 1_000_000 }
@@ -45,6 +46,58 @@ function tamper(path: string, ...statements: readonly string[]): void {
 }
 
 storeSuite('sqlite store', (time = clock) => open(':memory:', { clock: time }))
+
+test('sqlite M-61: an encrypted key that was given up is in no byte of the file, its log or its free corners', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    const spelled = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')
+    const ciphertexts = new Map<string, Uint8Array>()
+    // Enough of them that pages were split and rows moved since.
+    for (let at = 0; at < 120; at++) {
+      const name = `k${at}`
+      const sample = sampleAddition(name, 'envelope')
+      const ciphertext = crypto.getRandomValues(new Uint8Array(100 + (at % 7) * 40))
+      ciphertexts.set(name, ciphertext)
+      await store.keys.add({ ...sample, envelope: { bindingId: `b-${name}`, ciphertext, context: {} } })
+    }
+    const files = (): string =>
+      readdirSync(directory)
+        .map(name => readFileSync(join(directory, name)).toString('latin1'))
+        .join('')
+    for (const each of ciphertexts.values()) assert.ok(files().includes(spelled(each.slice(20, 60))))
+    const ended = ['k0', 'k7', 'k59', 'k60', 'k119']
+    for (const name of ended) {
+      await store.keys.setState(name, 1, 'destroyed')
+      assert.equal(await store.keys.removeEnvelopes(name, 1), 1)
+    }
+    for (const when of ['while it is open', 'after it was closed']) {
+      const bytes = files()
+      for (const [name, each] of ciphertexts) {
+        assert.equal(bytes.includes(spelled(each.slice(20, 60))), !ended.includes(name), `${name} ${when}`)
+      }
+      store.close()
+    }
+  }))
+
+test('sqlite M-61: while somebody reads, its log cannot be emptied: told, and asked again it is', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await openSqliteStore({ path, clock, busyMs: 20 })
+    const ciphertext = crypto.getRandomValues(new Uint8Array(200))
+    const sample = sampleAddition('treasury', 'envelope')
+    await store.keys.add({ ...sample, envelope: { bindingId: 'b-treasury', ciphertext, context: {} } })
+    await store.keys.setState('treasury', 1, 'destroyed')
+    const reader = new DatabaseSync(path)
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM envelopes').get()
+    await assert.rejects(store.keys.removeEnvelopes('treasury', 1), { code: 'store/unavailable' })
+    reader.close()
+    assert.equal(await store.keys.removeEnvelopes('treasury', 1), 0)
+    const bytes = readdirSync(directory).map(name => readFileSync(join(directory, name)).toString('latin1'))
+    assert.ok(!bytes.join('').includes(Buffer.from(ciphertext.slice(20, 60)).toString('latin1')))
+    store.close()
+  }))
 
 test('sqlite M-79: what was stored is there after closing and opening again', () =>
   inDirectory(async directory => {
@@ -192,6 +245,9 @@ test('sqlite T43: a registry edited behind our back is refused when read, column
       `UPDATE versions SET public_key = zeroblob(32)`,
       `UPDATE versions SET public_key = zeroblob(31)`,
       `UPDATE versions SET address = 'G-attacker'`,
+      `UPDATE versions SET account = '${KEPT}'`,
+      `UPDATE versions SET account = 'G-attacker'`,
+      `UPDATE versions SET account = NULL`,
       `UPDATE versions SET state = 'revoked'; UPDATE versions SET state = 'actve'`,
       `UPDATE versions SET seal = '${otherHash}'`,
       `UPDATE bindings SET id = 'b-other'`,
@@ -207,7 +263,9 @@ test('sqlite T43: a registry edited behind our back is refused when read, column
     const undo = () =>
       tamper(path, 'DELETE FROM envelopes; DELETE FROM bindings; DELETE FROM versions; DELETE FROM keys')
     for (const edit of edits) {
-      await store.keys.add(sampleAddition('treasury', 'envelope'))
+      const entry = sampleAddition('treasury', 'envelope')
+      // Of an account that stands there, so that none can be taken away.
+      await store.keys.add(edit.endsWith('NULL') ? { ...entry, version: { ...entry.version, account: KEPT } } : entry)
       tamper(path, edit)
       await assert.rejects(store.keys.resolve('treasury'), { code: 'key/mismatch' }, edit)
       await assert.rejects(store.keys.list(), { code: 'key/mismatch' }, edit)
@@ -347,6 +405,23 @@ test('sqlite M-51 T57: kill -9 loses no answer, frees the lock and what was in f
     store.close()
   }))
 
+test('sqlite M-61: a row names its account where that is not its address; rows of before name none', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    const other = sampleAddition('other')
+    await store.keys.add(sampleAddition('treasury'))
+    await store.keys.add({ ...other, version: { ...other.version, account: KEPT } })
+    const raw = new DatabaseSync(path)
+    const accounts = raw.prepare('SELECT account FROM versions ORDER BY key').all()
+    raw.close()
+    assert.deepEqual(
+      accounts.map(({ account }) => account),
+      [KEPT, null],
+    )
+    store.close()
+  }))
+
 test('sqlite: a key has one active version, and the bindings of each version in their order', () =>
   inDirectory(async directory => {
     const path = join(directory, 'store.db')
@@ -354,12 +429,12 @@ test('sqlite: a key has one active version, and the bindings of each version in 
     const first = sampleAddition('treasury')
     await store.keys.add(first)
     // A second version, as rotation will write it.
-    const version = { ...first.version, version: 2, address: 'G-2', state: 'pending' as const }
+    const version = { ...first.version, version: 2, address: 'G-2', account: 'G-2', state: 'pending' as const }
     const bindings = ['b-2', 'b-3'].map(id => ({ ...first.binding, id, version: 2 }))
     const seal = sealOf({ key: first.key, version, bindings })
     tamper(
       path,
-      `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}', NULL, NULL, NULL, NULL, NULL, NULL FROM versions`,
+      `INSERT INTO versions SELECT key, 2, scheme, public_key, 'G-2', 'pending', '${seal}', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM versions`,
       `INSERT INTO bindings SELECT 'b-3', key, 2, 1, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
       `INSERT INTO bindings SELECT 'b-2', key, 2, 0, provider, custody, reference, NULL FROM bindings WHERE id = 'b-treasury'`,
     )
@@ -416,7 +491,7 @@ test('sqlite M-79: a store of the first release is brought up to date, with all 
       "UPDATE versions SET state = 'fine'",
       "DELETE FROM versions WHERE key = 'treasury'",
       "DELETE FROM bindings WHERE id = 'b-vaulted'",
-      "INSERT INTO versions SELECT key, 2, scheme, public_key, address, 'active', seal, 1, 1, NULL, NULL, NULL, NULL FROM versions WHERE key = 'vaulted'",
+      "INSERT INTO versions SELECT key, 2, scheme, public_key, address, 'active', seal, 1, 1, NULL, NULL, NULL, NULL, NULL FROM versions WHERE key = 'vaulted'",
     ])
       assert.throws(() => raw.exec(bad), /constraint/i, bad)
     const names = raw

@@ -8,7 +8,7 @@ import { claimsSuite } from './claims-suite.ts'
 import { gatewaySuite } from './gateway-suite.ts'
 import { proposalsSuite } from './proposals-suite.ts'
 import { transactionsSuite } from './transactions-suite.ts'
-import { type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
+import { KEPT, type Addition, sampleAddition, sampleEntry, sampleResult } from './samples.ts'
 import { rebindingSuite } from './rebinding-suite.ts'
 import { versionsSuite } from './versions-suite.ts'
 
@@ -149,9 +149,12 @@ function registrySuite(name: string, using: With, test: Testing): void {
         })
         assert.equal((await keys.list())[0]?.version.state, state)
       }
-      await keys.setState('treasury', 1, 'active')
-      await keys.setState('treasury', 1, 'active')
-      assert.equal((await keys.resolve('treasury'))?.version.state, 'active')
+      await assert.rejects(keys.setState('treasury', 1, 'active'), { code: 'key/unsupported' }, 'it was destroyed')
+      await keys.add(sampleAddition('second'))
+      await keys.setState('second', 1, 'revoked')
+      await keys.setState('second', 1, 'active')
+      await keys.setState('second', 1, 'active')
+      assert.equal((await keys.resolve('second'))?.version.state, 'active')
     }))
 
   test(`${name} keys: a state of an unknown version, or an unknown state, is refused`, () =>
@@ -182,10 +185,11 @@ function registrySuite(name: string, using: With, test: Testing): void {
         const mayLeave = state === 'quarantined'
         assert.deepEqual(await move('active', ['quarantined']), [mayLeave, mayLeave ? 'active' : state], state)
       }
-      await keys.setState('treasury', 1, 'quarantined')
-      await assert.rejects(keys.resolve('treasury'), {
+      await keys.add(sampleAddition('second'))
+      await keys.setState('second', 1, 'quarantined')
+      await assert.rejects(keys.resolve('second'), {
         code: 'key/not-active',
-        detail: { key: 'treasury', version: 1, state: 'quarantined' },
+        detail: { key: 'second', version: 1, state: 'quarantined' },
       })
       await assert.rejects(keys.setState('other', 1, 'quarantined', ['active']), { code: 'key/unknown' })
     }))
@@ -217,6 +221,18 @@ export const BAD: Record<string, (entry: Addition) => object> = {
     version: { ...e.version, scheme: 'ecdsa-secp256k1', publicKey: new Uint8Array(65).fill(2) },
   }),
   'empty address': e => ({ ...e, version: { ...e.version, address: '' } }),
+  'account that is none': e => ({ ...e, version: { ...e.version, account: 'G-other' } }),
+  'account with a wrong checksum': e => ({ ...e, version: { ...e.version, account: KEPT.replace(/H$/, 'I') } }),
+  'contract as account': e => ({ ...e, version: { ...e.version, account: `C${KEPT.slice(1)}` } }),
+  'account that is no text': e => ({ ...e, version: { ...e.version, account: null } }),
+  'another account on EVM': e => ({
+    ...e,
+    key: { ...e.key, chain: 'evm' },
+    version: {
+      ...{ ...e.version, scheme: 'ecdsa-secp256k1', account: KEPT },
+      publicKey: new Uint8Array(65).fill(4),
+    },
+  }),
   'unknown state': e => ({ ...e, version: { ...e.version, state: 'on' } }),
   'binding without id': e => ({ ...e, binding: { ...e.binding, id: '' } }),
   'binding of another key': e => ({ ...e, binding: { ...e.binding, key: 'other' } }),

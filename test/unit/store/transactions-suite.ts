@@ -8,7 +8,7 @@ const START = 1_700_000_000_000
 const LEASE = START + 30_000
 const at = (key: string, time = START, fingerprint = '0a'.repeat(32)) => sampleEntry({ key, at: time, fingerprint })
 
-const signed = { hash: '22'.repeat(32), envelope: 'BBBB' }
+const signed = { hash: '22'.repeat(32), envelope: 'BBBB', by: [{ key: 'treasury', version: 2 }] }
 const end = { status: 'success', ledger: 7, result: 'AAAAAQ==' } as const
 const inFlight = withCode('idempotency/in-flight')
 

@@ -1,8 +1,9 @@
 /** M-61: several versions of a key, their states and when each came into them: the same on every store. */
 import assert from 'node:assert/strict'
 import { VERSION_STATES, type VersionState, type VersionTimes } from '../../../src/domain/key.ts'
-import type { KeyRegistry } from '../../../src/domain/ports.ts'
-import { sampleAddition } from './samples.ts'
+import { SignerError } from '../../../src/domain/errors.ts'
+import type { Alone, KeyRegistry } from '../../../src/domain/ports.ts'
+import { KEPT, sampleAddition } from './samples.ts'
 import type { Testing, With } from './store-suite.ts'
 
 type NextVersion = Parameters<KeyRegistry['addVersion']>[0]
@@ -11,7 +12,14 @@ type NextVersion = Parameters<KeyRegistry['addVersion']>[0]
 function sampleVersion(version: number, state: VersionState = 'pending'): NextVersion {
   const { version: first, binding } = sampleAddition('treasury')
   return {
-    version: { ...first, version, state, publicKey: new Uint8Array(32).fill(10 + version), address: `G-${version}` },
+    version: {
+      ...first,
+      version,
+      state,
+      publicKey: new Uint8Array(32).fill(10 + version),
+      address: `G-${version}`,
+      account: `G-${version}`,
+    },
     binding: { ...binding, id: `b-treasury-${version}`, version, reference: `arn:${version}` },
   }
 }
@@ -24,6 +32,34 @@ export function versionsSuite(name: string, using: With, test: Testing, clock: {
     clock.time = at
     assert.ok(await keys.setState('treasury', version, state))
   }
+
+  test(`${name} T31: who has a public key, and who an address, in whatever state; and whoever adds it is asked about them`, () =>
+    using(async ({ keys }) => {
+      await keys.add(sampleAddition('treasury'))
+      await keys.add(sampleAddition('alias'))
+      await keys.addVersion(sampleVersion(2))
+      await keys.setState('alias', 1, 'revoked')
+      const named = (found: readonly { key: { name: string }; version: { version: number; state: string } }[]) =>
+        found.map(({ key, version }) => `${key.name} ${version.version} ${version.state}`)
+      const { publicKey, address } = sampleAddition('treasury').version
+      assert.deepEqual(named(await keys.holding({ publicKey })), ['alias 1 revoked', 'treasury 1 active'])
+      assert.deepEqual(named(await keys.holding({ address })), ['treasury 1 active'])
+      assert.deepEqual(await keys.holding({ address: 'g-treasury' }), [])
+      assert.deepEqual(await keys.holding({ publicKey: new Uint8Array(32).fill(99) }), [])
+      assert.deepEqual(await keys.holding({ publicKey: publicKey.subarray(1) }), [])
+      const [whole] = await keys.holding({ address })
+      assert.deepEqual(whole, (await keys.versions('treasury'))[0])
+
+      const asked: string[][] = []
+      const alone: Alone = others => {
+        asked.push(named(others))
+        if (others.length > 0) throw new SignerError('key/exists', { key: 'third' })
+      }
+      await assert.rejects(keys.add({ ...sampleAddition('third'), alone }), { code: 'key/exists' })
+      assert.deepEqual(await keys.versions('third'), [], 'nothing is left behind')
+      await keys.addVersion({ ...sampleVersion(3), alone })
+      assert.deepEqual(asked, [['alias 1 revoked', 'treasury 1 active'], []])
+    }))
 
   test(`${name} M-61: a rotation from end to end: each version has its state and the times it came into it`, () =>
     using(async ({ keys }) => {
@@ -59,6 +95,30 @@ export function versionsSuite(name: string, using: With, test: Testing, clock: {
         versions.every(each => Object.isFrozen(each) && Object.isFrozen(each.times) && Object.isFrozen(each.key)),
       )
       assert.equal((await keys.list()).length, 2)
+    }))
+
+  test(`${name} M-61: the account of a version is kept with it, whatever becomes of its state and its places`, () =>
+    using(async ({ keys }) => {
+      await keys.add(sampleAddition('treasury'))
+      const { version, binding } = sampleVersion(2)
+      const next = { version: { ...version, account: KEPT }, binding }
+      await keys.addVersion(next)
+      await assert.rejects(
+        keys.addVersion({ ...sampleVersion(3), version: { ...sampleVersion(3).version, account: 'G-other' } }),
+        { code: 'key/mismatch' },
+      )
+      await keys.setState('treasury', 1, 'overlap')
+      await keys.setState('treasury', 2, 'active')
+      await keys.addBinding({ binding: { ...binding, id: 'b-more', reference: 'arn:more' } })
+      await keys.suspendBinding('b-more', 'gave a wrong answer')
+      const accounts = async () => (await keys.versions('treasury')).map(({ version: { account } }) => account)
+      assert.deepEqual(await accounts(), ['G-treasury', KEPT])
+      assert.deepEqual((await keys.resolve('treasury'))?.version, { ...next.version, state: 'active' })
+      assert.equal((await keys.resolve('treasury', 1))?.version.account, 'G-treasury')
+      assert.deepEqual(
+        (await keys.list()).map(({ version: { account } }) => account),
+        ['G-treasury', KEPT],
+      )
     }))
 
   test(`${name} M-61: of all keys, or of one that nobody knows`, () =>

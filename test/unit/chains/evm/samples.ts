@@ -38,6 +38,7 @@ export const signatory = (chainId: bigint, address: string = alice.address): Sig
   chain: 'evm',
   network: networkOf(chainId),
   address,
+  account: address,
 })
 
 export function ask(payload: Fields & { readonly type: string }, by: Signatory = signatory(1n)): Asked {

@@ -363,3 +363,50 @@ test('T30 one nonce, one authorization: a slot that another call or another expi
   const local = ask({ entry, expirationLedger: 100 }, signatory(alice, 'local')).slot()
   assert.deepEqual(ask({ entry, expirationLedger: 100 }, signatory(alice, 'standalone')).slot(), local)
 })
+
+test('M-61 a key that signs for another account: its signature goes where the account stands, under its own public key', async () => {
+  const who = signatoryOf(bob.publicKey(), 'testnet', alice.publicKey())
+  const mine = (fields: Record<string, unknown>): Asked => ask(fields, who)
+  // authorizeEntry looks for the credentials of this address, and is told under which key the signature is.
+  const theirs = (entry: xdr.SorobanAuthorizationEntry) =>
+    authorizeEntry(
+      entry,
+      async preimage => ({ signature: bob.sign(sha256(preimage.toXdr())), publicKey: bob.publicKey() }),
+      700,
+      Networks.TESTNET,
+      alice.publicKey(),
+    )
+  for (const form of ['sorobanCredentialsAddress', 'sorobanCredentialsAddressV2'] as const) {
+    const entry = entryFor(alice.publicKey(), form)
+    const asked = mine({ entry: entry.toXdr('base64'), expirationLedger: 700 })
+    assert.equal(signedBy(bob, asked), (await theirs(entry)).toXdr('base64'), form)
+    assert.deepEqual([viewOf(asked).address, viewOf(asked).asDelegate], [alice.publicKey(), false])
+    assert.match(asked.sentence, new RegExp(`Authorize for ${alice.publicKey()} as its signer ${bob.publicKey()}`))
+    const other = ask({ entry: entry.toXdr('base64'), expirationLedger: 700 })
+    assert.deepEqual(asked.slot()?.slot, other.slot()?.slot, 'one nonce of one account, whichever of its keys signs')
+  }
+  const chosen = delegated(contractId, [{ address: alice.publicKey() }])
+  const asked = mine({ entry: chosen.toXdr('base64') })
+  assert.equal(signedBy(bob, asked), (await theirs(chosen)).toXdr('base64'), 'as the delegate that the account is')
+  assert.match(asked.sentence, new RegExp(`as its delegate ${alice.publicKey()}`))
+
+  // The bare address is not its account: neither an entry for it nor a place among the delegates is filled.
+  for (const entry of [entryFor(bob.publicKey()), delegated(contractId, [{ address: bob.publicKey() }])]) {
+    refused(
+      { entry: entry.toXdr('base64'), expirationLedger: 700 },
+      'entry',
+      /the account G\w+ of the key G\w+ is/,
+      who,
+    )
+  }
+  // A signature of the account's other key is that of another: its expiration holds.
+  const first = await authorizeEntry(entryFor(alice.publicKey()), alice, 700, Networks.TESTNET)
+  refused({ entry: first.toXdr('base64'), expirationLedger: 5 }, 'expirationLedger', /must stay 700/, who)
+  const again = signedBy(bob, mine({ entry: first.toXdr('base64') }))
+  assert.equal(signedBy(bob, mine({ entry: again })), again, 'its own earlier one gives way')
+
+  // A legacy preimage names nobody, and is one place of the account's nonces for all of its keys.
+  const preimage = base64(legacyHex())
+  assert.equal(mine({ preimage }).slot()?.slot, ask({ preimage }).slot()?.slot)
+  assert.match(mine({ preimage }).sentence, new RegExp(`EVERY ACCOUNT that ${bob.publicKey()} can sign for`))
+})

@@ -132,12 +132,12 @@ test('M-23 SEP-10 vectors: three challenges of others are read, for their client
     const address = new Transaction(transaction, TESTNET).operations[0]?.source ?? ''
     const parse = stellarPayloads['stellar-challenge']
     const payload = { type: 'stellar-challenge', role: 'client', xdr: transaction }
-    const asked = parse?.(payload, { ...signatory(client), address })
+    const asked = parse?.(payload, { ...signatory(client), address, account: address })
     assert.ok(asked?.view.kind === 'challenge', name)
     assert.equal(asked.view.webAuthDomain === null, name === 'specification')
     assert.throws(() => parse?.(payload, signatory(client)), /is for the client/)
     assert.throws(
-      () => parse?.(payload, { ...signatory(client, 'public'), address }),
+      () => parse?.(payload, { ...signatory(client, 'public'), address, account: address }),
       /no good signature of its server/,
     )
   }
@@ -300,4 +300,22 @@ test('M-23 a challenge of the SDK signed by us runs on no network: sequence numb
     networkPassphrase: TESTNET,
   })
   assert.equal(builder.setTimeout(5).build().sequence, '0')
+})
+
+test('M-61 SEP-10: a key logs in for its account with its own signature, and issues under its own address', () => {
+  const account = testKey('bob')
+  const who = signatoryOf(client.publicKey(), 'testnet', account.publicKey())
+  const parse = (fields: Record<string, unknown>) => askPayload('stellar-challenge', fields, who)
+  const xdr = issued(account.publicKey())
+  assert.equal(viewOf(parse({ role: 'client', xdr })).clientAccount, account.publicKey())
+  assertInvalid(
+    () => parse({ role: 'client', xdr: issued() }),
+    'xdr',
+    /is for the client G\w+, and the key signs for G/,
+  )
+  const serving = { role: 'server', xdr }
+  const by = (address: string, of: string) =>
+    askPayload('stellar-challenge', serving, signatoryOf(address, 'testnet', of))
+  assert.equal(viewOf(by(server.publicKey(), account.publicKey())).role, 'server')
+  assertInvalid(() => by(account.publicKey(), server.publicKey()), 'xdr', /has the server account/)
 })

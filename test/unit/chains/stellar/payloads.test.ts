@@ -100,7 +100,8 @@ test('M-23 end to end: a granted message is signed as SEP-53 says; other message
 test('M-20 for people: a sentence for the operation and for every call that it authorizes', () => {
   const auth = [sourceAuthorization(invocationTree(24)), sourceAuthorization(invocationTree(0))]
   const envelope = v1({ operations: [invoke('transfer', auth)], soroban: true }).toXdr('base64')
-  const signatory = { key: 'k', version: 1, chain: 'stellar', network: 'testnet', address: alice.publicKey() } as const
+  const [address, about] = [alice.publicKey(), { key: 'k', version: 1, chain: 'stellar', network: 'testnet' }] as const
+  const signatory = { ...about, address, account: address }
   const asked = stellarPayloads['stellar-transaction']?.({ type: 'stellar-transaction', xdr: envelope }, signatory)
   const { sentences, json } = asked?.describe() ?? { sentences: [], json: undefined }
   assert.equal(sentences.length, 1 + 25 + 1)

@@ -4,12 +4,13 @@ import { stellarPayloads } from '../../../../src/chains/stellar/index.ts'
 import { isSignerError } from '../../../../src/domain/errors.ts'
 import type { Asked, Signatory } from '../../../../src/domain/payload.ts'
 
-export const signatoryOf = (address: string, network = 'testnet'): Signatory => ({
+export const signatoryOf = (address: string, network = 'testnet', account = address): Signatory => ({
   key: 'treasury',
   version: 1,
   chain: 'stellar',
   network,
   address,
+  account,
 })
 
 export function askPayload(type: string, fields: Record<string, unknown>, by: Signatory): Asked {

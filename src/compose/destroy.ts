@@ -1,0 +1,69 @@
+import { randomId } from '../bytes/ids.ts'
+import type { DestroyRoom } from '../cli/context.ts'
+import type { NetworkSettings } from '../config/transactions.ts'
+import type { AuditActor } from '../domain/audit.ts'
+import type { World } from '../domain/ports.ts'
+import type { Call, Destruction, KeyFacts } from '../domain/provider.ts'
+import { type DestroyDeps, destroyVersion, planDestruction } from '../service/destroy.ts'
+import { attemptsOf } from './custody.ts'
+import { LOCAL_OPERATOR } from './places.ts'
+import { openRoom, type Room, type RoomSettings } from './room.ts'
+import { openNetworks } from './stellar-networks.ts'
+
+/** Whoever destroys a key waits for the answer. Repeating a request does no harm. */
+const LIMITS = { deadlineMs: 15_000, tries: 3 }
+const NETWORK_MS = 15_000
+
+export type Networks = Readonly<Record<string, NetworkSettings>>
+/** @param destroyAfterMs  how long a version rests before its end */
+export type DestroySettings = RoomSettings & { readonly networks?: Networks; readonly destroyAfterMs?: number }
+
+/** A week, in which an end that nobody wanted is noticed. */
+const REST_MS = 7 * 86_400_000
+
+/** Destruction against an open room: by a command, or by the control plane. */
+export function destroyDeps(
+  room: Room,
+  world: World,
+  { networks = {}, destroyAfterMs: restMs = REST_MS }: Pick<DestroySettings, 'networks' | 'destroyAfterMs'>,
+  actor: AuditActor,
+): DestroyDeps {
+  const attempts = attemptsOf(world, LIMITS)
+  const nodes = openNetworks(networks, world)
+  return {
+    registry: room.store.keys,
+    clock: world.clock,
+    restMs,
+    audit: room.audit,
+    random: world.random,
+    actor,
+    waitDaysMax: async provider => (await room.admin(provider)).waitDaysMax,
+    publicKeyAt: async ({ provider, reference }) => {
+      const service = await room.provider(provider)
+      const requestId = randomId(world.random, 'r')
+      const run = (call: Call): Promise<KeyFacts> => service.describe(reference, call)
+      return (await attempts({ provider, key: reference, requestId, effect: 'read', run })).publicKey
+    },
+    giveUp: async ({ provider, reference }, days) => {
+      const admin = await room.admin(provider)
+      const requestId = randomId(world.random, 'r')
+      const run = (call: Call): Promise<Destruction> => admin.scheduleDestroy(reference, { days }, call)
+      return attempts({ provider, key: reference, requestId, effect: 'read', run })
+    },
+    accounts: network => {
+      const node = nodes.get(network)
+      return node === undefined ? undefined : address => node.account(address, AbortSignal.timeout(NETWORK_MS))
+    },
+  }
+}
+
+/** The end of keys, for whoever owns the machine. */
+export async function openDestroyRoom(settings: DestroySettings, world: World): Promise<DestroyRoom> {
+  const room = await openRoom(settings, world)
+  const deps = destroyDeps(room, world, settings, LOCAL_OPERATOR)
+  return {
+    plan: (name, wish) => planDestruction(deps, name, wish),
+    destroy: (name, wish) => destroyVersion(deps, name, wish),
+    close: room.close,
+  }
+}

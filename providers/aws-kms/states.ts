@@ -36,7 +36,10 @@ export async function setState(
   )
 }
 
-/** A key that waits already keeps the day that was set first. */
+/**
+ * A key that waits already keeps the day that was set first.
+ * @throws `key/unsupported` for days that are not granted, and for a key of another use: seeds may be wrapped with it
+ */
 export async function scheduleDestroy(
   { client, name }: Parts,
   key: KeyRef,
@@ -45,6 +48,17 @@ export async function scheduleDestroy(
 ): Promise<Destruction> {
   requireArn(name, 'ScheduleKeyDeletion', key)
   requireDays(key, days, WINDOW_DAYS_MAX)
+  const look = async () => {
+    const asked = client.attempt({ name: 'DescribeKey', kind: 'read' }, call, (kms, options) =>
+      kms.send(new DescribeKeyCommand({ KeyId: key }), options),
+    )
+    // What was asked is the destruction: who may not look either hears why that was refused.
+    return (await asked.catch(() => undefined))?.output.KeyMetadata
+  }
+  if (((await look())?.KeyUsage ?? 'SIGN_VERIFY') !== 'SIGN_VERIFY') {
+    const reason = 'the KeyUsage of the key is not SIGN_VERIFY: it is not given up as a signing key'
+    throw new SignerError('key/unsupported', { key, wanted: 'destroy', reason })
+  }
   try {
     const input = { KeyId: key, PendingWindowInDays: Math.max(days, WINDOW_DAYS_MIN) }
     const { output } = await client.attempt({ name: 'ScheduleKeyDeletion', kind: 'read' }, call, (kms, options) =>
@@ -54,13 +68,9 @@ export async function scheduleDestroy(
   } catch (error) {
     if (!isSignerError(error) || error.code !== 'provider/refused') throw error
     if (isUnknown(error)) return { absent: true }
-    const look = client.attempt({ name: 'DescribeKey', kind: 'read' }, call, (kms, options) =>
-      kms.send(new DescribeKeyCommand({ KeyId: key }), options),
-    )
-    // What was asked is the destruction: who may not look either hears why that was refused.
-    const { Arn, KeyState, DeletionDate } = (await look.catch(() => undefined))?.output.KeyMetadata ?? {}
-    if (KeyState !== 'PendingDeletion') throw error
-    return destruction(name, key, Arn, DeletionDate)
+    const found = await look()
+    if (found?.KeyState !== 'PendingDeletion') throw error
+    return destruction(name, key, found.Arn, found.DeletionDate)
   }
 }
 

@@ -3,7 +3,7 @@ import { randomId } from '../bytes/ids.ts'
 import { fraction } from '../custody/jitter.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import { isSignerError } from '../domain/errors.ts'
-import type { Clock, KeyCatalogue, Logger, World } from '../domain/ports.ts'
+import type { Clock, Logger, World } from '../domain/ports.ts'
 import type { KeyProvider } from '../domain/provider.ts'
 import type { Check } from '../http/edge.ts'
 import { pinRound, type PinRoundDeps } from '../service/pin-round.ts'
@@ -22,7 +22,7 @@ const STOP_MS = 1_000
 const SYSTEM: AuditActor = { subject: 'system', peer: 'none' }
 
 interface Around {
-  readonly keys: Pick<KeyCatalogue, 'versions' | 'envelope'>
+  readonly keys: PinDeps['registry']
   readonly provider: (name: string) => Promise<KeyProvider>
   readonly environment: Environment
   readonly world: World
@@ -80,13 +80,18 @@ export function watchPins(everyMs: number, { room, world, logger, environment, s
   }
   const stop = new AbortController()
   let last: PinReport | undefined
+  let failed: string | undefined
   const round = async (): Promise<number> => {
     try {
       const report = await pinRound(deps, { paceMs: PACE_MS, signal: stop.signal })
-      if (!report.stopped) last = report
+      if (!report.stopped) [last, failed] = [report, undefined]
       return everyMs
     } catch (error) {
-      logger.warn('pins-not-checked', { code: isSignerError(error) ? error.code : 'unexpected' })
+      failed = isSignerError(error) ? error.code : 'unexpected'
+      if (isSignerError(error) && error.code === 'key/mismatch') {
+        const { key } = error.detail as { readonly key?: string }
+        logger.error('pins-not-checked', { code: failed, key: key ?? '' })
+      } else logger.warn('pins-not-checked', { code: failed })
       return Math.min(everyMs, HOUR_MS)
     }
   }
@@ -104,6 +109,7 @@ export function watchPins(everyMs: number, { room, world, logger, environment, s
     // Always ready: a wrong key is out by itself, on every replica, and one that does not answer may be one of thousands.
     // Whether a whole service can be reached is what `providers` says.
     check: () => {
+      if (failed !== undefined) return { name: 'pins', ok: true, detail: `the last round ended with ${failed}` }
       const { wrong = 0, unanswered = 0, checked } = last ?? {}
       if (wrong + unanswered === 0) return { name: 'pins', ok: true }
       return {

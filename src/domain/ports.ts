@@ -54,6 +54,8 @@ export interface StateMove {
 
 /** Write side of the registry: CLI and control plane. */
 export interface KeyRegistry extends KeyCatalogue {
+  /** Of every key, in order. Reads no version, so a row that was damaged hides no other. */
+  names(): Promise<readonly string[]>
   /** All or nothing, in one transaction. @throws `key/exists`; what `alone` throws */
   add(entry: { key: Key; version: KeyVersion; binding: Binding; envelope?: EnvelopeRow; alone?: Alone }): Promise<void>
   /**

@@ -201,6 +201,11 @@ async function doom(
   { everything, days }: Pick<Ending, 'everything' | 'days'>,
 ): Promise<DoomedPlace> {
   if (place.custody === 'envelope') return { ...at(place), will: 'remove' }
+  const wrapped = everything.find(each => each.bindings.some(by => by.custody === 'envelope' && isOf(place, by)))
+  if (wrapped !== undefined) {
+    const { key, version } = wrapped.version
+    return { ...at(place), will: 'left', reason: `it wraps version ${version} of ${key}` }
+  }
   const keeping = everything.filter(each => keeps(place, each))
   const other = alsoAt(held, place, keeping)
   if (other !== undefined) return { ...at(place), will: 'left', reason: neededBy(other) }
@@ -215,6 +220,10 @@ async function doom(
     return { ...at(place), will: 'left', reason: reasonOf(error) }
   }
 }
+
+/** The very key, or a version of it as a key service spells it. */
+const isOf = ({ reference }: Binding, { reference: wrapping }: Binding): boolean =>
+  reference === wrapping || reference.startsWith(`${wrapping}/`) || reference.startsWith(`${wrapping}@`)
 
 const neededBy = ({ version: { key, version, state } }: DatedVersion): string =>
   `it is version ${version} of ${key} too, which is ${state}`
@@ -267,14 +276,13 @@ async function end(
 
 /**
  * The seal of a row is no MAC: a reference may have been exchanged, and nothing takes back what is given up in somebody else's
- * place. A key that was stopped or is gone has no public key to give in most services, so silence keeps nobody.
- * @returns false when the service does not say. @throws `key/mismatch` for the key of another
+ * place. A key that was stopped or is gone has no public key to give in most services, so a plain no keeps nobody.
+ * @returns false when the service does not say. @throws `key/mismatch` for the key of another; what else the service says
  */
 async function liesThere(deps: DestroyDeps, { version }: DatedVersion, place: Binding): Promise<boolean> {
   const found = await deps.publicKeyAt(place).catch((error: unknown) => {
-    if (isSignerError(error) && (error.code === 'provider/unavailable' || error.code === 'provider/ambiguous'))
-      throw error
-    return undefined
+    if (isSignerError(error) && error.code === 'provider/refused') return undefined
+    throw error
   })
   if (found === undefined) return false
   if (equalBytes(found, version.publicKey)) return true

@@ -1,6 +1,6 @@
 import { type AnySignerError, type ErrorCode, isSignerError, SignerError, WRONG_ANSWERS } from '../domain/errors.ts'
 import type { Binding, Custody, DatedVersion } from '../domain/key.ts'
-import type { Clock, KeyCatalogue } from '../domain/ports.ts'
+import type { Clock, KeyCatalogue, KeyRegistry } from '../domain/ports.ts'
 import { MAY_BE_QUARANTINED } from './quarantine.ts'
 import { comparePin, type ProofDeps, prove, servingPlaces } from './restore.ts'
 
@@ -15,7 +15,7 @@ import { comparePin, type ProofDeps, prove, servingPlaces } from './restore.ts'
  */
 export interface PinDeps extends ProofDeps {
   readonly clock: Clock
-  readonly registry: Pick<KeyCatalogue, 'versions' | 'envelope'>
+  readonly registry: Pick<KeyRegistry, 'names' | 'versions' | 'envelope'>
 }
 
 /**
@@ -71,13 +71,25 @@ const WORKERS = 2
 const SILENCE: ReadonlySet<ErrorCode> = new Set(['provider/unavailable', 'provider/ambiguous'])
 const SILENT_MAX = 5
 
-/** @throws `key/unknown` for a name that is not there; what the store says when it cannot be read */
+/**
+ * A row that was tampered with hides no other key: all others are looked at first.
+ * @throws `key/unknown` for a name that is not there; `key/mismatch` for a row that cannot be read; what the store says
+ */
 export async function checkPins(deps: PinDeps, options: PinOptions): Promise<PinReport> {
   const { clock, registry } = deps
   const { name, proof, signal } = options
   const started = clock.monotonic()
-  const all = await registry.versions(name)
-  if (name !== undefined && all.length === 0) throw new SignerError('key/unknown', { key: name })
+  const damaged: unknown[] = []
+  const all: DatedVersion[] = []
+  for (const each of name === undefined ? await registry.names() : [name]) {
+    try {
+      all.push(...(await registry.versions(each)))
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      damaged.push(error)
+    }
+  }
+  if (name !== undefined && all.length + damaged.length === 0) throw new SignerError('key/unknown', { key: name })
   const queue = all.filter(isChecked).map(held => ({ name: held.key.name, number: held.version.version, held }))
   const places = queue.reduce((sum, { held }) => sum + placesOf(held, proof).length, 0)
   const skipped = queue.reduce((sum, { held }) => sum + servingPlaces(held).length, 0) - places
@@ -129,6 +141,10 @@ export async function checkPins(deps: PinDeps, options: PinOptions): Promise<Pin
       try {
         await checkVersion(key, number)
       } catch (error) {
+        if (isDamage(error)) {
+          damaged.push(error)
+          continue
+        }
         over = true
         throw error
       }
@@ -136,8 +152,12 @@ export async function checkPins(deps: PinDeps, options: PinOptions): Promise<Pin
   }
   const ended = await Promise.allSettled(Array.from({ length: WORKERS }, work))
   for (const each of ended) if (each.status === 'rejected') throw each.reason
+  for (const error of damaged) throw error
   return { ...counts, skipped, durationMs: Math.round(clock.monotonic() - started), stopped: signal?.aborted === true }
 }
+
+/** Of a row; what a place says so is a finding. */
+const isDamage = (error: unknown): boolean => isSignerError(error) && error.code === 'key/mismatch'
 
 const isChecked = ({ version }: DatedVersion): boolean => MAY_BE_QUARANTINED.includes(version.state)
 

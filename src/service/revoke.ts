@@ -55,28 +55,72 @@ export const REVOCABLE: readonly VersionState[] = VERSION_STATES.filter(state =>
 export async function revokeKey(
   deps: RevokeDeps,
   name: string,
-  { version, reason }: { readonly version?: number | undefined; readonly reason: string },
+  wish: { readonly version?: number | undefined; readonly reason: string },
 ): Promise<Revocation> {
-  const held = await deps.registry.versions(name) // of this key alone: what is wrong with another keeps nobody from revoking
+  const { version, reason } = wish
+  // Of this key alone: what is wrong with another keeps nobody from revoking.
+  const held = await deps.registry.versions(name).catch((error: unknown) => {
+    if (isSignerError(error) && error.code === 'key/mismatch') return { damaged: error }
+    throw error
+  })
+  if ('damaged' in held) return revokeUnread(deps, name, wish, held.damaged)
   const chosen = held.filter(each => version === undefined || each.version.version === version)
   if (chosen.length === 0) throw new SignerError('key/unknown', { key: name })
-  const unrecorded: unknown[] = []
+  const failures: unknown[] = []
+  const fails = (error: unknown): void => void failures.push(error)
   const now: number[] = []
   for (const { version: found } of chosen) {
     if (found.state === 'revoked') continue
     const detail = { key: name, version: found.version, was: found.state, reason }
-    await recordEvent(deps, 'key-revoked', detail).catch(error => {
-      unrecorded.push(error)
-    })
-    if (await deps.registry.setState(name, found.version, 'revoked', REVOCABLE)) now.push(found.version)
+    await recordEvent(deps, 'key-revoked', detail).catch(fails)
+    const changes = deps.registry.setState(name, found.version, 'revoked', REVOCABLE).catch(fails)
+    if ((await changes) === true) now.push(found.version)
   }
   const revoked = chosen.map(({ version: { version: number } }) => number)
   const { disable } = deps
   const settled = deps.clock.sleep(SETTLED_MS)
   const places = disable === undefined ? undefined : await stopAll({ ...deps, disable }, chosen)
   await settled
-  for (const error of unrecorded) throw error
+  for (const error of failures) throw error
   return { revoked, now, ...(places === undefined ? {} : { places }) }
+}
+
+/**
+ * A row of the key was changed outside the program. That version signs nothing, and the others may: they are stopped by number,
+ * without asking anybody for the damaged one, and without a word to the key services, whose places nobody can read.
+ * @throws `key/mismatch` with what was done, unless all that was asked for is done
+ */
+async function revokeUnread(
+  deps: RevokeDeps,
+  name: string,
+  { version, reason }: { readonly version?: number | undefined; readonly reason: string },
+  damaged: SignerError,
+): Promise<Revocation> {
+  const now: number[] = []
+  const revoked: number[] = []
+  const failures: unknown[] = []
+  const fails = (error: unknown): void => void failures.push(error)
+  let isDone = version !== undefined
+  for (let number = version ?? 1; ; number++) {
+    try {
+      if (await deps.registry.setState(name, number, 'revoked', REVOCABLE)) {
+        now.push(number)
+        await recordEvent(deps, 'key-revoked', { key: name, version: number, was: 'not read', reason }).catch(fails)
+      }
+      revoked.push(number)
+    } catch (error) {
+      const code = isSignerError(error) ? error.code : undefined
+      if (code === 'key/unknown' && version === undefined) break // after the last one
+      if (code !== 'key/mismatch') throw error
+      isDone = false
+    }
+    if (version !== undefined) break
+  }
+  await deps.clock.sleep(SETTLED_MS)
+  for (const error of failures) throw error
+  if (isDone) return { revoked, now }
+  const done = revoked.map(number => `version ${number} is revoked`).join(', ')
+  throw new SignerError('key/mismatch', { key: name, reason: `${reasonOf(damaged)}; ${done || 'nothing was revoked'}` })
 }
 
 type StopDeps = RevokeDeps & Required<Pick<RevokeDeps, 'disable'>>

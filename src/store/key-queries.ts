@@ -66,6 +66,7 @@ export const versionRows = query<{ key: string; version: number }>('read a versi
 export const everyRow = query('list the keys', db =>
   wholeVersions(db).orderBy('versions.key').orderBy('versions.version').orderBy('bindings.position'),
 )
+export const everyName = query('list the keys', db => db.selectFrom('keys').select('name').orderBy('name'))
 export const holdingKey = query<{ publicKey: Uint8Array }>('look for a public key', (db, p) =>
   wholeVersions(db)
     .where('versions.public_key', '=', p('publicKey'))

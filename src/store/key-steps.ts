@@ -33,6 +33,7 @@ import {
   bindingOwner,
   dropBinding,
   dropEnvelope,
+  everyName,
   everyRow,
   findEnvelope,
   holdingAddress,
@@ -86,6 +87,10 @@ export function keyRegistry(engine: Engine, clock: Pick<Clock, 'now'>): KeyRegis
     list: () =>
       engine.once(function* () {
         return groupVersions(yield* rows(everyRow, {})).map(readVersion)
+      }),
+    names: () =>
+      engine.once(function* () {
+        return (yield* rows(everyName, {})).map(({ name }) => String(name))
       }),
     versions: name =>
       engine.once(function* () {

@@ -110,6 +110,9 @@ function memoryKeys(clock: Pick<Clock, 'now'>): { readonly keys: KeyRegistry; re
       const names = [...keys.keys()].toSorted()
       return names.flatMap(name => [...(keys.get(name)?.values() ?? [])].map(copyResolved))
     },
+    async names() {
+      return [...keys.keys()].toSorted()
+    },
     async versions(name) {
       const names = name === undefined ? [...keys.keys()].toSorted() : [name]
       return names.flatMap(each => [...(keys.get(each)?.values() ?? [])].map(handedOut))

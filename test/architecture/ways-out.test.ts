@@ -18,6 +18,11 @@ describe('ways out (M-62, I5)', () => {
     expect(takers('insideOf')).toEqual(['src/service/proposals/collect.ts', 'src/service/transactions/signing.ts'])
   })
 
+  test('one module gives what is released another form, and so sees it before it leaves', () => {
+    const forming = all.map(({ file }) => file).filter(file => /\.as\(/.test(readFileSync(join(ROOT, file), 'utf8')))
+    expect(forming).toEqual(['src/service/rpc.ts'])
+  })
+
   test('only the path of a signature releases', () => {
     expect(takers('release')).toEqual(['src/service/sign.ts'])
     expect(takers('releaseAgain')).toEqual(['src/service/sign.ts'])

@@ -4,6 +4,7 @@ import type { Proposal } from '../../domain/proposals.ts'
 import type { Answered } from '../door.ts'
 import { resolveKey } from '../keys.ts'
 import { insideOf, leaveTogether, type Pending } from '../release.ts'
+import { signersAmong } from '../standing.ts'
 import { judgeTogether, type Signature, signTogether, type Wanted } from '../together.ts'
 import type { CallerLike, SignAnswer } from '../types.ts'
 import { attendTo, type ProposalDeps, type ProposalRequest } from './deps.ts'
@@ -53,7 +54,7 @@ export async function collectFromKeys<C extends CallerLike>(
         const reason = `has the address ${address} now, which may sign for no account of it`
         throw malformed(`keys[${at}]`, reason, 'open a proposal for the accounts as they are')
       }
-      if (proposal.signatures.some(({ signer }) => signer === version.address)) continue
+      if (await hasSigned(deps, proposal, key)) continue
       const payload = { type: 'stellar-transaction', xdr: proposal.envelope }
       const { version: number, active } = version
       // By number it is another request than the one that this version may have answered while it was the one that signs.
@@ -91,6 +92,19 @@ async function versionAmong<C extends CallerLike>(
   if (candidates.includes(version.address)) return { ...version, active: true }
   const before = (await catalogue.versions(key)).find(each => each.version.state === 'overlap')?.version
   return before !== undefined && candidates.includes(before.address) ? { ...before, active: false } : undefined
+}
+
+/**
+ * One key is one signer, whichever of its versions has signed: asked again after a rotation it does not make two of one. Where
+ * a signature does not stand any more, the next version takes its place.
+ */
+async function hasSigned<C extends CallerLike>(
+  { signing }: ProposalDeps<C>,
+  { signatures }: Proposal,
+  key: string,
+): Promise<boolean> {
+  const signers = signatures.map(({ signer }) => signer)
+  return (await signersAmong(signing, [key], signers)).some(({ stands }) => stands)
 }
 
 /** Before any key is touched; the store asks once more. */

@@ -5,12 +5,13 @@ import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import type { Binding, Custody, DatedVersion, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../../domain/key.ts'
 import type { KeyProvider, KeyRef, Scheme } from '../../domain/provider.ts'
 import { SecretBytes } from '../../domain/secret.ts'
-import { mayBegin } from '../../keys/lifecycle.ts'
+import { brokenInvariant, mayBegin } from '../../keys/lifecycle.ts'
 import { accountDetail, checkAccount } from '../accounts.ts'
 import { recordEvent } from '../events.ts'
 import { addressOf } from '../payloads.ts'
 import { aloneUnder, provePossession, refuseShared, type RegisterDeps } from '../register.ts'
 import { envelopeOf, wrapAt } from '../wrap.ts'
+import { lastToSign } from './signers.ts'
 
 export interface NextVersion {
   /** Absent: where the newest version is, in the same custody. */
@@ -94,17 +95,19 @@ async function add(deps: RegisterDeps, entry: Parameters<RegisterDeps['registry'
     const reason = `somebody else made version ${number} meanwhile; the key ${entry.binding.reference} is left over at ${entry.binding.provider}`
     throw new SignerError('key/rotation', { key, reason }, { cause: error })
   }
+  // Another may have been restored while this one was made: whoever comes second goes, as there.
+  const broken = brokenInvariant((await deps.registry.versions(key)).map(({ version }) => version))
+  if (broken === undefined) return
+  await deps.registry.setState(key, number, 'retired', ['pending'])
+  throw new SignerError('key/rotation', { key, reason: `its siblings were changed meanwhile: ${broken}` })
 }
 
 /**
- * The account of the version that signs; where none does, of the newest that ever might.
+ * The account of the version that signs; where none does, of the last that did.
  * @throws `request/malformed` for an account that it cannot be
  */
 function accountFor(versions: readonly DatedVersion[], { account, newAccount }: NextVersion): string | undefined {
-  const before =
-    versions.find(({ version }) => version.state === 'active') ??
-    versions.findLast(({ times }) => times.activeFrom !== undefined) ??
-    versions.at(-1)
+  const before = lastToSign(versions) ?? versions.at(-1)
   const chain = before?.key.chain ?? 'stellar'
   if (newAccount === true && chain !== 'stellar') {
     throw malformed('newAccount', 'is of Stellar: an EVM key is its account, which always changes', 'leave it out')

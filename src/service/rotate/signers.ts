@@ -1,6 +1,6 @@
 import { addSigner, dropSigner, type SignerPlan } from '../../chains/stellar/index.ts'
 import { SignerError } from '../../domain/errors.ts'
-import type { DatedVersion } from '../../domain/key.ts'
+import type { DatedVersion, VersionState } from '../../domain/key.ts'
 import type { Clock, KeyCatalogue } from '../../domain/ports.ts'
 import type { AccountState } from '../../domain/stellar-network.ts'
 
@@ -40,19 +40,38 @@ export async function signerPair(
 
 export type Succession = Pick<SignerPair, 'from' | 'to'>
 
-/** Which version takes the place of which: the one that waits or signs, and the last before it that might sign. @throws `key/rotation` */
+/**
+ * Which version takes the place of which: the one that waits or signs, and of those before it the one that signs, or did last.
+ * @throws `key/rotation`
+ */
 export function successionOf(name: string, held: readonly DatedVersion[]): Succession {
   const versions = held.map(({ version }) => version)
   const to = versions.find(({ state }) => state === 'pending') ?? versions.find(({ state }) => state === 'active')
-  const signed = new Set(
-    held.flatMap(({ version, times }) => (times.activeFrom === undefined ? [] : [version.version])),
-  )
-  const from = versions.findLast(({ version }) => to !== undefined && version < to.version && signed.has(version))
+  const from = lastToSign(held.filter(({ version }) => to !== undefined && version.version < to.version))?.version
   if (to === undefined || from === undefined) {
     throw new SignerError('key/rotation', { key: name, reason: 'no version takes the place of another: begin' })
   }
   return { from, to }
 }
+
+/** Not the newest, which may have been tried and taken back. Undefined: none of them ever might sign. */
+export const lastToSign = (held: readonly DatedVersion[]): DatedVersion | undefined =>
+  held
+    .filter(({ times }) => times.activeFrom !== undefined)
+    .toSorted(
+      (a, b) =>
+        endOf(a) - endOf(b) || place(a) - place(b) || wentOut(a) - wentOut(b) || a.version.version - b.version.version,
+    )
+    .at(-1)
+
+const endOf = ({ version: { state }, times }: DatedVersion): number =>
+  UNENDED.includes(state) ? Number.MAX_SAFE_INTEGER : (times.retiredAt ?? times.revokedAt ?? times.destroyedAt ?? 0)
+
+/** The one that signs last of all. */
+const UNENDED: readonly VersionState[] = ['pending', 'quarantined', 'overlap', 'active']
+const place = ({ version: { state } }: DatedVersion): number => UNENDED.indexOf(state)
+/** In the same millisecond: one that had a successor, before one that was only tried. */
+const wentOut = ({ times }: DatedVersion): number => (times.overlapFrom === undefined ? 0 : 1)
 
 export interface SignerWish {
   readonly step: 'add' | 'drop'

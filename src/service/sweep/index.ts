@@ -27,6 +27,8 @@ export interface SweepPair {
   readonly to: KeyVersion
   /** Whether the new version ever was in a state in which it signs. */
   readonly mayHaveSigned: boolean
+  /** Made after the old version and before the new one, and given up: their addresses were told to others all the same. */
+  readonly between?: readonly KeyVersion[]
 }
 
 /** @throws `key/unknown`; `key/unsupported` for a key of another chain; `key/rotation` where nothing is being replaced */
@@ -65,7 +67,10 @@ function pairIn(name: string, held: readonly DatedVersion[]): SweepPair {
   const { network, policy } = first.key
   const isNew = ({ version }: DatedVersion): boolean => version.version === to.version
   const mayHaveSigned = held.find(isNew)?.times.activeFrom !== undefined
-  return { key: name, network, policy: readPolicy(policy), from, to, mayHaveSigned }
+  const between = held.flatMap(({ version }) =>
+    version.version > from.version && version.version < to.version ? [version] : [],
+  )
+  return { key: name, network, policy: readPolicy(policy), from, to, mayHaveSigned, between }
 }
 
 /**
@@ -156,7 +161,7 @@ function sweepsTo({ rules: { evm } }: Policy, address: string): boolean {
 }
 
 function notesOf(
-  { key, from, to, policy }: SweepPair,
+  { key, from, to, policy, between = [] }: SweepPair,
   { open }: Subject,
   items: readonly SweepItem[],
   { granted, fee }: { readonly granted: boolean; readonly fee: boolean },
@@ -172,6 +177,9 @@ function notesOf(
     ...(open.length === 0
       ? []
       : [`The policy lists no spenders for ${open.join(', ')}: name those there may be with --spender.`]),
+    ...between.map(
+      ({ version, address }) => `Version ${version} was given up: what its address ${address} got is not on this list.`,
+    ),
     ...(sweepsTo(policy, to.address)
       ? ['The policy of the key looks like the policy of a sweep: this list asks for what that names, and no more.']
       : []),

@@ -78,12 +78,14 @@ async function submit<C extends CallerLike>(
     const held = await stellarKey(parts, key)
     const { asked, prepared } = readEnvelope(xdr, [held])
     const { network: name } = prepared
-    const { found } = await signaturesOf(xdr, name, await signersOf(parts, key))
+    const signers = await signersOf(parts, key)
+    const { found } = await signaturesOf(xdr, name, [...signers.keys()])
     if (found.length === 0)
       throw new SignerError('payload/invalid', { field: 'xdr', reason: `is not signed by ${key}` })
     deps.gateway.constrain(visitor.caller, () => deps.factsOf(held, asked, visitor.peer), 'submit')
     const network = networkNamed(parts, name)
-    const signed = { hash: asked.hash, envelope: xdr, by: [{ key, version: held.version.version }] }
+    const by = found.map(({ signer }) => ({ key, version: signers.get(signer) ?? held.version.version }))
+    const signed = { hash: asked.hash, envelope: xdr, by }
     const entry = { scope: SUBMITTED, key: asked.hash, fingerprint: asked.hash, at: deps.clock.now() }
     const answer = await leased(parts, entry, (kept, leaseUntil) =>
       withDeadline(parts, async signal => {
@@ -103,13 +105,15 @@ async function submit<C extends CallerLike>(
   })
 }
 
-/** Every version that may sign: in the overlap of a rotation the one before it has signed what is sent now. */
+/** Every version that may sign, by its address: in the overlap of a rotation the one before it has signed what is sent now. */
 async function signersOf<C extends CallerLike>(
   { room: { deps } }: TransactionParts<C>,
   key: string,
-): Promise<readonly string[]> {
+): Promise<ReadonlyMap<string, number>> {
   const versions = await deps.catalogue.versions(key)
-  return versions.flatMap(({ version }) => (maySign(version.state) ? [version.address] : []))
+  return new Map(
+    versions.flatMap(({ version }) => (maySign(version.state) ? [[version.address, version.version] as const] : [])),
+  )
 }
 
 /** What became of a transaction that was sent from here, for those who may read its source key. */

@@ -1,7 +1,10 @@
 /** Issue 7 part 1: `countersign keys destroy`, and the account that it asks first. */
 import { afterAll, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { world } from '../../../src/runtime/bun.ts'
+import { sealOf } from '../../../src/store/seal.ts'
+import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import { run, scratch } from '../../support/cli.ts'
 import { openStubNetwork, STUB_RPC } from '../../support/stub-network.ts'
 
@@ -102,4 +105,28 @@ test('M-61 an EVM key and a wrapped one: what nobody looked at is said, and what
   expect(rewrap.json['error']).toMatchObject({ code: 'key/unknown' })
   const inventory = (await run(['keys', 'inventory', '--json', ...config])).json
   expect(inventory['keys']).toMatchObject([{ name: 'deployer', state: 'destroyed', overdue: false }])
+})
+
+test('M-61 T43 somebody writes the reference of a live key, and a fitting seal, into the row of one that is to be destroyed: the live key stays', async () => {
+  const config = place('exchanged')
+  const json = async (...argv: readonly string[]) => run([...argv, '--json', ...config])
+  const { address } = (await json('keys', 'create', 'old', '--provider', 'mock')).json
+  await json('keys', 'create', 'live', '--provider', 'mock')
+  await json('revoke', 'old', '--local', '--reason', 'r')
+  const path = files.path('exchanged', 'data', 'countersign.db')
+  const store = await openSqliteStore({ path, clock: { now: () => 0 }, role: 'guest' })
+  const [[live], [old]] = await Promise.all([store.keys.versions('live'), store.keys.versions('old')])
+  store.close()
+  const [binding] = old?.bindings ?? []
+  const reference = live?.bindings[0]?.reference ?? ''
+  if (old === undefined || binding === undefined) throw new Error('no such version')
+  const raw = new DatabaseSync(path)
+  raw.prepare("UPDATE bindings SET reference = ? WHERE key = 'old'").run(reference)
+  raw
+    .prepare("UPDATE versions SET seal = ? WHERE key = 'old'")
+    .run(sealOf({ ...old, bindings: [{ ...binding, reference }] }))
+  raw.close()
+  const ended = await json('keys', 'destroy', 'old', '--at-once', '--key-version', '1', '--confirm', address)
+  expect([ended.exitCode, ended.json]).toMatchObject([1, { done: false, places: [{ reference, outcome: 'failed' }] }])
+  expect(ended.json['places'][0].reason).toContain('key/mismatch')
 })

@@ -95,7 +95,7 @@ test('M-64 the commands of docs/operations.md for an EVM key do what the page sa
 })
 
 test('M-64 --print sweep: text, JSON, a second run, and 1 where something could not be read', async () => {
-  const { stub, rotate, create, file } = place('list')
+  const { config, stub, rotate, create, file } = place('list')
   const { json: key } = await create(...EVM, '--policy', file('policy.json', FEE))
   const old = key['address'] as string
   expect((await rotate('--print', 'sweep', '--json')).json['error'].code).toBe('key/rotation')
@@ -212,6 +212,16 @@ From \`${old}\` (v1, active) to \`${next}\` (v2, pending).
   expect([lying.exitCode, lying.json['error'].code, lying.out.includes(EVM_RPC)]).toEqual([
     1,
     'network/malformed',
+    false,
+  ])
+  // The new address has to be proven by its key service; who cannot ask it prints no address.
+  stub.chainId = 11155111n
+  expect((await rotate('--print', 'sweep', '--only-named')).exitCode).toBe(0)
+  writeFileSync(config, readFileSync(config, 'utf8').replace('[providers.mock]\nkind = "mock"\n', ''))
+  const unproven = await rotate('--print', 'sweep', '--only-named', '--json')
+  expect([unproven.exitCode, unproven.json['error'].code, unproven.out.includes(next)]).toEqual([
+    1,
+    'config/invalid',
     false,
   ])
 })

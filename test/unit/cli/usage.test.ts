@@ -89,6 +89,7 @@ const PAGES: Readonly<Record<string, readonly string[]>> = {
     '--days',
     '--reason',
     '--signer-remains',
+    '--at-once',
     '--dry-run',
     '--config',
     '--data',

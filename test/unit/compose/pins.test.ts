@@ -16,10 +16,11 @@ const DAY = 24 * HOUR
 async function watched(everyMs: number, change: (real: EnvelopeProvider) => Partial<EnvelopeProvider> = () => ({})) {
   const rig = await openRig({ provider: real => ({ ...real, ...change(real) }) })
   const logs: Record<string, unknown>[] = []
-  let failing = false
+  let failing: boolean | 'damaged' = false
   const keys: Room['store']['keys'] = {
     ...rig.store.keys,
     versions: async (...given) => {
+      if (failing === 'damaged') throw new SignerError('key/mismatch', { key: 'treasury', reason: 'of this test' })
       if (failing) throw new SignerError('store/unavailable', { reason: 'of this test' })
       return rig.store.keys.versions(...given)
     },
@@ -45,7 +46,7 @@ async function watched(everyMs: number, change: (real: EnvelopeProvider) => Part
     }
     return rounds(wanted)
   }
-  return { rig, watch, logs, rounds, pass, fail: (now: boolean) => (failing = now) }
+  return { rig, watch, logs, rounds, pass, fail: (now: typeof failing) => (failing = now) }
 }
 
 test('M-60 a round at the start, one every so often after it, none after the stop; starting twice is starting once', async () => {
@@ -112,6 +113,19 @@ test('M-60 a round that the store made impossible is said, leaves no record, and
   assert.deepEqual(logs, [{ level: 'warn', event: 'pins-not-checked', code: 'store/unavailable' }])
   fail(false)
   assert.equal(await pass(HOUR, 1), 1)
+  await watch.stop()
+})
+
+test('M-60 T43 a round that a damaged row ended is an error that names the key, and shows until there was a whole one', async () => {
+  const { watch, rounds, pass, logs, fail } = await watched(DAY)
+  fail('damaged')
+  watch.start()
+  assert.equal(await rounds(), 0)
+  assert.deepEqual(logs, [{ level: 'error', event: 'pins-not-checked', code: 'key/mismatch', key: 'treasury' }])
+  assert.deepEqual(watch.check(), { name: 'pins', ok: true, detail: 'the last round ended with key/mismatch' })
+  fail(false)
+  assert.equal(await pass(HOUR, 1), 1)
+  assert.deepEqual(watch.check(), { name: 'pins', ok: true })
   await watch.stop()
 })
 

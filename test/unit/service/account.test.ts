@@ -159,6 +159,21 @@ test('M-61 M-25 an envelope that the old version has signed is sent in the overl
   assert.deepEqual([late.code, late['field'], world.stub.accepted.length], ['payload/invalid', 'xdr', 1])
 })
 
+test('M-61 M-62 I5 a network is busy, and the version that signed the envelope is revoked meanwhile: it is not sent', async () => {
+  const world = await openRevocations()
+  const deps = rotationDeps(world.rig)
+  await beginRotation(deps, 'operator')
+  await rotationStep(deps, 'operator', 'open')
+  world.stub.lies('submit', 'try-again', 'try-again', 'try-again')
+  const tx = paid(addressOf('operator'), '41')
+  tx.sign(Keypair.fromRawEd25519Seed(seedOf('operator')))
+  const running = world.pass(world.post('/v1/transactions/submit', { key: 'operator', xdr: tx.toXDR() }))
+  while ((world.stub.asked.get('submit') ?? 0) === 0) await new Promise(resolve => setTimeout(resolve, 1))
+  await world.rig.store.keys.setState('operator', 1, 'revoked')
+  assert.equal((await problemOf(await running)).code, 'key/not-active')
+  assert.deepEqual(world.stub.accepted, [])
+})
+
 test('M-61 M-26 a proposal of before the overlap gets the signature of the old version in it; one of after, that of the new', async () => {
   const house = await openHouse({ policy: OWN })
   const { rig, ledger, ask, addressOf: at } = house
@@ -191,6 +206,36 @@ test('M-61 M-26 a proposal of before the overlap gets the signature of the old v
   assert.deepEqual(
     [gone.code, /may sign for no account of it/.test(String(gone['reason']))],
     ['request/malformed', true],
+  )
+})
+
+test('M-61 M-26 a key that is asked again after its rotation is still one signer: where two are needed it does not make them alone', async () => {
+  const house = await openHouse({ policy: OWN })
+  const { rig, ledger, ask, addressOf: at } = house
+  const [treasury, ops] = [at('treasury'), at('ops')]
+  const deps = rotationDeps(rig)
+  const next = await beginRotation(deps, 'treasury')
+  ledger.accounts.set(
+    treasury,
+    stateOf(treasury, { [treasury]: 1, [ops]: 1, [next.address]: 1 }, { low: 1, medium: 2, high: 3 }),
+  )
+  const proposal = await house.open(payment(house))
+  const collect = () => json(ask(`/v1/proposals/${proposal.id}/collect`, { keys: ['treasury'] }))
+  await collect()
+  await rotationStep(deps, 'treasury', 'open')
+  const again = await collect()
+  assert.deepEqual([again.signatures.map(({ signer }) => signer), again.ready], [[treasury], false])
+  await rotationStep(deps, 'treasury', 'revert')
+  assert.equal((await collect()).ready, false)
+  await rotationStep(deps, 'treasury', 'open')
+  await rotationStep(deps, 'treasury', 'cutover')
+  assert.equal((await collect()).ready, false)
+  await rig.store.keys.setState('treasury', 1, 'revoked')
+  const after = await collect()
+  assert.deepEqual(
+    after.signatures.map(({ signer }) => signer),
+    [next.address],
+    'of one that fell the next one takes the place',
   )
 })
 

@@ -228,6 +228,8 @@ test('M-61 T43 a reference that was exchanged for that of another key: that key 
   for (const [publicKeyAt, code] of [
     [async () => new Uint8Array(32).fill(9), /^key\/mismatch: .*nothing was given up there/],
     [() => Promise.reject(unavailable), /^provider\/unavailable/],
+    // One that signs nothing: it may wrap what others need.
+    [() => Promise.reject(new SignerError('key/unsupported', { key: 'k', wanted: 'sign', reason: 'AES' })), /AES/],
   ] as const) {
     const { store, deps, asked } = await house({ publicKeyAt })
     const { places, done } = await destroyVersion(deps, 'treasury', WISH)
@@ -296,6 +298,34 @@ test('M-61 its private key under another name, at another place or wrapped: not 
   assert.ok((await store.keys.envelope('b-twin')) !== undefined)
   await store.keys.setState('twin', 1, 'destroyed')
   assert.deepEqual((await destroyVersion(deps, 'treasury', WISH)).notes, [])
+})
+
+test('M-61 T43 what wraps seeds is never given up as a key, though a row says that it is one and the service says nothing', async () => {
+  for (const [wrapping, named] of [
+    ['arn:wrapping', 'arn:wrapping'],
+    ['keyRings/r/cryptoKeys/w', 'keyRings/r/cryptoKeys/w/cryptoKeyVersions/1'],
+    ['transit/seeds', 'transit/seeds@1'],
+  ] as const) {
+    const { store, deps, asked } = await house({ publicKeyAt: silent })
+    const other = sampleAddition('other', 'envelope')
+    await store.keys.add({ ...other, binding: { ...other.binding, reference: wrapping } })
+    const exchanged = (await store.keys.versions()).map(each => ({
+      ...each,
+      bindings: each.bindings.map(place => (place.custody === 'native' ? { ...place, reference: named } : place)),
+    }))
+    const registry: DestroyDeps['registry'] = {
+      ...deps.registry,
+      versions: async () => {
+        const [state] = [await store.keys.stateOf('treasury', 1)]
+        return exchanged.map(each =>
+          each.key.name === 'treasury' && state !== undefined ? { ...each, version: { ...each.version, state } } : each,
+        )
+      },
+    }
+    const { places } = await destroyVersion({ ...deps, registry }, 'treasury', WISH)
+    assert.deepEqual([places[0]?.outcome, asked], ['left', []], named)
+    assert.equal(places[0]?.reason, 'it wraps version 1 of other')
+  }
 })
 
 test('M-61 two operators at once come to the same end; one who un-revokes meanwhile wins, and nothing is given up', async () => {

@@ -239,6 +239,28 @@ for (const wrongAt of [0, 1]) {
   })
 }
 
+test('M-60 restore: every place that may serve proves itself; a suspended one need not, unless it is the first', async () => {
+  for (const [wrongAt, isSuspended, restored] of [
+    [0, false, false],
+    [0, true, false],
+    [1, false, false],
+    [1, true, true],
+  ] as const) {
+    const { one } = await twoPlaces()
+    const { keys } = one.rig.store
+    const place = (await keys.versions('treasury'))[0]?.bindings[wrongAt] ?? assert.fail()
+    if (isSuspended) await keys.suspendBinding(place.id, 'shadow')
+    await keys.setState('treasury', 1, 'quarantined')
+    one.lie = real => ({
+      unwrap: (key, ...rest) => (key === place.reference ? throws('envelope/unreadable')() : real.unwrap(key, ...rest)),
+    })
+    const done = restoreKey(one.deps, 'treasury')
+    if (restored) await done
+    else await assert.rejects(done, { code: 'envelope/unreadable' })
+    assert.equal(await stateOf(one), restored ? 'active' : 'quarantined', `${wrongAt} ${isSuspended}`)
+  }
+})
+
 test('M-60 an honest no, or none at all, changes nothing and is told with its code', async () => {
   for (const code of [
     'provider/refused',
@@ -376,6 +398,11 @@ test('M-60 a service that goes down half-way: five in a row without an answer, a
   assert.deepEqual([counts.checked, counts.ok, counts.wrong, counts.unanswered], [40, 9, 0, 31])
   assert.ok(deps.asked() <= 16, `${deps.asked()} calls`)
   assert.match(JSON.stringify(found.at(-1)?.error?.detail), /not asked: 5 places in a row/)
+  const flapping = await many(20, async at => {
+    if (at % 2 === 0) await throws('provider/unavailable')()
+  })
+  await checkPins(flapping, { proof: false, paceMs: 0 })
+  assert.equal(flapping.asked(), 20, 'never five in a row')
   const refused = await many(20, throws('provider/refused'))
   await checkPins(refused, { proof: false, paceMs: 0 })
   assert.equal(refused.asked(), 20, 'who says no has answered')
@@ -406,6 +433,33 @@ test('M-60 a store that cannot be read ends the round; a log that cannot be writ
   await assert.rejects(pinRound({ ...one.deps, audit }, { paceMs: 0 }), { code: 'audit/sealed' })
   assert.equal(await stateOf(one), 'quarantined')
   assert.ok(one.logs.some(({ event, code }) => event === 'pin-not-enforced' && code === 'audit/sealed'))
+})
+
+test('M-60 T43 a row that was tampered with hides no other key: they are looked at and acted upon, then it is told', async () => {
+  const one = await bench({ keys: [{ name: 'aaa', custody: 'envelope' }] })
+  const { registry } = one.deps
+  const damage = () => Promise.reject(new SignerError('key/mismatch', { key: 'aaa', reason: 'the seal does not fit' }))
+  for (const laterOn of [false, true]) {
+    const one = await bench({ keys: [{ name: 'aaa', custody: 'envelope' }] })
+    const { registry } = one.deps
+    let reads = 0
+    const versions = async (name?: string) =>
+      name === undefined || (name === 'aaa' && (!laterOn || reads++ > 0)) ? damage() : registry.versions(name)
+    one.lie = FORGED
+    const round = pinRound({ ...one.deps, registry: { ...registry, versions } }, { paceMs: 0 })
+    await assert.rejects(round, { code: 'key/mismatch' })
+    assert.equal(await stateOf(one), 'quarantined')
+    assert.deepEqual(
+      (await eventsOf(one)).map(({ event }) => event),
+      ['key-quarantined'],
+      'no round on record',
+    )
+  }
+  const named = checkPins(
+    { ...one.deps, registry: { ...registry, versions: damage } },
+    { name: 'aaa', proof: true, paceMs: 0 },
+  )
+  await assert.rejects(named, { code: 'key/mismatch' })
 })
 
 test('M-60 pace: the second place waits for its turn, by the monotonic clock', async () => {

@@ -257,3 +257,18 @@ test('M-61 a rotation that is begun while a version is restored beside it: the l
   )
   assert.deepEqual([first?.event, second?.event, second?.detail['was']], ['key-restored', 'key-quarantined', 'overlap'])
 })
+
+test('M-61 L2 L3 a version is restored while a rotation is begun beside it: the new version does not wait, and the law holds', async () => {
+  const { rig, deps } = await house('quarantined active')
+  const registry: RegisterDeps['registry'] = {
+    ...deps.registry,
+    addVersion: async entry => {
+      await restoreKey(deps, 'treasury') // it took a while to make the key
+      return deps.registry.addVersion(entry)
+    },
+  }
+  await assert.rejects(beginRotation({ ...deps, registry }, 'treasury'), { code: 'key/rotation' })
+  assert.equal(await statesOf(rig), 'overlap active retired')
+  const events = (await rig.records()).flatMap(each => (each.kind === 'event' ? [each.event] : []))
+  assert.deepEqual(events.slice(-2), ['key-restored', 'rotation-not-begun'])
+})

@@ -5,9 +5,11 @@ import { SignerError } from '../../../src/domain/errors.ts'
 import { VERSION_STATES } from '../../../src/domain/key.ts'
 import { replayInto } from '../../../src/compose/restore.ts'
 import { type RevokeDeps, revokeKey } from '../../../src/service/revoke.ts'
+import { beginRotation, rotationStep } from '../../../src/service/rotate/index.ts'
 import { openMemoryStore } from '../../../src/store/memory.ts'
 import { openControlRig } from '../../support/control-rig.ts'
 import { openRig, problemOf, type Rig } from '../../support/rig.ts'
+import { rotationDeps } from '../../support/rotations.ts'
 
 const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) }
 const depsOf = (rig: Rig, over: Partial<RevokeDeps> = {}): RevokeDeps => ({
@@ -169,4 +171,50 @@ test('M-62 a row of another key that was tampered with keeps nobody from revokin
     ['left'],
   )
   assert.match(places?.[0]?.reason ?? '', /cannot be read \(key\/mismatch/)
+})
+
+test('M-62 a row of one version that was tampered with keeps nobody from revoking the others, and whoever revokes hears of it', async () => {
+  const damaged = new SignerError('key/mismatch', { key: 'treasury', reason: 'was changed outside the program' })
+  const open = async () => {
+    const rig = await openRig()
+    await beginRotation(rotationDeps(rig), 'treasury')
+    await rotationStep(rotationDeps(rig), 'treasury', 'open')
+    await rotationStep(rotationDeps(rig), 'treasury', 'cutover')
+    const { keys } = rig.store
+    const registry: RevokeDeps['registry'] = {
+      ...keys,
+      versions: () => Promise.reject(damaged),
+      setState: (...given) => (given[1] === 1 ? Promise.reject(damaged) : keys.setState(...given)),
+    }
+    let waited = 0
+    const clock = { sleep: async (ms: number) => void (waited += ms) }
+    return { rig, deps: depsOf(rig, { registry, clock }), waited: () => waited }
+  }
+  const all = await open()
+  await assert.rejects(revokeKey(all.deps, 'treasury', { reason: 'r' }), (error: unknown) => {
+    assert.match(JSON.stringify((error as SignerError).detail), /was changed outside.*version 2 is revoked/)
+    return (error as SignerError).code === 'key/mismatch'
+  })
+  assert.deepEqual([await all.rig.store.keys.stateOf('treasury', 2), all.waited() > 500], ['revoked', true])
+  const versions = (await revocations(all.rig)).map(record => record.kind === 'event' && record.detail['version'])
+  assert.deepEqual(versions, [2])
+  const one = await open()
+  assert.deepEqual(await revokeKey(one.deps, 'treasury', { version: 2, reason: 'r' }), { revoked: [2], now: [2] })
+  assert.ok(one.waited() > 500)
+  await assert.rejects(revokeKey(one.deps, 'treasury', { version: 1, reason: 'r' }), { code: 'key/mismatch' })
+  await assert.rejects(revokeKey(one.deps, 'treasury', { version: 3, reason: 'r' }), { code: 'key/unknown' })
+})
+
+test('M-62 a store that fails at one version keeps nobody from revoking the next', async () => {
+  const rig = await openRig()
+  await beginRotation(rotationDeps(rig), 'treasury')
+  await rotationStep(rotationDeps(rig), 'treasury', 'open')
+  const gone = new SignerError('store/unavailable', { reason: 'could not change the state of a version' })
+  const { keys } = rig.store
+  const registry: RevokeDeps['registry'] = {
+    ...keys,
+    setState: (...given) => (given[1] === 1 ? Promise.reject(gone) : keys.setState(...given)),
+  }
+  await assert.rejects(revokeKey(depsOf(rig, { registry }), 'treasury', { reason: 'r' }), { code: 'store/unavailable' })
+  assert.equal(await keys.stateOf('treasury', 2), 'revoked')
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { concat, encodeFunctionData, getAddress, type Hex, parseAbi, toHex as quantity } from 'viem'
+import { type Abi, concat, encodeFunctionData, getAddress, type Hex, parseAbi, toHex as quantity } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { fromHex } from '../../../src/bytes/hex.ts'
 import { isSignerError } from '../../../src/domain/errors.ts'
@@ -569,7 +569,10 @@ test('M-64 sweep: a node that tells dear prices spends no more than the policy o
   assert.deepEqual([calm.sent, calm.fee], [[0n, 1n], `${57_500n * price}`])
   const tight = await made(granting(57_500n * price - 1n))
   assert.deepEqual([tight.sent, tight.fee], [[], `${57_500n * price - 1n}`])
-  assert.match(tight.said, /may cost 143750000000000 wei.*grants 143749999999999.*left out: move.*The native coin is left/)
+  assert.match(
+    tight.said,
+    /may cost 143750000000000 wei.*grants 143749999999999.*left out: move.*The native coin is left/,
+  )
 
   addToken(stub, USDC)
   const heavy: Lie = async honest => Response.json({ ...((await honest.json()) as object), result: '0x186a0' })
@@ -618,6 +621,26 @@ test('M-64 sweep: nothing is moved to an address of the registry that the key se
   await assert.rejects(provenPair(deps, 'payouts'), refusal('key/mismatch', /another public key/))
 })
 
+test('M-64 sweep: one that signed and was given up takes no place from the one that has everything', async () => {
+  const rig = await openRig({ keys: [{ name: 'payouts', chain: 'evm', policy: TOKENS }] })
+  const deps = rotationDeps(rig)
+  await beginRotation(deps, 'payouts')
+  for (const step of ['open', 'revert', 'abandon'] as const) await rotationStep(deps, 'payouts', step)
+  await beginRotation(deps, 'payouts')
+  const ends = async () => {
+    const { from, to, between } = await sweepPair(deps.registry, 'payouts')
+    return [from.version, from.state, to.version, between?.map(({ version }) => version)]
+  }
+  assert.deepEqual(await ends(), [1, 'active', 3, [2]])
+  await rotationStep(deps, 'payouts', 'open')
+  assert.deepEqual(await ends(), [1, 'overlap', 3, [2]])
+  await rotationStep(deps, 'payouts', 'cutover')
+  assert.deepEqual(await ends(), [1, 'retired', 3, [2]])
+  const pair = await sweepPair(deps.registry, 'payouts')
+  const { notes } = await surveySweep(pair, open(openStubEvm()), NOTHING, never)
+  assert.match(notes.join(' '), new RegExp(`Version 2 was given up.*${pair.between?.[0]?.address}`))
+})
+
 test('M-64 sweep: the printed policy grants no neighbour of what is left', async () => {
   const stub = openStubEvm()
   const [usdc, held, nft] = [addToken(stub, USDC), addPermit2(stub), addCollection(stub, NFT)]
@@ -630,21 +653,20 @@ test('M-64 sweep: the printed policy grants no neighbour of what is left', async
   const wish = { tokens: [USDC], spenders: [DEX, PERMIT2], collections: [NFT] }
   const { policy } = await ask(stub, { version: 1, evm: { fee: { maxWei: `${10n ** 15n}` } } }, wish)
   const rules = readPolicy(parsePolicy(policy ?? { version: 1 }).text)
-  const abi = parseAbi([
+  const abi: Abi = parseAbi([
     'function transfer(address,uint256)',
     'function approve(address,uint256)',
     'function increaseAllowance(address,uint256)',
     'function transferFrom(address,address,uint256)',
     'function setApprovalForAll(address,bool)',
   ])
-  const data = (functionName: string, ...args: readonly unknown[]) =>
-    encodeFunctionData({ abi, functionName, args } as never)
+  const data = (functionName: string, ...args: readonly unknown[]) => encodeFunctionData({ abi, functionName, args })
   const through = (...args: readonly unknown[]) => {
-    const one = parseAbi(['function approve(address,address,uint160,uint48)'])
-    return encodeFunctionData({ abi: one, functionName: 'approve', args } as never)
+    const one: Abi = parseAbi(['function approve(address,address,uint160,uint48)'])
+    return encodeFunctionData({ abi: one, functionName: 'approve', args })
   }
   const code = (address: string, chainId = 11155111n) => ({
-    type: 4,
+    type: 4 as const,
     authorizations: [{ kind: 'evm-set-code', network: 'sepolia', chainId, address, nonce: 1n } as never],
   })
   type Case = readonly [may: boolean, to: string, data?: Hex, value?: bigint, over?: Partial<EvmTransactionView>]

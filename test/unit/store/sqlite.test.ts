@@ -80,6 +80,18 @@ test('sqlite M-61: an encrypted key that was given up is in no byte of the file,
     }
   }))
 
+test('sqlite M-60 T43: a row that was tampered with is refused, and hides no name', () =>
+  inDirectory(async directory => {
+    const path = join(directory, 'store.db')
+    const store = await open(path)
+    for (const name of ['aaa', 'treasury']) await store.keys.add(sampleAddition(name))
+    tamper(path, "UPDATE versions SET seal = '00' WHERE key = 'aaa'")
+    await assert.rejects(store.keys.versions(), { code: 'key/mismatch' })
+    assert.deepEqual(await store.keys.names(), ['aaa', 'treasury'])
+    assert.equal((await store.keys.versions('treasury')).length, 1)
+    store.close()
+  }))
+
 test('sqlite M-61: while somebody reads, its log cannot be emptied: told, and asked again it is', () =>
   inDirectory(async directory => {
     const path = join(directory, 'store.db')

@@ -99,6 +99,7 @@ function registrySuite(name: string, using: With, test: Testing): void {
         (await keys.list()).map(({ key }) => key.name),
         ['alpha', 'mid', 'zeta'],
       )
+      assert.deepEqual(await keys.names(), ['alpha', 'mid', 'zeta'])
     }))
 
   test(`${name} keys: an encrypted key comes back byte for byte, and only under its own binding`, () =>
@@ -259,7 +260,7 @@ function badRowSuite(name: string, using: With, test: Testing): void {
         await assert.rejects(keys.add(entry), { code: 'key/mismatch' }, field)
         assert.equal(await keys.resolve('treasury'), undefined, field)
       }
-      assert.deepEqual(await keys.list(), [])
+      assert.deepEqual([await keys.list(), await keys.names()], [[], []])
       await keys.add(sampleAddition('treasury', 'envelope'))
     }))
 }

@@ -347,6 +347,19 @@ test('T30 the whole tree is in the view and in the sentences, and what is signed
   assert.ok(JSON.stringify(json).includes('"-5"'))
 })
 
+test('T30 M-61 one nonce of an account is one place for all versions that sign for it, also where the preimage names nobody', () => {
+  const next = { ...signatory(bob), account: alice.publicKey() }
+  const entry = entryFor(alice.publicKey(), 'sorobanCredentialsAddress')
+  const preimage = toBase64(buildAuthorizationEntryPreimage(entry, 100, Networks.TESTNET).toXdr())
+  const slots = [
+    ask({ preimage }),
+    ask({ preimage }, next),
+    ask({ entry: toBase64(entry.toXdr()), expirationLedger: 100 }, next),
+  ]
+  for (const asked of slots) assert.deepEqual(asked.slot(), slots[0]?.slot())
+  assert.equal(slots[0]?.slot()?.slot, `auth|testnet|${alice.publicKey()}|-5`)
+})
+
 test('T30 one nonce, one authorization: a slot that another call or another expiration cannot take', () => {
   const entry = entryFor(alice.publicKey()).toXdr('base64')
   const first = ask({ entry, expirationLedger: 100 }).slot()

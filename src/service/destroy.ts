@@ -5,7 +5,7 @@ import type { Clock, KeyRegistry } from '../domain/ports.ts'
 import type { Destruction } from '../domain/provider.ts'
 import { cellOf, TRANSITIONS } from '../keys/lifecycle.ts'
 import { type EventDeps, recordEvent } from './events.ts'
-import { alsoAt, reasonOf } from './revoke.ts'
+import { alsoAt, reasonOf, wrappedBy } from './revoke.ts'
 import { type AskAccount, lookForSigner, refuseSigner, type SignerLook } from './signer-remains.ts'
 
 export interface DestroyDeps extends EventDeps {
@@ -201,7 +201,7 @@ async function doom(
   { everything, days }: Pick<Ending, 'everything' | 'days'>,
 ): Promise<DoomedPlace> {
   if (place.custody === 'envelope') return { ...at(place), will: 'remove' }
-  const wrapped = everything.find(each => each.bindings.some(by => by.custody === 'envelope' && isOf(place, by)))
+  const wrapped = wrappedBy(place, everything)
   if (wrapped !== undefined) {
     const { key, version } = wrapped.version
     return { ...at(place), will: 'left', reason: `it wraps version ${version} of ${key}` }
@@ -220,10 +220,6 @@ async function doom(
     return { ...at(place), will: 'left', reason: reasonOf(error) }
   }
 }
-
-/** The very key, or a version of it as a key service spells it. */
-const isOf = ({ reference }: Binding, { reference: wrapping }: Binding): boolean =>
-  reference === wrapping || reference.startsWith(`${wrapping}/`) || reference.startsWith(`${wrapping}@`)
 
 const neededBy = ({ version: { key, version, state } }: DatedVersion): string =>
   `it is version ${version} of ${key} too, which is ${state}`

@@ -157,14 +157,30 @@ function needing(
   everything: readonly ResolvedKey[],
 ): string | undefined {
   if (place.custody === 'envelope') return 'the key that wraps it may wrap others'
+  // The seal of a row is no MAC: its reference may have been exchanged for that of somebody who goes on signing.
+  const wrapped = wrappedBy(place, everything)
+  if (wrapped !== undefined) return `it wraps version ${wrapped.version.version} of ${wrapped.version.key}`
   const isChosen = ({ version }: ResolvedKey): boolean =>
     chosen.some(each => each.version.key === version.key && each.version.version === version.version)
   const others = everything.filter(each => !isChosen(each) && !STOPPED.includes(each.version.state))
-  const other = alsoAt(held, place, others)
+  const other = alsoAt(held, place, others) ?? others.find(({ bindings }) => bindings.some(each => isAt(place, each)))
   return other === undefined
     ? undefined
     : `it is version ${other.version.version} of ${other.key.name} too, which is not revoked`
 }
+
+const isAt = (place: Binding, { provider, reference }: Binding): boolean =>
+  provider === place.provider && reference === place.reference
+
+/** The first version whose seed is wrapped by what lies here: the very key, or a version of it as a key service spells it. */
+export const wrappedBy = <V extends ResolvedKey>({ reference }: Binding, everything: readonly V[]): V | undefined =>
+  everything.find(({ bindings }) =>
+    bindings.some(
+      ({ custody, reference: wrapping }) =>
+        custody === 'envelope' &&
+        (reference === wrapping || reference.startsWith(`${wrapping}/`) || reference.startsWith(`${wrapping}@`)),
+    ),
+  )
 
 const STOPPED: readonly VersionState[] = ['revoked', 'destroyed']
 

@@ -158,6 +158,38 @@ test('M-62 what others need is left: a wrapping key, and a key that another name
   assert.deepEqual(asked, ['b-two', 'b-one'])
 })
 
+test('M-62 T43 a reference that was exchanged stops nobody else: neither another key at that place nor what wraps seeds', async () => {
+  const rig = await openRig()
+  const [binding] = rig.key.bindings
+  assert.ok(binding)
+  const held = (name: string, first: number, more: object) => ({
+    key: { ...rig.key.key, name },
+    version: { ...rig.key.version, key: name, publicKey: new Uint8Array(32).fill(first) },
+    bindings: [{ ...binding, key: name, id: `b-${name}`, ...more }],
+  })
+  const all = [
+    held('live', 1, { reference: 'k-live' }),
+    held('sealed', 2, { custody: 'envelope', reference: 'wrapping' }),
+    held('exchanged', 3, { reference: 'k-live' }),
+    held('aimed', 4, { reference: 'wrapping/cryptoKeyVersions/1' }),
+    held('elsewhere', 5, { reference: 'k-live', provider: 'other' }),
+  ]
+  const registry = {
+    list: async () => all,
+    versions: async (name: string) => all.filter(({ key }) => key.name === name),
+    setState: async () => true,
+  } as unknown as RevokeDeps['registry']
+  const asked: string[] = []
+  const disable = async ({ id }: { id: string }): Promise<void> => void asked.push(id)
+  const revoke = async (name: string) =>
+    (await revokeKey(depsOf(rig, { registry, disable }), name, { reason: 'r' })).places?.[0]?.outcome
+  assert.deepEqual(
+    [await revoke('exchanged'), await revoke('aimed'), await revoke('elsewhere')],
+    ['left', 'left', 'disabled'],
+  )
+  assert.deepEqual(asked, ['b-elsewhere'])
+})
+
 test('M-62 a row of another key that was tampered with keeps nobody from revoking, and no key service is asked blindly', async () => {
   const rig = await openRig()
   const damaged = new SignerError('key/mismatch', { key: 'other', reason: 'was changed outside the program' })

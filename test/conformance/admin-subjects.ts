@@ -22,7 +22,7 @@ export interface AdminSubject {
   /** What must not show in any error. */
   readonly canaries: readonly string[]
   /** References of imported keys that would sign, as the service itself sees them. Absent: there is no service. */
-  readonly usable?: () => readonly string[]
+  readonly usable?: () => readonly string[] | Promise<readonly string[]>
   /** The same service, asked through `fetch`. Absent: nothing goes through it. */
   readonly through?: (fetch: Fetch) => Promise<KeyAdmin>
   close(): Promise<void>
@@ -55,7 +55,10 @@ interface Service {
   usable(kms: LocalKms): readonly string[]
 }
 
-const served = async (kms: LocalKms, { config, rest, usable }: Service): Promise<AdminSubject> => ({
+const served = async <Kms extends { close(): Promise<void> }>(
+  kms: Kms,
+  { config, rest, usable }: Omit<Service, 'usable'> & { usable(kms: Kms): readonly string[] },
+): Promise<AdminSubject> => ({
   ...rest,
   admin: await openAdmin(config, restlessWorld()),
   provider: (await openProvider(config, restlessWorld())) as EnvelopeProvider,
@@ -128,6 +131,34 @@ async function gcpAdmin(transport: 'rest' | 'grpc'): Promise<AdminSubject> {
   return rest
 }
 
+const vault = (address: string, token: string): Pick<Service, 'config' | 'rest'> => ({
+  config: { kind: 'vault-transit', address, token: new Secret(token, 'token') },
+  rest: {
+    imports: ['ed25519'],
+    wraps: ['rsa-aes'],
+    days: { granted: 0, refused: [1, 7, -1] },
+    forgotten: { reference: 'transit/nobody@1', told: 'absent' },
+    canaries: [token],
+  },
+})
+
+/** On a server that is there. Takes `close` along. */
+export async function vaultAdminOn(address: string, token: string, close: () => Promise<void>): Promise<AdminSubject> {
+  await mountTransit(address, token)
+  type Key = { name: string; imported_key?: boolean; min_encryption_version: number }
+  const ask = async <T>(path: string, method = 'GET'): Promise<T | undefined> => {
+    const answer = await fetch(`${address}/v1/transit/keys${path}`, { method, headers: { 'x-vault-token': token } })
+    return answer.ok ? ((await answer.json()) as { data: T }).data : undefined
+  }
+  const usable = async (): Promise<readonly string[]> => {
+    const names = (await ask<{ keys: readonly string[] }>('?list=true'))?.keys ?? []
+    const keys = await Promise.all(names.map(name => ask<Key>(`/${name}`)))
+    return keys.flatMap(key => (key?.imported_key === true && key.min_encryption_version <= 1 ? [key.name] : []))
+  }
+  const { usable: _, ...subject } = await served({ close }, { ...vault(address, token), usable: () => [] })
+  return { ...subject, usable }
+}
+
 export async function vaultAdmin(): Promise<AdminSubject> {
   const { startLocalKms } = await import('../../local-kms/index.ts')
   const kms = await startLocalKms({ faces: ['vault'] })
@@ -135,14 +166,7 @@ export async function vaultAdmin(): Promise<AdminSubject> {
   type Key = { name: string; imported_key?: boolean; min_encryption_version: number; latest_version: number }
   type State = { vault: { namespaces: Record<string, { mounts: Record<string, { keys?: Key[] }> }> } }
   return served(kms, {
-    config: { kind: 'vault-transit', address: kms.vault, token: new Secret(kms.vaultToken, 'token') },
-    rest: {
-      imports: ['ed25519'],
-      wraps: ['rsa-aes'],
-      days: { granted: 0, refused: [1, 7, -1] },
-      forgotten: { reference: 'transit/nobody@1', told: 'absent' },
-      canaries: [kms.vaultToken],
-    },
+    ...vault(kms.vault, kms.vaultToken),
     usable: ({ inspect }) =>
       ((inspect() as unknown as State).vault.namespaces['']?.mounts['transit/']?.keys ?? [])
         .filter(key => key.imported_key === true && key.min_encryption_version <= 1)

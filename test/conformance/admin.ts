@@ -53,11 +53,11 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
     for (const scheme of SCHEMES) {
       test(`M-60 M-66 ${scheme}: an imported key signs as its own seed does, or the import is refused before anything is sent`, async () => {
         const { admin, imports, canaries } = subject
-        const added = addedTo(subject)
+        const added = await addedTo(subject)
         const { raw, what, canaries: own } = fresh(scheme)
         if (!imports.includes(scheme)) {
           await refusal(admin.importKey(what, call()), 'key/unsupported', [...canaries, ...own])
-          assert.deepEqual(added(), [])
+          assert.deepEqual(await added(), [])
           return
         }
         // What wraps the key knows no schemes: one of them shows the other way of wrapping.
@@ -67,7 +67,7 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
           assert.equal(facts.scheme, scheme)
           assert.equal(toHex(facts.publicKey), toHex(what.publicKey))
           if (subject.usable !== undefined)
-            assert.equal(added().length, 1, 'what is looked at behind its back shows it')
+            assert.equal((await added()).length, 1, 'what is looked at behind its back shows it')
           assert.deepEqual(await subject.provider.describe(facts.reference, call()), facts)
           const { signature } = await sign(facts.reference, scheme)
           assert.ok(verifies(scheme, signature, what.publicKey))
@@ -75,7 +75,7 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
           await admin.scheduleDestroy(facts.reference, { days: subject.days.granted }, call())
         }
         assert.equal(what.key.wiped, false, 'the key is the caller’s to wipe')
-        assert.deepEqual(added(), [])
+        assert.deepEqual(await added(), [])
       })
 
       test(`M-62 ${scheme}: a disabled key signs no more until it is enabled, and repeating either does no harm`, async () => {
@@ -130,11 +130,11 @@ export function adminConformance(name: string, open: () => Promise<AdminSubject>
       for (const scheme of LONG ? subject.imports : (['ed25519'] as const)) {
         const other = fresh(scheme).what.publicKey
         const { what, canaries } = fresh(scheme, { publicKey: other })
-        const added = addedTo(subject)
+        const added = await addedTo(subject)
         // Of a secp256k1 key the service sees both halves, and may refuse them before we do.
         const codes = ['key/mismatch', ...(scheme === 'ed25519' ? [] : ['provider/refused' as const])] as const
         await refusal(subject.admin.importKey(what, call()), codes, [...subject.canaries, ...canaries])
-        assert.deepEqual(added(), [])
+        assert.deepEqual(await added(), [])
       }
     })
 
@@ -211,7 +211,7 @@ function faults(subject: () => AdminSubject): void {
       if (!LONG && !quick) return context.skip('in the long run')
       requests ||= await counted(subject())
       assert.ok(requests >= 4, `${requests} requests an import`)
-      const added = addedTo(subject())
+      const added = await addedTo(subject())
       // Before the import itself nothing can be left that signs: for services where every try costs a key, the long run looks.
       const first = LONG || imports.length === 1 ? 1 : requests - 1
       for (let nth = first; nth <= requests; nth++) {
@@ -220,13 +220,13 @@ function faults(subject: () => AdminSubject): void {
         const error = await caught((await through(fetch)).importKey(what, call()))
         if (error === undefined && fault === 'hollow') {
           // An answer that nothing was wanted from: the key is there, and was looked at.
-          for (const left of added()) await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
+          for (const left of await added()) await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
           continue
         }
         assert.ok(isSignerError(error) && /^(provider|key)\//.test(error.code), String(error))
         const text = everyText(error)
         for (const secret of [...canaries, ...own]) assert.ok(!text.includes(secret), 'a secret shows')
-        assert.deepEqual(added(), [], `left after ${fault} at request ${nth}`)
+        assert.deepEqual(await added(), [], `left after ${fault} at request ${nth}`)
       }
     })
   }
@@ -235,16 +235,16 @@ function faults(subject: () => AdminSubject): void {
     const { through, admin } = subject()
     if (through === undefined) return context.skip(skip)
     requests ||= await counted(subject())
-    const added = addedTo(subject())
+    const added = await addedTo(subject())
     // The import is done, and from the look at it on nothing arrives any more.
     const { fetch } = striking('unsent', requests, Number.POSITIVE_INFINITY)
     const error = await caught((await through(fetch)).importKey(fresh('ed25519').what, call()))
-    const [left = 'nothing'] = added()
+    const [left = 'nothing'] = await added()
     assert.ok(isSignerError(error))
     assert.equal(error.code, 'provider/ambiguous')
     assert.ok(error.message.includes(left), error.message)
     await admin.scheduleDestroy(pinnedOf(left), { days: 0 }, call())
-    assert.deepEqual(added(), [])
+    assert.deepEqual(await added(), [])
   })
 }
 
@@ -265,9 +265,9 @@ async function counted({ through, admin }: AdminSubject): Promise<number> {
 }
 
 /** @returns what would sign by now and did not when this was called. */
-function addedTo({ usable }: AdminSubject): () => readonly string[] {
-  const known = new Set(usable?.())
-  return () => (usable?.() ?? []).filter(each => !known.has(each))
+async function addedTo({ usable }: AdminSubject): Promise<() => Promise<readonly string[]>> {
+  const known = new Set(await usable?.())
+  return async () => ((await usable?.()) ?? []).filter(each => !known.has(each))
 }
 
 /** Vault lists names. */

@@ -1,3 +1,4 @@
+import { randomId } from '../bytes/ids.ts'
 import { secretCopy } from '../bytes/secret-room.ts'
 import {
   type Attempts,
@@ -12,9 +13,10 @@ import {
 } from '../custody/index.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { EnvelopeRow } from '../domain/key.ts'
-import type { KeyProvider, Scheme } from '../domain/provider.ts'
+import type { Call, KeyProvider, Scheme } from '../domain/provider.ts'
 import type { World } from '../domain/ports.ts'
 import { SecretBytes } from '../domain/secret.ts'
+import type { ProofDeps } from '../service/restore.ts'
 
 export interface CallLimits {
   readonly deadlineMs: number
@@ -26,6 +28,26 @@ const engines = createEngines({ wasmFromBytes: true })
 
 export const attemptsOf = ({ clock, random }: World, { deadlineMs, tries }: CallLimits): Attempts =>
   createAttempts({ clock, random, deadlineMs, triesMax: tries })
+
+/** Asks a key service about one reference. Only for what may be asked again. */
+export type Ask = <T>(
+  at: { readonly provider: string; readonly key: string },
+  run: (call: Call) => Promise<T>,
+) => Promise<T>
+
+export const asking =
+  (attempts: Attempts, random: World['random']): Ask =>
+  (at, run) =>
+    attempts({ ...at, requestId: randomId(random, 'r'), effect: 'read', run })
+
+/** Signs as the path of a signature would, with a version that need not be registered. */
+export const trialOf =
+  (attempts: Attempts, provider: (name: string) => Promise<KeyProvider>, random: World['random']): ProofDeps['trial'] =>
+  (key, row, input) => {
+    const [binding] = key.bindings
+    if (binding === undefined) throw new TypeError('Cannot try a key without a binding')
+    return custodyOf(attempts, provider, async () => row)(key, binding, input, randomId(random, 'r'))
+  }
 
 export interface GuardLimits extends CallLimits {
   readonly concurrency: number

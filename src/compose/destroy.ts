@@ -1,11 +1,9 @@
-import { randomId } from '../bytes/ids.ts'
 import type { DestroyRoom } from '../cli/context.ts'
 import type { NetworkSettings } from '../config/transactions.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import type { World } from '../domain/ports.ts'
-import type { Call, Destruction, KeyFacts } from '../domain/provider.ts'
 import { type DestroyDeps, destroyVersion, planDestruction } from '../service/destroy.ts'
-import { attemptsOf } from './custody.ts'
+import { asking, attemptsOf } from './custody.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { openRoom, type Room, type RoomSettings } from './room.ts'
 import { openNetworks } from './stellar-networks.ts'
@@ -28,7 +26,7 @@ export function destroyDeps(
   { networks = {}, destroyAfterMs: restMs = REST_MS }: Pick<DestroySettings, 'networks' | 'destroyAfterMs'>,
   actor: AuditActor,
 ): DestroyDeps {
-  const attempts = attemptsOf(world, LIMITS)
+  const ask = asking(attemptsOf(world, LIMITS), world.random)
   const nodes = openNetworks(networks, world)
   return {
     registry: room.store.keys,
@@ -38,17 +36,13 @@ export function destroyDeps(
     random: world.random,
     actor,
     waitDaysMax: async provider => (await room.admin(provider)).waitDaysMax,
-    publicKeyAt: async ({ provider, reference }) => {
+    publicKeyAt: async ({ provider, reference: key }) => {
       const service = await room.provider(provider)
-      const requestId = randomId(world.random, 'r')
-      const run = (call: Call): Promise<KeyFacts> => service.describe(reference, call)
-      return (await attempts({ provider, key: reference, requestId, effect: 'read', run })).publicKey
+      return (await ask({ provider, key }, call => service.describe(key, call))).publicKey
     },
-    giveUp: async ({ provider, reference }, days) => {
+    giveUp: async ({ provider, reference: key }, days) => {
       const admin = await room.admin(provider)
-      const requestId = randomId(world.random, 'r')
-      const run = (call: Call): Promise<Destruction> => admin.scheduleDestroy(reference, { days }, call)
-      return attempts({ provider, key: reference, requestId, effect: 'read', run })
+      return ask({ provider, key }, call => admin.scheduleDestroy(key, { days }, call))
     },
     accounts: network => {
       const node = nodes.get(network)

@@ -1,12 +1,11 @@
 import { openProvider } from '../../providers/index.ts'
-import { randomId } from '../bytes/ids.ts'
 import type { InventoryRoom } from '../cli/context.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { World } from '../domain/ports.ts'
-import type { Call, KeyFacts, KeyRef } from '../domain/provider.ts'
+import type { KeyFacts, KeyProvider, KeyRef } from '../domain/provider.ts'
 import { takeInventory } from '../service/inventory.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
-import { attemptsOf } from './custody.ts'
+import { asking, attemptsOf } from './custody.ts'
 import { exists, readFileText, storePath } from './places.ts'
 import { lazily, type RoomSettings } from './room.ts'
 import { closeAll } from './running.ts'
@@ -19,23 +18,48 @@ export type InventorySettings = RoomSettings & { readonly cryptoPeriodDays?: num
 
 /** What auditors ask of the registry. Reads only, and takes no lock of the store, so it works beside a running service. */
 export async function openInventory(settings: InventorySettings, world: World): Promise<InventoryRoom> {
-  const { store, close } = await openToRead(settings, world)
-  const services = keyServices(settings, world)
+  const { store, provider, close } = await openReadingRoom(settings, world)
+  const ask = asking(attemptsOf(world, LIMITS), world.random)
+  const protection = async (name: string, reference: KeyRef): Promise<KeyFacts['protection']> => {
+    const service = await provider(name)
+    return (await ask({ provider: name, key: 'inventory' }, call => service.describe(reference, call))).protection
+  }
   const { cryptoPeriodDays } = settings
   return {
-    take: ({ ask }) =>
+    take: ({ ask: asksServices }) =>
       takeInventory({
         registry: store.keys,
         now: world.clock.now(),
         ...(cryptoPeriodDays === undefined ? {} : { cryptoPeriodDays }),
-        ...(ask ? { protection: services.protection } : {}),
+        ...(asksServices ? { protection } : {}),
       }),
-    close: () => closeAll(services.close, close),
+    close,
+  }
+}
+
+/** The registry to read from, and the key services to ask. */
+export interface ReadingRoom extends Pick<OpenStore, 'store'> {
+  provider(name: string): Promise<KeyProvider>
+  close(): Promise<void>
+}
+
+/** Takes no lock of the store, so it works beside a running service. @throws as `openToRead` */
+export async function openReadingRoom(settings: RoomSettings, world: World): Promise<ReadingRoom> {
+  const { store, close } = await openToRead(settings, world)
+  const around = { ...world, environment: settings.environment, readFile: readFileText }
+  const providers = lazily(settings, config => openProvider(config, around))
+  return {
+    store,
+    provider: providers.get,
+    close: async () => {
+      const open = await providers.opened()
+      await closeAll(...open.map(service => () => service.close()), close)
+    },
   }
 }
 
 /** @throws `start/refused` where there is no registry: an empty list would say that there are no keys */
-export async function openToRead(settings: RoomSettings, world: World): Promise<OpenStore> {
+async function openToRead(settings: RoomSettings, world: World): Promise<OpenStore> {
   if (settings.store?.kind === 'postgres') return openStore(settings, world)
   const path = storePath(settings.dataDirectory)
   if (!(await exists(path))) {
@@ -44,22 +68,4 @@ export async function openToRead(settings: RoomSettings, world: World): Promise<
   }
   const store = await openSqliteStore({ path, clock: world.clock, role: 'guest' })
   return { store, close: async () => store.close() }
-}
-
-function keyServices(settings: InventorySettings, world: World) {
-  const attempts = attemptsOf(world, LIMITS)
-  const around = { ...world, environment: settings.environment, readFile: readFileText }
-  const providers = lazily(settings, config => openProvider(config, around))
-  return {
-    protection: async (name: string, reference: KeyRef): Promise<KeyFacts['protection']> => {
-      const provider = await providers.get(name)
-      const requestId = randomId(world.random, 'r')
-      const run = (call: Call) => provider.describe(reference, call)
-      return (await attempts({ provider: name, key: 'inventory', requestId, effect: 'read', run })).protection
-    },
-    close: async () => {
-      const open = await providers.opened()
-      await closeAll(...open.map(provider => () => provider.close()))
-    },
-  }
 }

@@ -1,5 +1,4 @@
 import { StrKey } from '@stellar/stellar-sdk/base'
-import { randomId } from '../bytes/ids.ts'
 import { parseStrictJson } from '../bytes/json.ts'
 import type { KeyRoom, NewKey } from '../cli/context.ts'
 import { openPassphraseRow } from '../custody/index.ts'
@@ -7,7 +6,7 @@ import { canonicalAddress } from '../config/key-mapping.ts'
 import { SignerError } from '../domain/errors.ts'
 import { type Chain, type ResolvedKey, SCHEME_OF } from '../domain/key.ts'
 import type { World } from '../domain/ports.ts'
-import type { Call, KeyRef } from '../domain/provider.ts'
+import type { KeyRef } from '../domain/provider.ts'
 import { defaultPolicy, parsePolicy } from '../policy/index.ts'
 import { addBinding, restoreBinding } from '../service/bind.ts'
 import { type KeyView, placesOf, viewOf } from '../service/keys.ts'
@@ -16,7 +15,7 @@ import { addressOf } from '../service/payloads.ts'
 import { adopt, adoptCiphertext, createNative, importNative, type RegisterDeps, wrapSeed } from '../service/register.ts'
 import { restoreKey } from '../service/restore.ts'
 import { type RevokeDeps, revokeKey } from '../service/revoke.ts'
-import { attemptsOf, custodyOf, publicKeyOf, seedOfFile } from './custody.ts'
+import { asking, attemptsOf, publicKeyOf, seedOfFile, trialOf } from './custody.ts'
 import { isPublishedKey } from './demo.ts'
 import { LOCAL_OPERATOR } from './places.ts'
 import { type Environment, openRoom, type Room, type RoomSettings } from './room.ts'
@@ -41,16 +40,11 @@ export function registerDeps(room: Room, world: World, environment: Environment)
     provider: room.provider,
     admin: room.admin,
     call: (run, patience) => {
-      const requestId = randomId(world.random, 'r')
-      const remote = patience === undefined ? attempts : patient
-      return remote({ provider: 'key service', key: 'registration', requestId, effect: 'read', run })
+      const ask = asking(patience === undefined ? attempts : patient, world.random)
+      return ask({ provider: 'key service', key: 'registration' }, run)
     },
     publicKeyOf,
-    trial: (key, row, input) => {
-      const [binding] = key.bindings
-      if (binding === undefined) throw new TypeError('Cannot try a key without a binding')
-      return custodyOf(attempts, room.provider, async () => row)(key, binding, input, randomId(world.random, 'r'))
-    },
+    trial: trialOf(attempts, room.provider, world.random),
     mayServe: (place, provider) => room.mayServe({ ...place, environment }, provider.can),
     isPublished: publicKey => environment === 'production' && isPublishedKey(publicKey),
     policy: document => {
@@ -63,12 +57,10 @@ export function registerDeps(room: Room, world: World, environment: Environment)
 
 /** Stops a key at its key service: for whoever revokes. */
 export function disableIn(room: Room, world: World): Required<RevokeDeps>['disable'] {
-  const attempts = attemptsOf(world, DISABLE_LIMITS)
-  return async ({ provider, reference }) => {
+  const ask = asking(attemptsOf(world, DISABLE_LIMITS), world.random)
+  return async ({ provider, reference: key }) => {
     const admin = await room.admin(provider)
-    const requestId = randomId(world.random, 'r')
-    const run = (call: Call): Promise<void> => admin.disable(reference, call)
-    await attempts({ provider, key: reference, requestId, effect: 'read', run })
+    await ask({ provider, key }, call => admin.disable(key, call))
   }
 }
 

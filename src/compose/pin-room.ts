@@ -1,14 +1,12 @@
-import { openProvider } from '../../providers/index.ts'
 import type { PinRoom } from '../cli/context.ts'
 import type { Logger, World } from '../domain/ports.ts'
 import { pinRound, type PinRoundDeps } from '../service/pin-round.ts'
 import { checkPins } from '../service/pins.ts'
 import { createQuarantine } from '../service/quarantine.ts'
-import { openToRead } from './inventory.ts'
+import { openReadingRoom } from './inventory.ts'
 import { pinDeps } from './pins.ts'
-import { LOCAL_OPERATOR, readFileText } from './places.ts'
-import { lazily, openRoom, type RoomSettings } from './room.ts'
-import { closeAll } from './running.ts'
+import { LOCAL_OPERATOR } from './places.ts'
+import { openRoom, type RoomSettings } from './room.ts'
 
 /** Twenty places a second: people wait, and can say stop. */
 const PACE_MS = 50
@@ -37,14 +35,7 @@ export async function openPins(
     }
     return { check: options => pinRound(deps, { ...options, paceMs: PACE_MS }), close: room.close }
   }
-  const { store, close } = await openToRead(settings, world)
-  const providers = lazily(settings, config => openProvider(config, { ...world, environment, readFile: readFileText }))
-  const deps = pinDeps({ keys: store.keys, provider: async name => providers.get(name), environment, world })
-  return {
-    check: options => checkPins(deps, { ...options, paceMs: PACE_MS }),
-    close: async () => {
-      const open = await providers.opened()
-      await closeAll(...open.map(provider => () => provider.close()), close)
-    },
-  }
+  const { store, provider, close } = await openReadingRoom(settings, world)
+  const deps = pinDeps({ keys: store.keys, provider, environment, world })
+  return { check: options => checkPins(deps, { ...options, paceMs: PACE_MS }), close }
 }

@@ -1,5 +1,4 @@
 import { assertMayServe } from '../../providers/index.ts'
-import { randomId } from '../bytes/ids.ts'
 import { fraction } from '../custody/jitter.ts'
 import type { AuditActor } from '../domain/audit.ts'
 import { isSignerError } from '../domain/errors.ts'
@@ -8,7 +7,7 @@ import type { KeyProvider } from '../domain/provider.ts'
 import type { Check } from '../http/edge.ts'
 import { pinRound, type PinRoundDeps } from '../service/pin-round.ts'
 import type { PinDeps, PinReport } from '../service/pins.ts'
-import { attemptsOf, type CallLimits, custodyOf } from './custody.ts'
+import { asking, attemptsOf, type CallLimits, trialOf } from './custody.ts'
 import type { Environment, Room } from './room.ts'
 
 /** Nobody waits for it, and what did not answer is asked again in the next round. */
@@ -32,18 +31,14 @@ interface Around {
 export function pinDeps({ keys, provider, environment, world }: Around): PinDeps {
   const { clock, random } = world
   const attempts = attemptsOf(world, LIMITS)
-  const requestId = (): string => randomId(random, 'r')
+  const ask = asking(attempts, random)
   return {
     clock,
     random,
     registry: keys,
     provider,
-    call: run => attempts({ provider: 'key service', key: 'pin', requestId: requestId(), effect: 'read', run }),
-    trial: (key, row, input) => {
-      const [binding] = key.bindings
-      if (binding === undefined) throw new TypeError('Cannot try a key without a binding')
-      return custodyOf(attempts, provider, async () => row)(key, binding, input, requestId())
-    },
+    call: run => ask({ provider: 'key service', key: 'pin' }, run),
+    trial: trialOf(attempts, provider, random),
     mayServe: (place, { can }) => assertMayServe({ ...place, environment }, can),
   }
 }

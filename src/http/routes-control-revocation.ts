@@ -51,7 +51,7 @@ export const REVOCATION_ROUTES: readonly ControlRoute[] = [
       answer: DestroyedAnswer,
       refusals: {
         404: 'no such key or version',
-        422: 'it is neither retired nor revoked, or an account still lists it as a signer',
+        422: 'it is neither retired nor revoked, or not for long enough, or an account still lists it as a signer',
         503: 'the node that knows the account does not answer',
       },
     },

@@ -1,4 +1,4 @@
-import type { VersionState } from '../domain/key.ts'
+import type { DatedVersion, VersionState } from '../domain/key.ts'
 
 /**
  * The life of a version, as a table (`LIFECYCLE.md` says why). Pure: what may happen, not how it is done. Every cell is
@@ -154,6 +154,14 @@ export interface Aged {
   /** It has never been one that may sign. Restored, it waits for its turn, whatever became of its siblings. */
   readonly untried?: boolean
 }
+
+/** A version with its past, as far as the law asks for it. */
+export const agedOf = ({ version: { version, state }, times }: DatedVersion): Aged => ({
+  version,
+  state,
+  destroyed: times.destroyedAt !== undefined,
+  untried: times.activeFrom === undefined,
+})
 
 /** What an event makes of a version: the table, and what its past adds. */
 export function cellOf({ state, destroyed = false }: Omit<Aged, 'version'>, event: KeyEvent): Cell {

@@ -5,7 +5,7 @@ import type { Clock, KeyRegistry } from '../domain/ports.ts'
 import type { Destruction } from '../domain/provider.ts'
 import { cellOf, TRANSITIONS } from '../keys/lifecycle.ts'
 import { type EventDeps, recordEvent } from './events.ts'
-import { alsoAt, reasonOf, wrappedBy } from './revoke.ts'
+import { alsoAt, reasonOf, wrapping } from './revoke.ts'
 import { type AskAccount, lookForSigner, refuseSigner, type SignerLook } from './signer-remains.ts'
 
 export interface DestroyDeps extends EventDeps {
@@ -201,11 +201,8 @@ async function doom(
   { everything, days }: Pick<Ending, 'everything' | 'days'>,
 ): Promise<DoomedPlace> {
   if (place.custody === 'envelope') return { ...at(place), will: 'remove' }
-  const wrapped = wrappedBy(place, everything)
-  if (wrapped !== undefined) {
-    const { key, version } = wrapped.version
-    return { ...at(place), will: 'left', reason: `it wraps version ${version} of ${key}` }
-  }
+  const wraps = wrapping(place, everything)
+  if (wraps !== undefined) return { ...at(place), will: 'left', reason: wraps }
   const keeping = everything.filter(each => keeps(place, each))
   const other = alsoAt(held, place, keeping)
   if (other !== undefined) return { ...at(place), will: 'left', reason: neededBy(other) }

@@ -79,16 +79,7 @@ export async function checkPins(deps: PinDeps, options: PinOptions): Promise<Pin
   const { clock, registry } = deps
   const { name, proof, signal } = options
   const started = clock.monotonic()
-  const damaged: unknown[] = []
-  const all: DatedVersion[] = []
-  for (const each of name === undefined ? await registry.names() : [name]) {
-    try {
-      all.push(...(await registry.versions(each)))
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      damaged.push(error)
-    }
-  }
+  const { all, damaged } = await readable(registry, name)
   if (name !== undefined && all.length + damaged.length === 0) throw new SignerError('key/unknown', { key: name })
   const queue = all.filter(isChecked).map(held => ({ name: held.key.name, number: held.version.version, held }))
   const places = queue.reduce((sum, { held }) => sum + placesOf(held, proof).length, 0)
@@ -154,6 +145,30 @@ export async function checkPins(deps: PinDeps, options: PinOptions): Promise<Pin
   for (const each of ended) if (each.status === 'rejected') throw each.reason
   for (const error of damaged) throw error
   return { ...counts, skipped, durationMs: Math.round(clock.monotonic() - started), stopped: signal?.aborted === true }
+}
+
+/** At one stroke; key by key only where a row is damaged, so that it hides no other key. */
+async function readable(
+  registry: PinDeps['registry'],
+  name: string | undefined,
+): Promise<{ readonly all: readonly DatedVersion[]; readonly damaged: unknown[] }> {
+  try {
+    return { all: await registry.versions(name), damaged: [] }
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    if (name !== undefined) return { all: [], damaged: [error] }
+  }
+  const all: DatedVersion[] = []
+  const damaged: unknown[] = []
+  for (const each of await registry.names()) {
+    try {
+      all.push(...(await registry.versions(each)))
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      damaged.push(error)
+    }
+  }
+  return { all, damaged }
 }
 
 /** Of a row; what a place says so is a finding. */

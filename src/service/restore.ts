@@ -2,7 +2,7 @@ import { equalBytes } from '../bytes/equal.ts'
 import { SignerError } from '../domain/errors.ts'
 import type { Binding, DatedVersion, ResolvedKey, VersionState } from '../domain/key.ts'
 import type { KeyCatalogue } from '../domain/ports.ts'
-import { advance, type Aged, brokenInvariant, TRANSITIONS } from '../keys/lifecycle.ts'
+import { advance, agedOf, brokenInvariant, TRANSITIONS } from '../keys/lifecycle.ts'
 import { recordEvent } from './events.ts'
 import { provePossession, type RegisterDeps } from './register.ts'
 
@@ -34,7 +34,7 @@ export async function restoreKey(
     throw refused(name, 'its state was changed meanwhile')
   }
   // Others may have begun a rotation since: two rotations at once is worse than one version that is restored once more.
-  const broken = brokenInvariant(agedOf(await deps.registry.versions(name)))
+  const broken = brokenInvariant((await deps.registry.versions(name)).map(agedOf))
   if (broken === undefined) return { ...held, version: { ...held.version, state: to } }
   await recordEvent(deps, 'key-quarantined', { key: name, version, was: to, reason: broken })
   await deps.registry.setState(name, version, 'quarantined', [to])
@@ -60,19 +60,12 @@ function chosen(name: string, versions: readonly DatedVersion[], number: number 
 
 /** @throws `key/unsupported` with the rule that it would break */
 function placeIn(versions: readonly DatedVersion[], name: string, version: number): VersionState {
-  const outcome = advance(agedOf(versions), [{ version, event: 'restore' }])
+  const outcome = advance(versions.map(agedOf), [{ version, event: 'restore' }])
   if (outcome.kind === 'refused') throw refused(name, `version ${version}: ${outcome.reason}`)
   const to = outcome.versions.find(each => each.version === version)?.state
   if (to === undefined) throw refused(name, `there is no version ${version}`)
   return to
 }
-
-const agedOf = (versions: readonly DatedVersion[]): readonly Aged[] =>
-  versions.map(({ version: { version, state }, times }) => ({
-    version,
-    state,
-    untried: times.activeFrom === undefined,
-  }))
 
 /** The first place, which serves whatever the flags say, and those that a flag may send a signature to. */
 export const servingPlaces = ({ bindings }: ResolvedKey): readonly Binding[] =>

@@ -158,8 +158,8 @@ function needing(
 ): string | undefined {
   if (place.custody === 'envelope') return 'the key that wraps it may wrap others'
   // The seal of a row is no MAC: its reference may have been exchanged for that of somebody who goes on signing.
-  const wrapped = wrappedBy(place, everything)
-  if (wrapped !== undefined) return `it wraps version ${wrapped.version.version} of ${wrapped.version.key}`
+  const wraps = wrapping(place, everything)
+  if (wraps !== undefined) return wraps
   const isChosen = ({ version }: ResolvedKey): boolean =>
     chosen.some(each => each.version.key === version.key && each.version.version === version.version)
   const others = everything.filter(each => !isChosen(each) && !STOPPED.includes(each.version.state))
@@ -172,15 +172,17 @@ function needing(
 const isAt = (place: Binding, { provider, reference }: Binding): boolean =>
   provider === place.provider && reference === place.reference
 
-/** The first version whose seed is wrapped by what lies here: the very key, or a version of it as a key service spells it. */
-export const wrappedBy = <V extends ResolvedKey>({ reference }: Binding, everything: readonly V[]): V | undefined =>
-  everything.find(({ bindings }) =>
+/** Whose seed is wrapped by what lies here: by the very key, or a version of it as a key service spells it. Undefined: nobody's. */
+export function wrapping({ reference }: Binding, everything: readonly ResolvedKey[]): string | undefined {
+  const wrapped = everything.find(({ bindings }) =>
     bindings.some(
-      ({ custody, reference: wrapping }) =>
+      ({ custody, reference: by }) =>
         custody === 'envelope' &&
-        (reference === wrapping || reference.startsWith(`${wrapping}/`) || reference.startsWith(`${wrapping}@`)),
+        (reference === by || reference.startsWith(`${by}/`) || reference.startsWith(`${by}@`)),
     ),
   )
+  return wrapped === undefined ? undefined : `it wraps version ${wrapped.version.version} of ${wrapped.version.key}`
+}
 
 const STOPPED: readonly VersionState[] = ['revoked', 'destroyed']
 

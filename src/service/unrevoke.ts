@@ -1,7 +1,7 @@
 import { SignerError } from '../domain/errors.ts'
 import type { ResolvedKey } from '../domain/key.ts'
 import type { KeyRegistry } from '../domain/ports.ts'
-import { cellOf } from '../keys/lifecycle.ts'
+import { agedOf, cellOf } from '../keys/lifecycle.ts'
 import { type EventDeps, recordEvent } from './events.ts'
 
 interface UnrevokeDeps extends EventDeps {
@@ -21,7 +21,7 @@ export async function unrevokeKey(deps: UnrevokeDeps, name: string, version: num
   const held = (await deps.registry.versions(name)).find(each => each.version.version === version)
   if (held === undefined) throw new SignerError('key/unknown', { key: `${name} version ${version}` })
   const { state } = held.version
-  const cell = cellOf({ state, destroyed: held.times.destroyedAt !== undefined }, 'unrevoke')
+  const cell = cellOf(agedOf(held), 'unrevoke')
   if ('no' in cell) throw refused(name, `version ${version} is ${state}: ${cell.no}`)
   await recordEvent(deps, 'key-unrevoked', { key: name, version })
   if (await deps.registry.setState(name, version, cell.to, [state]))

@@ -5,7 +5,7 @@ import { isSignerError, malformed, SignerError } from '../../domain/errors.ts'
 import type { Binding, Custody, DatedVersion, EnvelopeRow, Key, KeyVersion, ResolvedKey } from '../../domain/key.ts'
 import type { KeyProvider, KeyRef, Scheme } from '../../domain/provider.ts'
 import { SecretBytes } from '../../domain/secret.ts'
-import { brokenInvariant, mayBegin } from '../../keys/lifecycle.ts'
+import { agedOf, brokenInvariant, mayBegin } from '../../keys/lifecycle.ts'
 import { accountDetail, checkAccount } from '../accounts.ts'
 import { recordEvent } from '../events.ts'
 import { addressOf } from '../payloads.ts'
@@ -39,7 +39,7 @@ export async function beginRotation(deps: RegisterDeps, name: string, wish: Next
   const versions = await deps.registry.versions(name)
   const newest = versions.at(-1)
   if (newest === undefined) throw new SignerError('key/unknown', { key: name })
-  const busy = mayBegin(versions.map(({ version }) => version))
+  const busy = mayBegin(versions.map(agedOf))
   if (busy !== undefined) throw new SignerError('key/rotation', { key: name, reason: busy })
   const { key } = newest
   const account = accountFor(versions, wish)
@@ -96,7 +96,7 @@ async function add(deps: RegisterDeps, entry: Parameters<RegisterDeps['registry'
     throw new SignerError('key/rotation', { key, reason }, { cause: error })
   }
   // Another may have been restored while this one was made: whoever comes second goes, as there.
-  const broken = brokenInvariant((await deps.registry.versions(key)).map(({ version }) => version))
+  const broken = brokenInvariant((await deps.registry.versions(key)).map(agedOf))
   if (broken === undefined) return
   await deps.registry.setState(key, number, 'retired', ['pending'])
   throw new SignerError('key/rotation', { key, reason: `its siblings were changed meanwhile: ${broken}` })

@@ -2,7 +2,7 @@ import type { AuditEntry } from '../../domain/audit.ts'
 import { SignerError } from '../../domain/errors.ts'
 import { type DatedVersion, VERSION_STATES, type VersionState } from '../../domain/key.ts'
 import type { StateMove } from '../../domain/ports.ts'
-import { type Aged, advance, type Step } from '../../keys/lifecycle.ts'
+import { type Aged, advance, agedOf, type Step } from '../../keys/lifecycle.ts'
 
 /** What a step asks of the registry, as the law in `src/keys` has it. Pure: the versions as they were read decide. */
 export type Plan =
@@ -32,7 +32,7 @@ interface Sides {
 }
 
 function sidesOf(versions: readonly DatedVersion[]): Sides {
-  const all: readonly Aged[] = versions.map(({ version }) => version)
+  const all = versions.map(agedOf)
   const active = all.find(({ state }) => state === 'active')
   const leaving =
     all.find(({ state }) => state === 'overlap') ??
@@ -118,7 +118,7 @@ function moveOf(text: string): StateMove | undefined {
 
 /** Each version that changes, from the state that it was read in to the one it comes to. @throws `key/rotation` */
 export function movesOf(key: string, versions: readonly DatedVersion[], steps: readonly Step[]): readonly StateMove[] {
-  const before: readonly Aged[] = versions.map(({ version }) => version)
+  const before = versions.map(agedOf)
   const outcome = advance(before, steps)
   if (outcome.kind === 'refused') {
     throw new SignerError('key/rotation', { key, reason: `version ${outcome.version}: ${outcome.reason}` })

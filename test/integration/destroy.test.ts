@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { Keypair } from '@stellar/stellar-sdk/base'
 import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
 import { type Ended, ROOT, run, scratch } from '../support/cli.ts'
-import { configFile, inRoom, vaultAndGcp } from '../support/installation.ts'
-import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
+import { configFile, credentialsFor, inRoom, startKeyServices, vaultAndGcp } from '../support/installation.ts'
 import { commandsOf, says } from '../support/walk.ts'
 
 const files = scratch()
@@ -15,10 +14,8 @@ let env: Record<string, string>
 let file: string
 
 beforeAll(async () => {
-  kms = await startLocalKms()
-  await makeKeyRing(kms.gcpRest, PLACE)
-  await mountTransit(kms.vault, kms.vaultToken)
-  env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
+  kms = await startKeyServices()
+  env = credentialsFor(kms)
   file = configFile(files, kms, { more: vaultAndGcp(kms) })
 })
 afterAll(async () => {

@@ -4,10 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms'
 import { Keypair } from '@stellar/stellar-sdk/base'
-import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import type { LocalKms } from '../../local-kms/index.ts'
 import { type CliOptions, type Ended, ROOT, run, scratch } from '../support/cli.ts'
-import { configFile, signedFrom, vaultAndGcp } from '../support/installation.ts'
-import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
+import { configFile, credentialsFor, signedFrom, startKeyServices, vaultAndGcp } from '../support/installation.ts'
 import { numbered, passphraseRow } from '../support/migration.ts'
 import { commandsOf } from '../support/walk.ts'
 
@@ -18,10 +17,8 @@ let kms: LocalKms
 let env: Record<string, string>
 
 beforeAll(async () => {
-  kms = await startLocalKms({ seed: { version: 1, keys: [{ keyId: WRAPPING_ID, spec: 'SYMMETRIC_DEFAULT' }] } })
-  await makeKeyRing(kms.gcpRest, PLACE)
-  await mountTransit(kms.vault, kms.vaultToken)
-  env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
+  kms = await startKeyServices({ seed: { version: 1, keys: [{ keyId: WRAPPING_ID, spec: 'SYMMETRIC_DEFAULT' }] } })
+  env = credentialsFor(kms)
   writeFileSync(files.path('seed'), `${SEED.secret()}\n`, { mode: 0o600 })
 })
 afterAll(async () => {

@@ -3,10 +3,16 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Keypair } from '@stellar/stellar-sdk/base'
-import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import type { LocalKms } from '../../local-kms/index.ts'
 import { type Ended, ROOT, run, scratch } from '../support/cli.ts'
-import { configFile, inRoom, signedFrom, vaultAndGcp } from '../support/installation.ts'
-import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
+import {
+  configFile,
+  credentialsFor,
+  inRoom,
+  signedFrom,
+  startKeyServices,
+  vaultAndGcp,
+} from '../support/installation.ts'
 import { commandsOf } from '../support/walk.ts'
 
 const SEED = Keypair.random()
@@ -16,10 +22,8 @@ let env: Record<string, string>
 let file: string
 
 beforeAll(async () => {
-  kms = await startLocalKms()
-  await makeKeyRing(kms.gcpRest, PLACE)
-  await mountTransit(kms.vault, kms.vaultToken)
-  env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
+  kms = await startKeyServices()
+  env = credentialsFor(kms)
   writeFileSync(files.path('seed'), `${SEED.secret()}\n`, { mode: 0o600 })
   file = configFile(files, kms, { more: vaultAndGcp(kms) })
 })

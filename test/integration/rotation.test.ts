@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { openAdmin } from '../../providers/admin.ts'
 import { openProvider, type ProviderConfig } from '../../providers/index.ts'
-import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
+import type { LocalKms } from '../../local-kms/index.ts'
 import { canEnvelope, type EnvelopeProvider } from '../../src/domain/provider.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import * as bun from '../../src/runtime/bun.ts'
-import { makeKeyRing, mountTransit, PLACE } from '../support/key-services.ts'
+import { startKeyServices } from '../support/installation.ts'
+import { PLACE } from '../support/key-services.ts'
 import { openRig } from '../support/rig.ts'
 import { rotateUnderLoad, rotationDeps } from '../support/rotations.ts'
 
@@ -17,9 +18,7 @@ let kms: LocalKms
 let configs: Readonly<Record<string, ProviderConfig>>
 
 beforeAll(async () => {
-  kms = await startLocalKms({})
-  await makeKeyRing(kms.gcpRest, PLACE)
-  await mountTransit(kms.vault, kms.vaultToken)
+  kms = await startKeyServices()
   const credentials = { accessKeyId: new Secret('test', 'id'), secretAccessKey: new Secret('test', 'key') }
   configs = {
     aws: { kind: 'aws-kms', region: 'us-east-1', endpoint: kms.aws, ...credentials },

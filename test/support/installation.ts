@@ -1,13 +1,28 @@
 /** Installations on the key services of local-kms, as commands find them: configuration, registry, keys. Bun only. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import type { LocalKms } from '../../local-kms/index.ts'
+import { type LocalKms, startLocalKms } from '../../local-kms/index.ts'
 import { registerDeps } from '../../src/compose/keys.ts'
 import { openRoom, type Room } from '../../src/compose/room.ts'
 import { roomSettings } from '../../src/compose/settings.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import * as bun from '../../src/runtime/bun.ts'
 import type { Ended, scratch } from './cli.ts'
-import { PLACE } from './key-services.ts'
+import { makeKeyRing, mountTransit, PLACE } from './key-services.ts'
+
+/** All three services, with a key ring and a mounted engine. */
+export async function startKeyServices(options: Parameters<typeof startLocalKms>[0] = {}): Promise<LocalKms> {
+  const kms = await startLocalKms(options)
+  await makeKeyRing(kms.gcpRest, PLACE)
+  await mountTransit(kms.vault, kms.vaultToken)
+  return kms
+}
+
+/** What the providers of `configFile` and `vaultAndGcp` read from the environment. */
+export const credentialsFor = ({ vaultToken }: Pick<LocalKms, 'vaultToken'>): Record<string, string> => ({
+  TEST_ID: 'test',
+  TEST_SECRET: 'test',
+  TEST_TOKEN: vaultToken,
+})
 
 /** A provider of AWS KMS; its credentials are the environment's `TEST_ID` and `TEST_SECRET`. */
 export const awsProvider = (endpoint: string, name = 'aws'): string => `[providers.${name}]

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openAdmin } from '../../../providers/admin.ts'
-import { type LocalKms, startLocalKms } from '../../../local-kms/index.ts'
+import type { LocalKms } from '../../../local-kms/index.ts'
 import { createDevIssuer } from '../../../src/access/dev-tokens.ts'
 import { serviceSettings } from '../../../src/compose/settings.ts'
 import { loadConfig } from '../../../src/config/load.ts'
@@ -13,8 +13,7 @@ import { openSqliteStore } from '../../../src/store/sqlite.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { realClock } from '../../support/audit-world.ts'
 import { type Ended, ROOT, run, scratch, start } from '../../support/cli.ts'
-import { configFile, vaultAndGcp } from '../../support/installation.ts'
-import { makeKeyRing, mountTransit, PLACE } from '../../support/key-services.ts'
+import { configFile, credentialsFor, startKeyServices, vaultAndGcp } from '../../support/installation.ts'
 import { commandsOf, says } from '../../support/walk.ts'
 
 const files = scratch()
@@ -23,10 +22,8 @@ let kms: LocalKms
 let env: Record<string, string>
 
 beforeAll(async () => {
-  kms = await startLocalKms({})
-  await makeKeyRing(kms.gcpRest, PLACE)
-  await mountTransit(kms.vault, kms.vaultToken)
-  env = { TEST_ID: 'test', TEST_SECRET: 'test', TEST_TOKEN: kms.vaultToken }
+  kms = await startKeyServices()
+  env = credentialsFor(kms)
   writeFileSync(files.path('jwks.json'), JSON.stringify(issuer.jwks))
   const tokens = `[tokens]\nissuer = "https://issuer.example"\naudience = "countersign"\njwks = "${files.path('jwks.json')}"\n`
   configFile(files, kms, { more: `${vaultAndGcp(kms)}[server]\nport = 0\n${tokens}` })
